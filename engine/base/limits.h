@@ -1,0 +1,66 @@
+// Every bound of the engine, in one place, with its reason. What a topic may choose for itself is in
+// TopicConfig (engine/store/topic_config.h); these are the floors and ceilings around it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace bimip::engine::limits {
+
+using namespace std::chrono_literals;
+
+// The unit of direct I/O, and the alignment of every commit block. Larger than any common logical sector.
+inline constexpr std::size_t kSectorBytes = 4096;
+
+// One commit. A device gains nothing above 1 MiB; 2 MiB lets the largest record share a block.
+inline constexpr std::size_t kBlockBytesMax = 2 * 1024 * 1024;
+// One record as stored, all its fields together. Larger things belong in an object store.
+inline constexpr std::size_t kRecordBytesMax = 1024 * 1024;
+inline constexpr std::size_t kKeyBytesMax = 1024;
+inline constexpr std::size_t kIdempotencyKeyBytesMax = 255;
+inline constexpr std::size_t kHeadersMax = 64;
+inline constexpr std::size_t kHeaderNameBytesMax = 255;
+
+// Commits on their way to the device at once, a partition. Four already reach a virtual disk's rate.
+inline constexpr std::size_t kCommitsInFlightMax = 4;
+// Bytes accepted but not yet packed, a partition; above it an append is answered kBusy.
+inline constexpr std::size_t kPendingBytesMax = 32 * 1024 * 1024;
+
+// Segments. The floor keeps a manifest short, the ceiling keeps packing and salvage bounded.
+inline constexpr std::uint64_t kSegmentBytesMin = 64 * 1024;
+inline constexpr std::uint64_t kSegmentBytesMax = 4ULL * 1024 * 1024 * 1024;
+inline constexpr std::uint64_t kSegmentBytesDefault = 128ULL * 1024 * 1024;
+inline constexpr auto kSegmentAgeDefault = 7 * 24h;
+// First and largest step by which an active segment's space grows.
+inline constexpr std::uint64_t kExtendBytesMin = 256 * 1024;
+inline constexpr std::uint64_t kExtendBytesMax = 16 * 1024 * 1024;
+// Below this mean commit the space ahead is zeroed: a write into zeroed space needs no file-system journal.
+inline constexpr std::uint64_t kZeroAheadBelowCommitBytes = 128 * 1024;
+
+// Log bytes between two checkpoints of an active segment: what an open may have to scan.
+inline constexpr std::uint64_t kCheckpointBytes = 4 * 1024 * 1024;
+// Log bytes between two index entries: what a read by offset may have to skip.
+inline constexpr std::uint64_t kIndexStrideBytes = 64 * 1024;
+
+// Recent blocks kept in memory for readers at the tail, a store.
+inline constexpr std::size_t kTailCacheBytes = 64 * 1024 * 1024;
+// Sealed segments kept open and mapped, a store.
+inline constexpr std::size_t kOpenSegmentsMax = 1024;
+
+// Retried publishes. A producer that has more records unanswered than this cannot be told apart.
+inline constexpr std::size_t kProducerNumbersKept = 1024;
+inline constexpr std::size_t kProducersMax = 100'000;
+inline constexpr auto kProducerIdleMax = 7 * 24h;
+inline constexpr std::size_t kIdempotencyKeysMax = 65'536;
+inline constexpr auto kIdempotencyWindow = 10min;
+
+// Names. A topic's name is its folder's name.
+inline constexpr std::size_t kTopicNameBytesMax = 200;
+inline constexpr std::uint32_t kPartitionsPerTopicMax = 1024;
+inline constexpr std::uint32_t kPartitionsMax = 10'000;
+
+// Writes stop while the file system still has this much room.
+inline constexpr std::uint64_t kFreeSpaceFloorDefault = 256ULL * 1024 * 1024;
+
+}  // namespace bimip::engine::limits

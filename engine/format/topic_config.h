@@ -1,0 +1,33 @@
+// What a topic's owner chooses for it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "engine/base/limits.h"
+#include "engine/base/result.h"
+
+namespace bimip::engine {
+
+// When an append is answered, and from when on a record can be read.
+enum class Durability : std::uint8_t {
+  kDurable = 1,  // when it survives power loss
+  kWritten = 2,  // when it survives this process; power loss can take the newest records
+};
+
+struct TopicConfig {
+  std::uint32_t partitions = 1;
+  Durability durability = Durability::kDurable;
+  std::uint64_t segment_bytes = limits::kSegmentBytesDefault;       // roll at this size ...
+  std::chrono::seconds segment_age = limits::kSegmentAgeDefault;   // ... or at this age of its first record
+  friend bool operator==(const TopicConfig&, const TopicConfig&) = default;
+};
+
+// kInvalidArgument with a sentence that names the field and its bounds.
+[[nodiscard]] Status validate(const TopicConfig& config);
+// A topic's name is a folder's name: letters, digits, '.', '_', '-'; not "." first; bounded length.
+[[nodiscard]] Status validate_topic_name(std::string_view name);
+
+}  // namespace bimip::engine

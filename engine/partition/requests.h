@@ -1,0 +1,122 @@
+// What a caller asks of a partition. Each request is an object of the caller's, given by reference and kept,
+// with everything it views, until its one answer; so that a request costs the log no allocation.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "engine/base/result.h"
+#include "engine/base/types.h"
+#include "engine/format/record.h"
+#include "engine/format/topic_config.h"
+#include "engine/segment/block.h"
+
+namespace bimip::engine {
+
+struct Appended {
+  Offset first;  // of the request's first record; the others follow it one by one ...
+  // ... unless some of the records were retries of stored ones: then one offset a record.
+  std::vector<Offset> offsets;
+
+  [[nodiscard]] Offset at(std::size_t record) const {
+    return offsets.empty() ? first + record : offsets[record];
+  }
+};
+
+// Records to be stored together: all or none of them survive a crash, their new offsets are contiguous.
+// A record that carries a producer mark or an idempotency key which the log remembers is not stored again;
+// it is answered with the offset it has.
+class AppendRequest {
+ public:
+  TopicId topic;
+  PartitionId partition;
+  // At least one; together at most limits::kBlockBytesMax with the block's header. Timestamps and entity links are
+  // the log's to set: what the caller puts there is ignored.
+  std::span<const RecordFields> records;
+  // Less than the topic's is allowed, more too; nothing: the topic's.
+  std::optional<Durability> durability;
+
+  virtual ~AppendRequest() = default;
+  // Called once, in offset order within the partition, on the partition's writer thread (or inside append()
+  // for a refusal): must not block. The request may be destroyed or appended again inside.
+  // Errors: kInvalidArgument, kTooLarge, kNotFound: as it is, never. kBusy, kNoSpace: nothing was stored, retry later.
+  // kSuperseded: the number is older than those remembered. kDegraded, kClosed: it may or may not have been stored.
+  virtual void on_appended(Result<Appended> result) = 0;
+
+ private:
+  friend class RequestQueue;
+  AppendRequest* next_ = nullptr;
+};
+
+// Some consecutive records. Immutable; shares the blocks they are in.
+class RecordBatch {
+ public:
+  RecordBatch() = default;
+  RecordBatch(std::vector<BlockRef> blocks, OffsetRange range)
+      : blocks_(std::move(blocks)), range_(range) {}
+
+  // Offsets covered: reading goes on at range().end. An offset inside without a record was compacted away.
+  [[nodiscard]] OffsetRange range() const { return range_; }
+  [[nodiscard]] const std::vector<BlockRef>& blocks() const { return blocks_; }
+
+  // Calls `visit(const Record&)` for each, in order. The record's views live as long as this batch.
+  template <typename Visit>
+  Status for_each(Visit&& visit) const {
+    for (const BlockRef& block : blocks_) {
+      RecordCursor records = block->records();
+      while (!records.done()) {
+        Result<Record> record = records.next();
+        if (!record) return std::unexpected(std::move(record.error()));
+        if (record->offset >= range_.first && record->offset < range_.end) visit(*record);
+      }
+    }
+    return {};
+  }
+
+ private:
+  std::vector<BlockRef> blocks_;
+  OffsetRange range_;
+};
+
+struct LogBounds {
+  Offset start;        // first readable
+  Offset visible_end;  // one past the last readable: durable on a durable topic
+  Offset durable_end;  // everything below survives power loss
+};
+
+class ReadRequest {
+ public:
+  TopicId topic;
+  PartitionId partition;
+  Offset from;
+  std::size_t bytes_max = 1024 * 1024;  // at least one block is read, whatever its size
+
+  virtual ~ReadRequest() = default;
+  // Called once, inside read() when the records are in memory, else on a reader thread. Reading at visible_end
+  // answers an empty batch. Errors: kOutOfRange (range: what is readable), kDamaged (range: what is not;
+  // reading can go on at range.end), kNotFound, kIo, kClosed.
+  virtual void on_read(Result<RecordBatch> result) = 0;
+};
+
+// The first record whose timestamp is not before `time`; the log's end when there is none.
+class TimeRequest {
+ public:
+  TopicId topic;
+  PartitionId partition;
+  Timestamp time;
+
+  virtual ~TimeRequest() = default;
+  // Called once, on a reader thread or inside the call.
+  virtual void on_found(Result<Offset> result) = 0;
+};
+
+// Told when a partition's visible end moves on.
+class Watcher {
+ public:
+  virtual ~Watcher() = default;
+  // On the partition's writer thread: must not block, must not call watch() or unwatch().
+  virtual void on_advanced(TopicId topic, PartitionId partition, Offset visible_end) = 0;
+};
+
+}  // namespace bimip::engine
