@@ -24,6 +24,8 @@ inline constexpr std::size_t kHeaderNameBytesMax = 255;
 
 // Commits on their way to the device at once, a partition. Four already reach a virtual disk's rate.
 inline constexpr std::size_t kCommitsInFlightMax = 4;
+// Records of one commit, before it is closed and the next begun. Above 1 MiB a device's rate grows no more.
+inline constexpr std::size_t kCommitPayloadBytes = 1024 * 1024 - 8192;
 // Bytes accepted but not yet packed, a partition; above it an append is answered kBusy.
 inline constexpr std::size_t kPendingBytesMax = 32 * 1024 * 1024;
 
@@ -43,8 +45,17 @@ inline constexpr std::uint64_t kCheckpointBytes = 4 * 1024 * 1024;
 // Log bytes between two index entries: what a read by offset may have to skip.
 inline constexpr std::uint64_t kIndexStrideBytes = 64 * 1024;
 
+// A topic that answers before its records are durable makes them durable this soon.
+inline constexpr auto kBackgroundSync = 1s;
+// A log that was idle this long is closed by a block that vouches for all before it.
+inline constexpr auto kWitnessAfter = 1s;
+// After the device was full, the time before it is asked again.
+inline constexpr auto kSpaceRetry = 200ms;
+
 // Recent blocks kept in memory for readers at the tail, a store.
-inline constexpr std::size_t kTailCacheBytes = 64 * 1024 * 1024;
+inline constexpr std::size_t kTailCacheBytes = 32 * 1024 * 1024;
+// Commit and read buffers, a store: the tail cache and what is in flight. Registered with the kernel where it allows.
+inline constexpr std::size_t kBufferArenaBytes = 64 * 1024 * 1024;
 // Sealed segments kept open and mapped, a store.
 inline constexpr std::size_t kOpenSegmentsMax = 1024;
 
@@ -57,6 +68,7 @@ inline constexpr auto kIdempotencyWindow = 10min;
 
 // Names. A topic's name is its folder's name.
 inline constexpr std::size_t kTopicNameBytesMax = 200;
+inline constexpr std::uint32_t kTopicsMax = 10'000;
 inline constexpr std::uint32_t kPartitionsPerTopicMax = 1024;
 inline constexpr std::uint32_t kPartitionsMax = 10'000;
 

@@ -6,6 +6,7 @@
 
 #include "engine/base/result.h"
 #include "engine/format/commit_block.h"
+#include "engine/format/log_tail.h"
 #include "engine/format/segment_index.h"
 
 namespace bimip::engine {
@@ -44,14 +45,8 @@ struct ProducerState {
 
 // A durable prefix of the active segment, so that opening reads only what came after it.
 struct Checkpoint {
-  FilePosition position;      // of the first block not covered
-  BlockNumber next_block;
-  Offset next_offset;
-  Hash128 previous;           // checksum of the last covered block
-  std::uint64_t record_count = 0;
-  std::uint64_t record_bytes = 0;
-  Timestamp first_timestamp{};
-  Timestamp last_timestamp{};
+  LogTail tail;          // behind the last block it covers
+  SegmentTotals totals;  // of the blocks it covers
   std::vector<IndexEntry> index;
   ProducerState producers;
   friend bool operator==(const Checkpoint&, const Checkpoint&) = default;

@@ -14,6 +14,8 @@
 
 namespace bimip::engine {
 
+class Partition;
+
 struct Appended {
   Offset first;  // of the request's first record; the others follow it one by one ...
   // ... unless some of the records were retries of stored ones: then one offset a record.
@@ -46,7 +48,13 @@ class AppendRequest {
 
  private:
   friend class RequestQueue;
+  friend class RequestList;
+  friend class Partition;
+  friend class PartitionWriter;
+  friend class WriterLoop;
   AppendRequest* next_ = nullptr;
+  Partition* target_ = nullptr;
+  std::size_t payload_bytes_ = 0;
 };
 
 // Some consecutive records. Immutable; shares the blocks they are in.

@@ -8,13 +8,14 @@
 
 namespace bimip::engine {
 
-// Its checksums hold. Immutable once shared. Its BufferPool outlives it.
+// Its checksums hold. Immutable once shared. Keeps the memory it lies in, which several blocks may share; the
+// BufferPool of that memory outlives it.
 struct Block {
   BlockHeader header;
-  Buffer buffer;
+  Bytes bytes;  // header.block_bytes long
+  std::shared_ptr<const Buffer> memory;
 
-  [[nodiscard]] Bytes bytes() const { return buffer.bytes().first(header.block_bytes); }
-  [[nodiscard]] RecordCursor records() const { return {header, bytes()}; }
+  [[nodiscard]] RecordCursor records() const { return {header, bytes}; }
 };
 using BlockRef = std::shared_ptr<const Block>;
 

@@ -1,0 +1,175 @@
+#include "engine/partition/partition_reader.h"
+
+#include <algorithm>
+
+#include "engine/base/assert.h"
+#include "engine/segment/block_reader.h"
+
+namespace bimip::engine {
+
+void PartitionReader::reset(const Manifest& manifest, std::shared_ptr<const ActiveSegment> active, Offset end) {
+  const MutexLock lock(mutex_);
+  segments_.clear();
+  for (const ManifestSegment& segment : manifest.segments) {
+    if (segment.state == SegmentState::kSealed) segments_.push_back(known_sealed(segment));
+  }
+  segments_.push_back({.base = active->base_offset(), .open = active, .place = {}});
+  start_.store(manifest.log_start.value(), std::memory_order_release);
+  advance(end, end);
+}
+
+void PartitionReader::rolled(std::shared_ptr<const ActiveSegment> active) {
+  const MutexLock lock(mutex_);
+  segments_.push_back({.base = active->base_offset(), .open = active, .place = {}});
+}
+
+void PartitionReader::sealed(const ManifestSegment& segment) {
+  const MutexLock lock(mutex_);
+  const auto here = std::ranges::find(segments_, segment.base_offset, &Known::base);
+  BIMIP_ASSERT(here != segments_.end());
+  *here = known_sealed(segment);
+}
+
+PartitionReader::Known PartitionReader::known_sealed(const ManifestSegment& segment) const {
+  SegmentIdentity identity = partition_;
+  identity.epoch = segment.epoch;
+  return {.base = segment.base_offset,
+          .last_timestamp = segment.last_timestamp,
+          .open = nullptr,
+          .place = {.folder = folder_,
+                    .segment = identity,
+                    .base_offset = segment.base_offset,
+                    .file_bytes = segment.file_bytes}};
+}
+
+LogBounds PartitionReader::bounds() const {
+  return {.start = Offset(start_.load(std::memory_order_acquire)),
+          .visible_end = Offset(visible_.load(std::memory_order_acquire)),
+          .durable_end = Offset(durable_.load(std::memory_order_acquire))};
+}
+
+std::optional<Result<RecordBatch>> PartitionReader::read_memory(Offset from, std::size_t bytes_max) const {
+  const LogBounds now = bounds();
+  if (from < now.start || from > now.visible_end) {
+    return fail(ErrorCode::kOutOfRange,
+                "offset " + std::to_string(from.value()) + " is outside [" + std::to_string(now.start.value()) + ", " +
+                    std::to_string(now.visible_end.value()) + ")",
+                {.first = now.start, .end = now.visible_end});
+  }
+  if (from == now.visible_end) return RecordBatch({}, {.first = from, .end = from});
+  std::vector<BlockRef> blocks = parts_.tail.find(partition_.topic, partition_.partition,
+                                                  {.first = from, .end = now.visible_end}, bytes_max);
+  if (blocks.empty()) return std::nullopt;
+  const Offset end = blocks.back()->header.end_offset();
+  return RecordBatch(std::move(blocks), {.first = from, .end = end});
+}
+
+std::optional<PartitionReader::Known> PartitionReader::segment_of(Offset offset) const {
+  const MutexLock lock(mutex_);
+  const auto next = std::ranges::upper_bound(segments_, offset, {}, &Known::base);
+  if (next == segments_.begin()) return std::nullopt;
+  return *std::prev(next);
+}
+
+std::optional<PartitionReader::Known> PartitionReader::segment_of(Timestamp time) const {
+  const MutexLock lock(mutex_);
+  const auto first = std::ranges::find_if(segments_, [&](const Known& segment) {
+    return segment.open != nullptr || segment.last_timestamp >= time;
+  });
+  if (first == segments_.end()) return std::nullopt;
+  return *first;
+}
+
+Offset PartitionReader::end_of(const Known& segment) const {
+  const MutexLock lock(mutex_);
+  const auto next = std::ranges::upper_bound(segments_, segment.base, {}, &Known::base);
+  return next == segments_.end() ? Offset(visible_.load(std::memory_order_acquire)) : next->base;
+}
+
+Result<std::shared_ptr<const Segment>> PartitionReader::open(const Known& known) const {
+  if (known.open) return known.open;
+  return parts_.sealed.open(known.place);
+}
+
+Result<RecordBatch> PartitionReader::read_disk(Offset from, std::size_t bytes_max) const {
+  if (auto answer = read_memory(from, bytes_max)) return std::move(*answer);
+  const std::optional<Known> known = segment_of(from);
+  BIMIP_ASSERT(known.has_value());
+  const Offset end = std::min(end_of(*known), bounds().visible_end);
+  const OffsetRange wanted{.first = from, .end = end};
+  Result<std::shared_ptr<const Segment>> segment = open(*known);
+  if (!segment) {
+    // A sealed segment that cannot be opened is a hole as long as the segment; the rest of the log stays readable.
+    Error& error = segment.error();
+    if (error.code == ErrorCode::kIo) return std::unexpected(std::move(error));
+    return fail(ErrorCode::kDamaged, std::move(error.message), wanted);
+  }
+  return read_segment(**segment, wanted, end, bytes_max);
+}
+
+Result<RecordBatch> PartitionReader::read_segment(const Segment& segment, OffsetRange wanted, Offset segment_end,
+                                                  std::size_t bytes_max) const {
+  const IndexEntry start = segment.find(wanted.first);
+  BlockReader reader({.file = segment.file(), .segment = segment.identity(), .from = start.position, .end = segment.end()},
+                     parts_.pool);
+  std::vector<BlockRef> blocks;
+  std::size_t bytes = 0;
+  Offset expected = start.base_offset;  // where the block at the reader's position should begin
+  while (!reader.at_end() && expected < wanted.end && bytes < bytes_max) {
+    Result<BlockRef> block = reader.next();
+    if (!block) {
+      if (block.error().code == ErrorCode::kIo) return std::unexpected(std::move(block.error()));
+      if (!blocks.empty()) break;
+      Result<std::optional<BlockHeader>> good = reader.resync();
+      if (!good) return std::unexpected(std::move(good.error()));
+      const Offset resume = *good ? (*good)->base_offset : segment_end;
+      if (resume > wanted.first) {
+        return fail(ErrorCode::kDamaged, std::move(block.error().message),
+                    {.first = std::max(expected, wanted.first), .end = std::min(resume, wanted.end)});
+      }
+      expected = resume;
+      continue;
+    }
+    const BlockHeader& header = (*block)->header;
+    if (header.base_offset > std::max(expected, wanted.first) && blocks.empty()) {
+      return fail(ErrorCode::kDamaged, "records are missing between two good blocks",
+                  {.first = std::max(expected, wanted.first), .end = std::min(header.base_offset, wanted.end)});
+    }
+    if (header.base_offset > expected && !blocks.empty()) break;
+    expected = header.end_offset();
+    if (expected <= wanted.first) continue;
+    bytes += header.payload_bytes;
+    blocks.push_back(std::move(*block));
+  }
+  if (blocks.empty()) {
+    return fail(ErrorCode::kDamaged, "the segment ends before the record", wanted);
+  }
+  return RecordBatch(std::move(blocks), {.first = wanted.first, .end = std::min(expected, wanted.end)});
+}
+
+Result<Offset> PartitionReader::find_time(Timestamp time) const {
+  const LogBounds now = bounds();
+  std::optional<Known> known = segment_of(time);
+  if (!known || now.start == now.visible_end) return now.visible_end;
+  Result<std::shared_ptr<const Segment>> segment = open(*known);
+  if (!segment) return std::unexpected(std::move(segment.error()));
+  Offset from = std::max((*segment)->find(time).base_offset, now.start);
+  while (from < now.visible_end) {
+    Result<RecordBatch> batch = read_disk(from, limits::kIndexStrideBytes);
+    if (!batch) {
+      if (batch.error().code != ErrorCode::kDamaged) return std::unexpected(std::move(batch.error()));
+      from = batch.error().range.end;
+      continue;
+    }
+    std::optional<Offset> found;
+    Status read = batch->for_each([&](const Record& record) {
+      if (!found && record.timestamp >= time) found = record.offset;
+    });
+    if (!read) return std::unexpected(std::move(read.error()));
+    if (found) return *found;
+    from = batch->range().end;
+  }
+  return now.visible_end;
+}
+
+}  // namespace bimip::engine

@@ -1,0 +1,74 @@
+// The readable side of a partition: finds blocks in memory, in the active segment, in sealed ones.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/base/thread_annotations.h"
+#include "engine/format/manifest.h"
+#include "engine/partition/requests.h"
+#include "engine/partition/segment_cache.h"
+#include "engine/partition/tail_cache.h"
+#include "engine/segment/segment.h"
+
+namespace bimip::engine {
+
+// Thread-safe. The partition's writer tells it what became visible and how the segments changed.
+class PartitionReader {
+ public:
+  struct Parts {
+    BufferPool& pool;
+    TailCache& tail;
+    SegmentCache& sealed;
+  };
+  PartitionReader(Parts parts, Path folder, SegmentIdentity partition)
+      : parts_(parts), folder_(std::move(folder)), partition_(partition) {}
+
+  // Before any read, and after each recovery.
+  void reset(const Manifest& manifest, std::shared_ptr<const ActiveSegment> active, Offset end);
+  // A new active segment; the one before stays readable as it is until sealed() replaces it.
+  void rolled(std::shared_ptr<const ActiveSegment> active);
+  void sealed(const ManifestSegment& segment);
+  // Offsets below `visible` can be read.
+  void advance(Offset visible, Offset durable) {
+    durable_.store(durable.value(), std::memory_order_release);
+    visible_.store(visible.value(), std::memory_order_release);
+  }
+
+  [[nodiscard]] LogBounds bounds() const;
+
+  // The answer when it needs no disk: from the tail cache, empty at the end, or a refusal; else nothing.
+  [[nodiscard]] std::optional<Result<RecordBatch>> read_memory(Offset from, std::size_t bytes_max) const;
+  // Blocks on the disk.
+  [[nodiscard]] Result<RecordBatch> read_disk(Offset from, std::size_t bytes_max) const;
+  [[nodiscard]] Result<Offset> find_time(Timestamp time) const;
+
+ private:
+  // A segment as this reader knows it: open when it was active under this reader, else by its place.
+  struct Known {
+    Offset base;
+    Timestamp last_timestamp{};  // of a sealed one
+    std::shared_ptr<const Segment> open;
+    SealedSegment::Place place;
+  };
+  [[nodiscard]] Known known_sealed(const ManifestSegment& segment) const;
+  [[nodiscard]] std::optional<Known> segment_of(Offset offset) const;
+  [[nodiscard]] std::optional<Known> segment_of(Timestamp time) const;
+  [[nodiscard]] Offset end_of(const Known& segment) const;
+  [[nodiscard]] Result<std::shared_ptr<const Segment>> open(const Known& known) const;
+  [[nodiscard]] Result<RecordBatch> read_segment(const Segment& segment, OffsetRange wanted, Offset segment_end,
+                                                 std::size_t bytes_max) const;
+
+  Parts parts_;
+  const Path folder_;
+  const SegmentIdentity partition_;
+  std::atomic<std::uint64_t> start_{0};
+  std::atomic<std::uint64_t> visible_{0};
+  std::atomic<std::uint64_t> durable_{0};
+  mutable Mutex mutex_;
+  std::vector<Known> segments_ GUARDED_BY(mutex_);  // by base, oldest first
+};
+
+}  // namespace bimip::engine

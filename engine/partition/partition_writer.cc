@@ -1,0 +1,346 @@
+#include "engine/partition/partition_writer.h"
+
+#include <algorithm>
+
+#include "engine/base/assert.h"
+#include "engine/partition/partition.h"
+
+namespace bimip::engine {
+
+PartitionWriter::PartitionWriter(WriterParts parts, const TopicConfig& config, RecoveredPartition recovered,
+                                 PartitionReader& reader)
+    : parts_(std::move(parts)),
+      config_(config),
+      reader_(reader),
+      keeper_(std::move(recovered.keeper)),
+      space_{.epoch = recovered.active->identity().epoch,
+             .file = recovered.active->file(),
+             .allocated_end = recovered.allocated_end},
+      active_(std::move(recovered.active)),
+      tail_(recovered.tail),
+      totals_(recovered.totals),
+      producers_(std::move(recovered.producers)),
+      last_timestamp_(recovered.last_timestamp),
+      prepared_(std::move(recovered.prepared)),
+      written_end_(recovered.tail.next_offset),
+      durable_end_(recovered.tail.next_offset),
+      visible_end_(recovered.tail.next_offset),
+      witnessed_(recovered.report.clean) {
+  for (Commit& commit : commits_) commit.operation.owner = &parts_.partition;
+  sync_operation_.owner = &parts_.partition;
+  sync_operation_.kind = DeviceOperation::Kind::kSync;
+  reader_.reset(keeper_->manifest(), active_, visible_end_);
+  Result<FileSlot> slot = parts_.queue.attach(space_.file);
+  if (slot) {
+    slot_ = *slot;
+  } else {
+    degrade(std::move(slot.error()));
+  }
+}
+
+void PartitionWriter::accept(AppendRequest& request) {
+  if (degraded_ || closing_) {
+    const Error refusal = degraded_ ? *degraded_ : Error{ErrorCode::kClosed, "the log is closing"};
+    request.target_->took(request);
+    request.on_appended(std::unexpected(refusal));
+    return;
+  }
+  pending_payload_ += request.payload_bytes_;
+  pending_.push_back(request);
+}
+
+void PartitionWriter::pump() {
+  while (!pending_.empty() && phase_ == Phase::kWriting && in_flight_ < commits_.size() && !degraded_ &&
+         worth_committing() && commit_some()) {
+  }
+}
+
+// A commit costs the device about the same whatever it holds. One is always under way; another joins it once it would
+// carry as many answers, so that requests gather instead of scattering over the commits in flight.
+bool PartitionWriter::worth_committing() const {
+  if (in_flight_ == 0) return true;
+  const Commit& newest = commits_[(oldest_commit_ + in_flight_ - 1) % commits_.size()];
+  return pending_payload_ >= newest.operation.bytes.size();
+}
+
+bool PartitionWriter::commit_some() {
+  const std::size_t payload =
+      std::min(pending_payload_, std::max(limits::kCommitPayloadBytes, pending_.front().payload_bytes_));
+  if (!make_room(block_bytes_for(payload))) return false;
+
+  const Timestamp now = stamp();
+  Commit& commit = next_commit();
+  commit.kind = CommitKind::kBlock;
+  commit.memory = std::make_shared<Buffer>(parts_.pool.take(block_bytes_for(payload)));
+  const MutableBytes out = commit.memory->bytes().subspan(kBlockHeaderBytes, payload);
+  Packed packed;
+  while (!pending_.empty() && pending_.front().payload_bytes_ <= payload - packed.payload_bytes) {
+    AppendRequest& request = pending_.pop_front();
+    pending_payload_ -= request.payload_bytes_;
+    request.target_->took(request);
+    pack_request(request, out, now, commit, packed);
+  }
+  if (packed.records == 0) {
+    answer_behind_newest(commit);
+  } else {
+    submit_block(commit, packed, now);
+  }
+  return true;
+}
+
+void PartitionWriter::pack_request(AppendRequest& request, MutableBytes payload, Timestamp now, Commit& commit,
+                                   Packed& packed) {
+  if (is_superseded(request, now)) {
+    request.on_appended(fail(ErrorCode::kSuperseded,
+                             "the producer has published a later number, and this one is not among those remembered"));
+    return;
+  }
+  Answer answer{.request = &request, .appended = {}};
+  for (std::size_t i = 0; i < request.records.size(); ++i) {
+    RecordFields fields = request.records[i];
+    const ProducerTable::Answer known = producers_.look(fields, now);
+    Offset offset = known.offset;
+    if (known.known != ProducerTable::Known::kStored) {
+      offset = tail_.next_offset + packed.records;
+      fields.timestamp = now;
+      fields.entity.reset();
+      packed.payload_bytes += encode_record(fields, packed.records, payload.subspan(packed.payload_bytes));
+      ++packed.records;
+      producers_.add(fields, offset, now);
+    }
+    Appended& appended = answer.appended;
+    if (i == 0) appended.first = offset;
+    if (appended.offsets.empty() && offset != appended.first + i) {
+      for (std::size_t j = 0; j < i; ++j) appended.offsets.push_back(appended.first + j);
+      appended.offsets.push_back(offset);
+    } else if (!appended.offsets.empty()) {
+      appended.offsets.push_back(offset);
+    }
+  }
+  commit.answers.push_back(std::move(answer));
+}
+
+bool PartitionWriter::is_superseded(const AppendRequest& request, Timestamp now) const {
+  return std::ranges::any_of(request.records, [&](const RecordFields& fields) {
+    return fields.producer && producers_.look(fields, now).known == ProducerTable::Known::kSuperseded;
+  });
+}
+
+// Every record was a retry. What they retry is in the newest commit at the latest; when none is in flight it is durable.
+void PartitionWriter::answer_behind_newest(Commit& unused) {
+  std::vector<Answer> answers = std::move(unused.answers);
+  unused.answers.clear();
+  unused.memory.reset();
+  if (in_flight_ == 0) {
+    answer(answers, written_end_);
+    return;
+  }
+  Commit& newest = commits_[(oldest_commit_ + in_flight_ - 1) % commits_.size()];
+  std::ranges::move(answers, std::back_inserter(newest.answers));
+}
+
+void PartitionWriter::submit_block(Commit& commit, const Packed& packed, Timestamp now) {
+  BlockHeader header{.identity = active_->identity(),
+                     .position = tail_.position,
+                     .number = tail_.next_block,
+                     .base_offset = tail_.next_offset,
+                     .offset_span = packed.records,
+                     .record_count = packed.records,
+                     .payload_bytes = static_cast<std::uint32_t>(packed.payload_bytes),
+                     .block_bytes = static_cast<std::uint32_t>(block_bytes_for(packed.payload_bytes)),
+                     .durable_offset = durable_end_,
+                     .first_timestamp = packed.records > 0 ? now : Timestamp{},
+                     .last_timestamp = packed.records > 0 ? now : Timestamp{},
+                     .previous = tail_.previous,
+                     .payload_checksum = {},
+                     .checksum = {}};
+  const MutableBytes block = commit.memory->bytes().first(header.block_bytes);
+  finish_block(header, block);
+  commit.block = std::make_shared<const Block>(header, block, commit.memory);
+  commit.operation.kind = DeviceOperation::Kind::kWrite;
+  commit.operation.durability =
+      config_.durability == Durability::kDurable ? WriteDurability::kDurable : WriteDurability::kWritten;
+  commit.operation.file = slot_;
+  commit.operation.position = header.position;
+  commit.operation.bytes = block;
+
+  active_->add(header);
+  tail_.advance(header);
+  totals_.add(header);
+  mean_block_bytes_ = (mean_block_bytes_ * 7 + header.block_bytes) / 8;
+  since_checkpoint_ += header.block_bytes;
+  witnessed_ = header.durable_offset == header.end_offset();
+  if (since_checkpoint_ >= std::max<std::size_t>(limits::kCheckpointBytes, 4 * producers_.snapshot_bytes())) plan_checkpoint();
+  submit(commit);
+}
+
+PartitionWriter::Commit& PartitionWriter::next_commit() {
+  BIMIP_ASSERT(in_flight_ < commits_.size());
+  return commits_[(oldest_commit_ + in_flight_) % commits_.size()];
+}
+
+void PartitionWriter::submit(Commit& commit) {
+  commit.finished = false;
+  ++in_flight_;
+  last_activity_ = parts_.clock.monotonic();
+  parts_.queue.submit(commit.operation);
+}
+
+// Never goes back within a partition, whatever the wall clock does.
+Timestamp PartitionWriter::stamp() { return last_timestamp_ = std::max(last_timestamp_, parts_.clock.now()); }
+
+void PartitionWriter::on_finished(DeviceOperation& operation) {
+  if (operation.kind == DeviceOperation::Kind::kSync) {
+    on_synced();
+  } else {
+    const auto mine = std::ranges::find_if(commits_, [&](const Commit& c) { return &c.operation == &operation; });
+    BIMIP_ASSERT(mine != commits_.end());
+    mine->finished = true;
+    publish_finished();
+  }
+  advance_roll();
+  pump();
+  if (closing_) tick();
+}
+
+void PartitionWriter::publish_finished() {
+  while (in_flight_ > 0 && commits_[oldest_commit_].finished) {
+    Commit& commit = commits_[oldest_commit_];
+    if (!commit.operation.result && !degraded_) degrade(commit.operation.result.error());
+    oldest_commit_ = (oldest_commit_ + 1) % commits_.size();
+    --in_flight_;
+    if (degraded_) {
+      commit.memory.reset();
+      commit.block.reset();
+      continue;
+    }
+    publish(commit);
+  }
+}
+
+void PartitionWriter::publish(Commit& commit) {
+  commit.memory.reset();
+  if (commit.kind == CommitKind::kSegmentHeader) {
+    segment_begun();
+    return;
+  }
+  const Offset end = commit.block->header.end_offset();
+  BIMIP_ASSERT(commit.block->header.base_offset == written_end_);
+  if (commit.block->header.record_count > 0) parts_.tail.add(std::move(commit.block));
+  commit.block.reset();
+  written_end_ = end;
+  if (config_.durability == Durability::kDurable) durable_end_ = end;
+  visible_end_ = end;
+  reader_.advance(visible_end_, durable_end_);
+  scratch_.swap(commit.answers);
+  answer(scratch_, end);
+  scratch_.clear();
+  durable_moved();
+}
+
+// `end`: everything below was written.
+void PartitionWriter::answer(std::vector<Answer>& answers, Offset end) {
+  for (Answer& answer : answers) {
+    const bool wants_durable = answer.request->durability.value_or(config_.durability) == Durability::kDurable;
+    if (wants_durable && durable_end_ < end) {
+      awaiting_sync_.emplace_back(end, std::move(answer));
+    } else {
+      answer.request->on_appended(std::move(answer.appended));
+    }
+  }
+  if (!awaiting_sync_.empty()) start_sync();
+}
+
+void PartitionWriter::start_sync() {
+  if (syncing_ || degraded_) return;
+  syncing_ = true;
+  sync_covers_ = written_end_;
+  sync_operation_.file = slot_;
+  last_sync_ = parts_.clock.monotonic();
+  parts_.queue.submit(sync_operation_);
+}
+
+void PartitionWriter::on_synced() {
+  syncing_ = false;
+  if (!sync_operation_.result && !degraded_) degrade(sync_operation_.result.error());
+  if (degraded_) return;
+  durable_end_ = std::max(durable_end_, sync_covers_);
+  reader_.advance(visible_end_, durable_end_);
+  while (!awaiting_sync_.empty() && awaiting_sync_.front().first <= durable_end_) {
+    Answer answer = std::move(awaiting_sync_.front().second);
+    awaiting_sync_.pop_front();
+    answer.request->on_appended(std::move(answer.appended));
+  }
+  if (!awaiting_sync_.empty()) start_sync();
+  durable_moved();
+}
+
+void PartitionWriter::durable_moved() {
+  if (planned_checkpoint_ && planned_checkpoint_->tail.next_offset <= durable_end_) write_checkpoint();
+}
+
+// An empty block whose durable offset is the log's end: after it, damage anywhere before is known to be rot.
+void PartitionWriter::write_witness() {
+  const std::size_t bytes = block_bytes_for(0);
+  if (!make_room(bytes)) return;
+  Commit& commit = next_commit();
+  commit.kind = CommitKind::kBlock;
+  commit.memory = std::make_shared<Buffer>(parts_.pool.take(bytes));
+  submit_block(commit, {}, {});
+}
+
+void PartitionWriter::tick() {
+  const std::chrono::nanoseconds now = parts_.clock.monotonic();
+  if (degraded_) return;
+  if (blocked_seal_) {
+    const std::shared_ptr<SealWork> again = std::move(blocked_seal_);
+    seal_behind(again);
+  }
+  const bool settled = in_flight_ == 0 && pending_.empty() && phase_ == Phase::kWriting;
+  const bool all_durable = durable_end_ == written_end_;
+  if (!all_durable && (closing_ || now - last_sync_ >= limits::kBackgroundSync)) start_sync();
+  if (settled && all_durable && !witnessed_ && (closing_ || now - last_activity_ >= limits::kWitnessAfter)) {
+    write_witness();
+    return;
+  }
+  const bool aged = totals_.record_count > 0 && parts_.clock.now() - totals_.first_timestamp >= config_.segment_age;
+  if (settled && aged && !closing_) start_roll();
+}
+
+void PartitionWriter::close() {
+  closing_ = true;
+  tick();
+}
+
+bool PartitionWriter::idle() const {
+  if (in_flight_ > 0 || syncing_ || job_running_ || !jobs_.empty()) return false;
+  if (degraded_) return true;
+  if (!pending_.empty() || phase_ != Phase::kWriting) return false;
+  return !closing_ || no_space_ || (witnessed_ && durable_end_ == written_end_);
+}
+
+void PartitionWriter::degrade(Error error) {
+  degraded_ = Error{ErrorCode::kDegraded, "an earlier write failed: " + error.message};
+  for (std::size_t i = 0; i < in_flight_; ++i) {
+    Commit& commit = commits_[(oldest_commit_ + i) % commits_.size()];
+    for (Answer& answer : commit.answers) answer.request->on_appended(std::unexpected(*degraded_));
+    commit.answers.clear();
+  }
+  while (!awaiting_sync_.empty()) {
+    AppendRequest* request = awaiting_sync_.front().second.request;
+    awaiting_sync_.pop_front();
+    request->on_appended(std::unexpected(*degraded_));
+  }
+  refuse_pending(*degraded_);
+}
+
+void PartitionWriter::refuse_pending(const Error& error) {
+  while (!pending_.empty()) {
+    AppendRequest& request = pending_.pop_front();
+    request.target_->took(request);
+    request.on_appended(std::unexpected(error));
+  }
+  pending_payload_ = 0;
+}
+
+}  // namespace bimip::engine

@@ -1,0 +1,184 @@
+// The writing side of a partition: packs waiting appends into commit blocks, keeps several on their way to the disk,
+// answers them in order, rolls from segment to segment. Reasons and figures: docs/design/append.md.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/base/clock.h"
+#include "engine/device/device.h"
+#include "engine/partition/jobs.h"
+#include "engine/partition/partition_reader.h"
+#include "engine/partition/recovery.h"
+#include "engine/partition/request_queue.h"
+
+namespace bimip::engine {
+
+class Partition;
+
+// What a writer works with. All of it outlives the writer.
+struct WriterParts {
+  Partition& partition;  // that this is the writer of: the owner of its device operations
+  WriteQueue& queue;
+  JobRunner& jobs;
+  const Clock& clock;
+  BufferPool& pool;
+  TailCache& tail;
+  std::function<void(Job)> post;  // runs a job on the writer loop's thread, soon; thread-safe
+};
+
+// A state machine fed by its writer loop: requests, finished device operations, finished jobs, time. It never blocks.
+// Owner-thread only.
+// Invariants: blocks reach `reader` and requests their answer in offset order; on a durable topic neither before the
+// bytes are durable; the durable offset in a block is at most its base offset; after the first failed write or sync
+// nothing is written any more (kDegraded).
+class PartitionWriter {
+ public:
+  PartitionWriter(WriterParts parts, const TopicConfig& config, RecoveredPartition recovered, PartitionReader& reader);
+
+  // Takes a valid request; its answer comes in due time.
+  void accept(AppendRequest& request);
+  // Packs and submits what can be.
+  void pump();
+  // One of this writer's operations came back from the queue; its result is in it.
+  void on_finished(DeviceOperation& operation);
+  // Called a few times a second: age of the segment, background sync, the closing witness of an idle log.
+  void tick();
+
+  // Refuses new requests from now on; finishes what was accepted, makes everything durable, vouches for it.
+  void close();
+  // Nothing is in flight and, after close(), nothing will be.
+  [[nodiscard]] bool idle() const;
+
+  [[nodiscard]] Offset visible_end() const { return visible_end_; }
+  [[nodiscard]] const std::optional<Error>& degraded() const { return degraded_; }
+
+ private:
+  struct Answer {
+    AppendRequest* request;
+    Appended appended;
+  };
+  enum class CommitKind : std::uint8_t { kBlock, kSegmentHeader };
+  struct Commit {
+    DeviceOperation operation;
+    CommitKind kind = CommitKind::kBlock;
+    BlockRef block;
+    std::shared_ptr<Buffer> memory;
+    std::vector<Answer> answers;
+    bool finished = false;
+  };
+  enum class Phase : std::uint8_t {
+    kWriting,
+    kDraining,   // a roll is due: waits for the commits in flight
+    kPreparing,  // waits for the next segment's space
+    kBeginning,  // waits for the next segment's header
+  };
+
+  // Packing.
+  bool commit_some();
+  [[nodiscard]] bool worth_committing() const;
+  [[nodiscard]] bool make_room(std::size_t block_bytes);
+  struct Packed {
+    std::size_t payload_bytes = 0;
+    std::uint32_t records = 0;
+  };
+  void pack_request(AppendRequest& request, MutableBytes payload, Timestamp now, Commit& commit, Packed& packed);
+  [[nodiscard]] bool is_superseded(const AppendRequest& request, Timestamp now) const;
+  void submit_block(Commit& commit, const Packed& packed, Timestamp now);
+  void submit(Commit& commit);
+  void answer_behind_newest(Commit& unused);
+  [[nodiscard]] Commit& next_commit();
+  [[nodiscard]] Timestamp stamp();
+  void plan_checkpoint();
+
+  // Publishing.
+  void publish_finished();
+  void publish(Commit& commit);
+  void answer(std::vector<Answer>& answers, Offset end);
+  void start_sync();
+  void on_synced();
+  void durable_moved();
+  void write_witness();
+
+  // Segments.
+  void start_roll();
+  void advance_roll();
+  void begin_segment();
+  void segment_begun();
+  struct SealWork {
+    SegmentKeeper::Seal seal;
+    SegmentHeader next;
+  };
+  void seal_behind(std::shared_ptr<SealWork> work);
+  void prepare_next();
+  void extend(std::size_t block_bytes);
+  void write_checkpoint();
+  struct KeeperJob {
+    std::move_only_function<Status()> work;      // on a job thread
+    std::move_only_function<void(Status)> done;  // on the loop's thread
+  };
+  void run_job(KeeperJob job);
+  void start_next_job();
+  [[nodiscard]] ZeroAhead zero_ahead() const;
+  [[nodiscard]] std::uint64_t extend_bytes() const;
+
+  // Trouble.
+  void degrade(Error error);
+  void refuse_pending(const Error& error);
+  void out_of_space(Error error);
+
+  WriterParts parts_;
+  const TopicConfig config_;
+  PartitionReader& reader_;
+  std::unique_ptr<SegmentKeeper> keeper_;  // used by one job at a time
+
+  SegmentSpace space_;
+  FileSlot slot_{};
+  std::shared_ptr<ActiveSegment> active_;
+  LogTail tail_;  // behind the last packed block
+  SegmentTotals totals_;
+  ProducerTable producers_;
+  Timestamp last_timestamp_{};
+  std::optional<SegmentSpace> prepared_;
+  std::optional<SegmentHeader> next_header_;  // of the prepared segment, while it begins
+
+  RequestList pending_;
+  std::size_t pending_payload_ = 0;
+  std::array<Commit, limits::kCommitsInFlightMax> commits_;  // a ring
+  std::size_t oldest_commit_ = 0;
+  std::size_t in_flight_ = 0;
+  std::vector<Answer> scratch_;
+
+  Offset written_end_;
+  Offset durable_end_;
+  Offset visible_end_;
+  DeviceOperation sync_operation_;
+  bool syncing_ = false;
+  Offset sync_covers_;
+  std::deque<std::pair<Offset, Answer>> awaiting_sync_;  // each is answered when durable_end_ reaches its offset
+
+  Phase phase_ = Phase::kWriting;
+  std::uint64_t mean_block_bytes_ = 0;
+  std::uint64_t since_checkpoint_ = 0;
+  std::optional<Checkpoint> planned_checkpoint_;  // to be written once durable_end_ reaches its end
+  bool checkpointing_ = false;
+  std::shared_ptr<SealWork> blocked_seal_;  // waits for space
+  bool extending_ = false;
+  bool preparing_ = false;
+  bool witnessed_ = false;  // the newest block vouches for all before it
+  std::deque<KeeperJob> jobs_;
+  bool job_running_ = false;
+
+  std::optional<Error> degraded_;
+  std::optional<Error> no_space_;  // until space_retry_at_
+  bool closing_ = false;
+  std::chrono::nanoseconds last_activity_{};
+  std::chrono::nanoseconds last_sync_{};
+  std::chrono::nanoseconds space_retry_at_{};
+};
+
+}  // namespace bimip::engine

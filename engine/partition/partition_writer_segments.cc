@@ -1,0 +1,232 @@
+// How the writer gets room: extending the active segment, preparing the next, rolling, sealing, checkpoints.
+#include <algorithm>
+
+#include "engine/base/assert.h"
+#include "engine/partition/partition_writer.h"
+
+namespace bimip::engine {
+
+// Whether a block of this length can be written now. When not, what is needed has been started.
+bool PartitionWriter::make_room(std::size_t block_bytes) {
+  const FilePosition end = tail_.position + block_bytes;
+  const std::uint64_t blocks_end_max = config_.segment_bytes - limits::kSectorBytes;  // the footer's place
+  if (end.value() > blocks_end_max && totals_.record_count > 0) {
+    start_roll();
+    return false;
+  }
+  if (end > space_.allocated_end) {
+    extend(block_bytes);
+    return false;
+  }
+  const bool may_grow = space_.allocated_end.value() < config_.segment_bytes;
+  if (may_grow && space_.allocated_end - end < extend_bytes() / 2) extend(block_bytes);
+  if (end.value() > config_.segment_bytes / 2) prepare_next();
+  return true;
+}
+
+ZeroAhead PartitionWriter::zero_ahead() const {
+  return mean_block_bytes_ < limits::kZeroAheadBelowCommitBytes ? ZeroAhead::kYes : ZeroAhead::kNo;
+}
+
+// Grows with the segment, so that ten thousand quiet partitions reserve little and a busy one seldom asks.
+std::uint64_t PartitionWriter::extend_bytes() const {
+  const std::uint64_t bytes = std::clamp(tail_.position.value(), limits::kExtendBytesMin, limits::kExtendBytesMax);
+  return bytes / limits::kSectorBytes * limits::kSectorBytes;
+}
+
+void PartitionWriter::extend(std::size_t block_bytes) {
+  if (extending_) return;
+  if (no_space_) {
+    if (parts_.clock.monotonic() < space_retry_at_) {
+      if (tail_.position + block_bytes > space_.allocated_end) refuse_pending(*no_space_);
+      return;
+    }
+    no_space_.reset();
+  }
+  extending_ = true;
+  const std::uint64_t missing = (tail_.position + block_bytes > space_.allocated_end)
+                                    ? tail_.position + block_bytes - space_.allocated_end
+                                    : 0;
+  const std::uint64_t left = config_.segment_bytes - std::min(config_.segment_bytes, space_.allocated_end.value());
+  std::uint64_t bytes = std::max(missing, std::min(extend_bytes(), left));
+  bytes = (bytes + limits::kSectorBytes - 1) / limits::kSectorBytes * limits::kSectorBytes;
+  auto grown = std::make_shared<FilePosition>(space_.allocated_end);
+  run_job({.work = [keeper = keeper_.get(), space = space_, bytes, zero = zero_ahead(), grown]() -> Status {
+             Result<FilePosition> end = keeper->extend(space, bytes, zero);
+             if (!end) return std::unexpected(std::move(end.error()));
+             *grown = *end;
+             return {};
+           },
+           .done =
+               [this, epoch = space_.epoch, grown](Status status) {
+                 extending_ = false;
+                 if (!status) return out_of_space(std::move(status.error()));
+                 if (space_.epoch == epoch) space_.allocated_end = *grown;
+               }});
+}
+
+void PartitionWriter::prepare_next() {
+  if (prepared_ || preparing_ || next_header_) return;
+  if (blocked_seal_) {
+    if (phase_ == Phase::kPreparing) out_of_space(*no_space_);
+    return;
+  }
+  if (no_space_ && parts_.clock.monotonic() < space_retry_at_) return;
+  no_space_.reset();
+  preparing_ = true;
+  const std::uint64_t bytes =
+      std::max(limits::kExtendBytesMin, std::min(extend_bytes(), config_.segment_bytes / limits::kSectorBytes * limits::kSectorBytes));
+  auto made = std::make_shared<std::optional<SegmentSpace>>();
+  run_job({.work = [keeper = keeper_.get(), bytes, zero = zero_ahead(), made]() -> Status {
+             Result<SegmentSpace> space = keeper->prepare(bytes, zero);
+             if (!space) return std::unexpected(std::move(space.error()));
+             *made = std::move(*space);
+             return {};
+           },
+           .done =
+               [this, made](Status status) {
+                 preparing_ = false;
+                 if (!status) return out_of_space(std::move(status.error()));
+                 prepared_ = std::move(**made);
+               }});
+}
+
+// A job could not get what it needed. A full device is no damage: nothing was written; it is asked again later.
+void PartitionWriter::out_of_space(Error error) {
+  if (error.code != ErrorCode::kNoSpace) return degrade(std::move(error));
+  no_space_ = std::move(error);
+  space_retry_at_ = parts_.clock.monotonic() + limits::kSpaceRetry;
+  if (phase_ == Phase::kPreparing) {
+    phase_ = Phase::kWriting;
+    refuse_pending(*no_space_);
+  }
+}
+
+void PartitionWriter::start_roll() {
+  if (phase_ != Phase::kWriting) return;
+  phase_ = Phase::kDraining;
+  advance_roll();
+}
+
+// The new segment's header says that all of the old one is durable; so the roll waits until it is.
+void PartitionWriter::advance_roll() {
+  if (degraded_) return;
+  if (phase_ == Phase::kDraining && in_flight_ == 0) {
+    if (durable_end_ < written_end_) return start_sync();
+    if (!syncing_) phase_ = Phase::kPreparing;
+  }
+  if (phase_ != Phase::kPreparing) return;
+  if (prepared_ && !extending_) return begin_segment();
+  prepare_next();
+  if (no_space_ && !preparing_) out_of_space(*no_space_);
+}
+
+void PartitionWriter::begin_segment() {
+  phase_ = Phase::kBeginning;
+  next_header_ = SegmentHeader{.identity = keeper_->identity(prepared_->epoch),
+                               .base_offset = tail_.next_offset,
+                               .first_block = tail_.next_block,
+                               .previous = tail_.previous,
+                               .created_at = stamp()};
+  Result<FileSlot> slot = parts_.queue.attach(prepared_->file);
+  if (!slot) return degrade(std::move(slot.error()));
+  parts_.queue.detach(slot_);
+  slot_ = *slot;
+
+  Commit& commit = next_commit();
+  commit.kind = CommitKind::kSegmentHeader;
+  commit.memory = std::make_shared<Buffer>(parts_.pool.take(limits::kSectorBytes));
+  encode_segment_header(*next_header_, commit.memory->bytes().first(limits::kSectorBytes));
+  commit.operation.kind = DeviceOperation::Kind::kWrite;
+  commit.operation.durability = WriteDurability::kDurable;
+  commit.operation.file = slot_;
+  commit.operation.position = FilePosition(0);
+  commit.operation.bytes = commit.memory->bytes().first(limits::kSectorBytes);
+  submit(commit);
+}
+
+// The next segment's header is durable: it is the active one now.
+void PartitionWriter::segment_begun() {
+  SegmentKeeper::Seal seal{.header = active_->header(),
+                           .file = active_->file(),
+                           .tail = tail_,
+                           .totals = totals_,
+                           .index = active_->entries(),
+                           .producers = producers_.snapshot()};
+  const SegmentHeader header = *next_header_;
+  next_header_.reset();
+  space_ = std::move(*prepared_);
+  prepared_.reset();
+  tail_.position = FilePosition(limits::kSectorBytes);
+  totals_ = {};
+  since_checkpoint_ = 0;
+  planned_checkpoint_.reset();
+  active_ = std::make_shared<ActiveSegment>(header, space_.file, IndexBuilder(), tail_.position);
+  reader_.rolled(active_);
+  phase_ = Phase::kWriting;
+  seal_behind(std::make_shared<SealWork>(std::move(seal), header));
+}
+
+void PartitionWriter::seal_behind(std::shared_ptr<SealWork> work) {
+  run_job({.work = [keeper = keeper_.get(), work] { return keeper->seal(work->seal, work->next); },
+           .done =
+               [this, work](Status status) {
+                 if (status) {
+                   const Epoch epoch = work->seal.header.identity.epoch;
+                   reader_.sealed(*std::ranges::find(keeper_->manifest().segments, epoch, &ManifestSegment::epoch));
+                   return;
+                 }
+                 // Every step of it can be repeated: tick() does. Until then there is no next segment to roll to.
+                 if (status.error().code == ErrorCode::kNoSpace) blocked_seal_ = work;
+                 out_of_space(std::move(status.error()));
+               }});
+}
+
+void PartitionWriter::plan_checkpoint() {
+  if (planned_checkpoint_ || checkpointing_) return;
+  since_checkpoint_ = 0;
+  planned_checkpoint_ = Checkpoint{.tail = tail_,
+                                   .totals = totals_,
+                                   .index = active_->entries(),
+                                   .producers = producers_.snapshot()};
+}
+
+void PartitionWriter::write_checkpoint() {
+  checkpointing_ = true;
+  auto checkpoint = std::make_shared<Checkpoint>(std::move(*planned_checkpoint_));
+  planned_checkpoint_.reset();
+  run_job({.work = [keeper = keeper_.get(), epoch = space_.epoch,
+                    checkpoint] { return keeper->write_checkpoint(epoch, *checkpoint); },
+           .done =
+               [this](Status status) {
+                 checkpointing_ = false;
+                 // Derived: without room for it, recovery reads more. Other errors are the device's.
+                 if (!status && status.error().code != ErrorCode::kNoSpace) degrade(std::move(status.error()));
+               }});
+}
+
+// The keeper's work is done one job at a time, in order.
+void PartitionWriter::run_job(KeeperJob job) {
+  jobs_.push_back(std::move(job));
+  if (!job_running_) start_next_job();
+}
+
+void PartitionWriter::start_next_job() {
+  if (jobs_.empty()) return;
+  job_running_ = true;
+  auto job = std::make_shared<KeeperJob>(std::move(jobs_.front()));
+  jobs_.pop_front();
+  parts_.jobs.post([this, job] {
+    auto status = std::make_shared<Status>(job->work());
+    parts_.post([this, job, status] {
+      job_running_ = false;
+      if (!degraded_) job->done(std::move(*status));
+      start_next_job();
+      advance_roll();
+      pump();
+      if (closing_) tick();
+    });
+  });
+}
+
+}  // namespace bimip::engine

@@ -1,0 +1,381 @@
+#include "engine/partition/recovery.h"
+
+#include <algorithm>
+
+#include "engine/format/file_names.h"
+#include "engine/partition/segment_scan.h"
+
+namespace bimip::engine {
+namespace {
+
+constexpr std::uint64_t kTableBytesMax = 1ULL << 30;  // far above any table a store writes
+
+// One partition's recovery, step by step.
+class Recovery {
+ public:
+  Recovery(Device& device, BufferPool& pool, const SegmentKeeper::Place& place, Timestamp now)
+      : device_(device), pool_(pool), place_(place), now_(now) {
+    out_.report.topic = place.partition.topic;
+    out_.report.partition = place.partition.partition;
+  }
+
+  Result<RecoveredPartition> run() {
+    Status done = load_manifest();
+    if (done) done = tidy_folder();
+    if (done) done = check_sealed();
+    if (done) done = load_producers();
+    if (done) done = recover_segments();
+    if (!done) return std::unexpected(std::move(done.error()));
+    out_.report.log_end = out_.tail.next_offset;
+    return std::move(out_);
+  }
+
+ private:
+  Path path(const std::string& name) const { return place_.folder / name; }
+  void note(std::string text) { out_.report.notes.push_back(std::move(text)); }
+
+  Status load_manifest() {
+    const Path path = place_.folder / file_names::kManifest;
+    Result<std::vector<std::byte>> bytes = read_file(device_, path, kTableBytesMax);
+    if (!bytes) return std::unexpected(std::move(bytes.error()));
+    out_.report.bytes_read += bytes->size();
+    Result<Manifest> manifest = decode_manifest(place_.partition, *bytes);
+    if (!manifest) return fail_at(path.string(), std::move(manifest.error()));
+    out_.keeper = std::make_unique<SegmentKeeper>(device_, place_, std::move(*manifest));
+    return {};
+  }
+
+  // Removes what an interrupted step left behind and nothing refers to; names what it does not know.
+  Status tidy_folder() {
+    Result<std::vector<std::string>> names = device_.list(place_.folder);
+    if (!names) return std::unexpected(std::move(names.error()));
+    const std::vector<ManifestSegment>& segments = out_.keeper->manifest().segments;
+    const auto listed = [&](Epoch epoch) { return std::ranges::find(segments, epoch, &ManifestSegment::epoch) != segments.end(); };
+    for (const std::string& name : *names) {
+      if (name == file_names::kManifest) continue;
+      if (name.ends_with(file_names::kNewSuffix)) {
+        if (Status gone = device_.remove(path(name)); !gone) return gone;
+        continue;
+      }
+      const std::optional<file_names::PartitionFile> file = file_names::parse(name);
+      if (!file) {
+        note(name + ": not a file of this store; left alone");
+      } else if (file->kind == file_names::FileKind::kSegment && !listed(file->epoch)) {
+        if (Status done = remove_if_unused(name, file->epoch); !done) return done;
+      }
+    }
+    return {};
+  }
+
+  // A segment that the manifest does not list was made by a step that never finished: no commit went into it.
+  Status remove_if_unused(const std::string& name, Epoch epoch) {
+    Result<std::shared_ptr<File>> file = device_.open(path(name), OpenMode::kRead);
+    if (!file) return std::unexpected(std::move(file.error()));
+    Sector sector{};
+    Result<std::size_t> got = (*file)->read_at(FilePosition(0), sector);
+    if (!got) return std::unexpected(std::move(got.error()));
+    out_.report.bytes_read += *got;
+    if (epoch >= out_.keeper->manifest().next_epoch && all_zero(sector)) return device_.remove(path(name));
+    note(name + ": a segment that the manifest does not list; left alone");
+    if (epoch < out_.keeper->manifest().next_epoch) return {};
+    Manifest manifest = out_.keeper->manifest();
+    manifest.next_epoch = epoch + 1;
+    return out_.keeper->replace_manifest(std::move(manifest));
+  }
+
+  // Sealed segments are only looked at from outside: what is in them is checked when it is read.
+  Status check_sealed() {
+    for (const ManifestSegment& segment : out_.keeper->manifest().segments) {
+      if (segment.state != SegmentState::kSealed) continue;
+      out_.last_timestamp = std::max(out_.last_timestamp, segment.last_timestamp);
+      const Path where = path(file_names::segment(segment.epoch));
+      Result<std::shared_ptr<File>> file = device_.open(where, OpenMode::kRead);
+      Result<std::uint64_t> size = file ? (*file)->size() : Result<std::uint64_t>(std::unexpected(file.error()));
+      if (size && *size == segment.file_bytes) continue;
+      out_.report.damaged.push_back(
+          {.epoch = segment.epoch,
+           .from = FilePosition(0),
+           .end = FilePosition(segment.file_bytes),
+           .offsets = {.first = segment.base_offset, .end = segment.end_offset},
+           .why = size ? where.string() + ": has " + std::to_string(*size) + " bytes of " + std::to_string(segment.file_bytes)
+                       : size.error().message});
+    }
+    return {};
+  }
+
+  // The state at the end of the newest sealed segment; rebuilt from the blocks when its file is missing or wrong.
+  Status load_producers() {
+    const std::vector<ManifestSegment>& segments = out_.keeper->manifest().segments;
+    const auto active = std::ranges::find(segments, SegmentState::kActive, &ManifestSegment::state);
+    if (active == segments.begin()) return {};
+    const Epoch newest = std::prev(active)->epoch;
+    const Path where = path(file_names::producers(newest));
+    Result<std::vector<std::byte>> bytes = read_file(device_, where, kTableBytesMax);
+    Result<ProducerState> state = bytes ? decode_producer_state(out_.keeper->identity(newest), *bytes)
+                                        : Result<ProducerState>(std::unexpected(bytes.error()));
+    if (state) {
+      out_.report.bytes_read += bytes->size();
+      out_.producers = ProducerTable(*state);
+      return {};
+    }
+    note(where.filename().string() + ": " + state.error().message + "; rebuilt from the segments");
+    for (auto segment = segments.begin(); segment != active; ++segment) {
+      if (now_ - segment->last_timestamp > limits::kProducerIdleMax) continue;
+      if (Status done = replay_producers(*segment); !done) return done;
+    }
+    return replace_file(device_, where,
+                        encode_producer_state(out_.keeper->identity(newest), out_.producers.snapshot()));
+  }
+
+  Status replay_producers(const ManifestSegment& segment) {
+    Result<std::shared_ptr<File>> file = device_.open(path(file_names::segment(segment.epoch)), OpenMode::kRead);
+    if (!file) return {};  // reported by check_sealed
+    BlockReader blocks({.file = *file,
+                        .segment = out_.keeper->identity(segment.epoch),
+                        .from = FilePosition(limits::kSectorBytes),
+                        .end = FilePosition(segment.file_bytes - limits::kSectorBytes)},
+                       pool_);
+    while (!blocks.at_end()) {
+      Result<BlockRef> block = blocks.next();
+      if (block) {
+        remember(**block);
+        continue;
+      }
+      if (block.error().code == ErrorCode::kIo) return std::unexpected(std::move(block.error()));
+      Result<std::optional<BlockHeader>> good = blocks.resync();
+      if (!good) return std::unexpected(std::move(good.error()));
+      if (!*good) break;
+    }
+    out_.report.bytes_read += blocks.bytes_read();
+    return {};
+  }
+
+  void remember(const Block& block) {
+    RecordCursor records = block.records();
+    while (!records.done()) {
+      const Result<Record> record = records.next();
+      if (!record) return;
+      out_.producers.add(*record, record->offset, record->timestamp);
+    }
+  }
+
+  // The active segment and, when it was begun, the prepared one.
+  Status recover_segments() {
+    const Manifest manifest = out_.keeper->manifest();
+    const auto active = std::ranges::find(manifest.segments, SegmentState::kActive, &ManifestSegment::state);
+    const auto prepared = std::next(active);
+    if (prepared == manifest.segments.end()) return recover_active(*active, {}, {});
+
+    Result<Begun> begun = look_at_prepared(prepared->epoch);
+    if (!begun) return std::unexpected(std::move(begun.error()));
+    if (!begun->header) {
+      if (Status done = recover_active(*active, {}, {}); !done) return done;
+      return keep_prepared(std::move(*begun));
+    }
+    // The roll waited for everything before it, so the new segment proves that all of the old one was durable.
+    if (Status done = recover_active(*active, {}, *begun->header); !done) return done;
+    SegmentKeeper::Seal seal{.header = out_.active->header(),
+                             .file = out_.active->file(),
+                             .tail = out_.tail,
+                             .totals = out_.totals,
+                             .index = out_.active->entries(),
+                             .producers = out_.producers.snapshot()};
+    seal.tail.next_block = begun->header->first_block;
+    seal.tail.previous = begun->header->previous;
+    if (Status done = out_.keeper->seal(seal, *begun->header); !done) return done;
+    return recover_active(out_.keeper->manifest().segments.back(), *begun->header, {});
+  }
+
+  struct Begun {
+    SegmentSpace space;
+    std::optional<SegmentHeader> header;  // when a commit may have gone into the segment
+    bool soiled = false;                  // no header, but not all zeros: a header write was cut short
+  };
+
+  Result<Begun> look_at_prepared(Epoch epoch) {
+    const SegmentIdentity identity = out_.keeper->identity(epoch);
+    Result<std::shared_ptr<File>> file = device_.open(path(file_names::segment(epoch)), OpenMode::kReadWrite);
+    if (!file) return std::unexpected(std::move(file.error()));
+    Result<std::uint64_t> size = (*file)->size();
+    if (!size) return std::unexpected(std::move(size.error()));
+    Begun begun{.space = {.epoch = epoch, .file = *file, .allocated_end = FilePosition(*size)}, .header = {}, .soiled = false};
+    Sector sector{};
+    Result<std::size_t> got = (*file)->read_at(FilePosition(0), sector);
+    if (!got) return std::unexpected(std::move(got.error()));
+    out_.report.bytes_read += *got;
+    Result<SegmentHeader> header = decode_segment_header(sector);
+    if (header && header->identity == identity) {
+      begun.header = *header;
+      return begun;
+    }
+    begun.soiled = !all_zero(sector);
+    // Commits wait for the header. A good block therefore means that the header was there and has rotted.
+    BlockReader blocks({.file = *file, .segment = identity, .from = FilePosition(0), .end = begun.space.allocated_end}, pool_);
+    Result<std::optional<BlockHeader>> good = blocks.resync();
+    out_.report.bytes_read += blocks.bytes_read();
+    if (!good) return std::unexpected(std::move(good.error()));
+    if (*good && (*good)->position == FilePosition(limits::kSectorBytes)) {
+      note(file_names::segment(epoch) + ": its header is damaged; taken from its first block");
+      begun.header = SegmentHeader{.identity = identity,
+                                   .base_offset = (*good)->base_offset,
+                                   .first_block = (*good)->number,
+                                   .previous = (*good)->previous,
+                                   .created_at = (*good)->first_timestamp};
+    }
+    return begun;
+  }
+
+  Status keep_prepared(Begun begun) {
+    if (begun.soiled) {
+      Status clean = zero_range(*begun.space.file, FilePosition(0), FilePosition(limits::kSectorBytes));
+      if (!clean) return clean;
+    }
+    out_.prepared = std::move(begun.space);
+    return {};
+  }
+
+  // `header`: of the segment, when it is already known. `next`: of the segment behind it, when that was begun.
+  Status recover_active(const ManifestSegment& segment, std::optional<SegmentHeader> header,
+                        const std::optional<SegmentHeader>& next) {
+    const SegmentIdentity identity = out_.keeper->identity(segment.epoch);
+    const Path where = path(file_names::segment(segment.epoch));
+    Result<std::shared_ptr<File>> file = device_.open(where, OpenMode::kReadWrite);
+    if (!file) return std::unexpected(std::move(file.error()));
+    // What is read from now on must survive power loss: bytes may be in the device's cache only.
+    if (Status synced = (*file)->sync(); !synced) return synced;
+    Result<std::uint64_t> size = (*file)->size();
+    if (!size) return std::unexpected(std::move(size.error()));
+    if (!header) {
+      Result<SegmentHeader> known = read_header(**file, identity, segment);
+      if (!known) return std::unexpected(std::move(known.error()));
+      header = *known;
+    }
+
+    const Start start = choose_start(*header, *size);
+    out_.totals = start.from.totals;
+    IndexBuilder index(start.from.index, start.from.totals.last_timestamp);
+    Result<SegmentScan> scan = scan_segment(
+        {.place = {.file = *file, .segment = identity, .from = start.from.tail.position, .end = FilePosition(*size)},
+         .tail = start.from.tail,
+         .known_durable = std::max(start.known_durable, next ? next->base_offset : Offset(0))},
+        pool_, [&](const Block& block) {
+          index.add(block.header);
+          out_.totals.add(block.header);
+          remember(block);
+        });
+    if (!scan) return std::unexpected(std::move(scan.error()));
+    out_.report.bytes_read += scan->bytes_read;
+    std::ranges::move(scan->damaged, std::back_inserter(out_.report.damaged));
+    out_.tail = scan->tail;
+    // Behind a segment that has a successor stands its footer, or nothing.
+    const bool torn = !next && scan->nonzero_end > scan->tail.position;
+    out_.report.clean = !torn && (scan->witnessed || scan->tail == start.from.tail);
+    if (torn) {
+      if (Status cut = cut_tail(**file, identity.epoch, scan->tail.position, scan->nonzero_end); !cut) return cut;
+    }
+    out_.last_timestamp = std::max(out_.last_timestamp, out_.totals.last_timestamp);
+    out_.allocated_end = FilePosition(*size / limits::kSectorBytes * limits::kSectorBytes);
+    out_.active = std::make_shared<ActiveSegment>(*header, std::move(*file), std::move(index), scan->tail.position);
+    return start.replace_checkpoint ? write_checkpoint() : Status{};
+  }
+
+  struct Start {
+    Checkpoint from;
+    Offset known_durable;             // a checkpoint knew of more than the file holds
+    bool replace_checkpoint = false;  // the one on disk must not be believed once the file has grown again
+  };
+
+  // The newest checkpoint of the segment, or its very beginning with the producers known so far.
+  Start choose_start(const SegmentHeader& header, std::uint64_t file_bytes) {
+    const std::string name = file_names::checkpoint(header.identity.epoch);
+    Start start{.from = {.tail = {.position = FilePosition(limits::kSectorBytes),
+                                  .next_block = header.first_block,
+                                  .next_offset = header.base_offset,
+                                  .previous = header.previous}}};
+    Result<std::vector<std::byte>> bytes = read_file(device_, path(name), kTableBytesMax);
+    if (!bytes) {
+      if (bytes.error().code != ErrorCode::kNotFound) note(bytes.error().message);
+      return start;
+    }
+    out_.report.bytes_read += bytes->size();
+    Result<Checkpoint> checkpoint = decode_checkpoint(header.identity, *bytes);
+    if (!checkpoint) {
+      note(name + ": " + checkpoint.error().message + "; the whole segment was read instead");
+      start.replace_checkpoint = true;
+    } else if (checkpoint->tail.position.value() > file_bytes) {
+      note(name + ": knows of more than its segment holds: the segment was cut short");
+      start.known_durable = checkpoint->tail.next_offset;
+      start.replace_checkpoint = true;
+    } else {
+      out_.producers = ProducerTable(checkpoint->producers);
+      start.from = std::move(*checkpoint);
+    }
+    return start;
+  }
+
+  Status write_checkpoint() {
+    return out_.keeper->write_checkpoint(out_.active->identity().epoch,
+                                         {.tail = out_.tail,
+                                          .totals = out_.totals,
+                                          .index = out_.active->entries(),
+                                          .producers = out_.producers.snapshot()});
+  }
+
+  Result<SegmentHeader> read_header(const File& file, const SegmentIdentity& identity, const ManifestSegment& segment) {
+    Sector sector{};
+    Result<std::size_t> got = file.read_at(FilePosition(0), sector);
+    if (!got) return std::unexpected(std::move(got.error()));
+    out_.report.bytes_read += *got;
+    Result<SegmentHeader> header = decode_segment_header(sector);
+    if (header && header->identity == identity) return header;
+    // Everything in it is known from the manifest and the segment before.
+    const std::vector<ManifestSegment>& segments = out_.keeper->manifest().segments;
+    const auto here = std::ranges::find(segments, segment.epoch, &ManifestSegment::epoch);
+    note(file_names::segment(segment.epoch) + ": its header is damaged or of another segment; taken from the manifest");
+    SegmentHeader known{.identity = identity, .base_offset = segment.base_offset, .first_block = {}, .previous = {}, .created_at = now_};
+    if (here != segments.begin()) {
+      known.first_block = std::prev(here)->end_block;
+      known.previous = std::prev(here)->last;
+    }
+    return known;
+  }
+
+  // Keeps [from, end) in a side file, durably, before it is zeroed.
+  Status cut_tail(File& file, Epoch epoch, FilePosition from, FilePosition end) {
+    std::vector<std::byte> bytes(end - from);
+    Result<std::size_t> got = file.read_at(from, bytes);
+    if (!got) return std::unexpected(std::move(got.error()));
+    out_.report.bytes_read += *got;
+    bytes.resize(*got);
+    Result<Path> kept = unused_torn_name(epoch, from);
+    if (!kept) return std::unexpected(std::move(kept.error()));
+    if (Status done = replace_file(device_, *kept, bytes); !done) return done;
+    if (Status done = zero_range(file, from, end); !done) return done;
+    out_.report.torn.push_back({.epoch = epoch, .from = from, .end = end, .kept_in = *kept});
+    return {};
+  }
+
+  Result<Path> unused_torn_name(Epoch epoch, FilePosition from) {
+    for (std::uint64_t n = 1;; ++n) {
+      Path candidate = path(file_names::torn(epoch, from, n));
+      Result<bool> there = device_.exists(candidate);
+      if (!there) return std::unexpected(std::move(there.error()));
+      if (!*there) return candidate;
+    }
+  }
+
+  Device& device_;
+  BufferPool& pool_;
+  const SegmentKeeper::Place& place_;
+  const Timestamp now_;
+  RecoveredPartition out_;
+};
+
+}  // namespace
+
+Result<RecoveredPartition> recover_partition(Device& device, BufferPool& pool,
+                                             const SegmentKeeper::Place& place, Timestamp now) {
+  return Recovery(device, pool, place, now).run();
+}
+
+}  // namespace bimip::engine

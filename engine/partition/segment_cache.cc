@@ -1,0 +1,30 @@
+#include "engine/partition/segment_cache.h"
+
+namespace bimip::engine {
+
+Result<std::shared_ptr<const Segment>> SegmentCache::open(const SealedSegment::Place& place) {
+  const Key key{.partition = (std::uint64_t{place.segment.topic.value()} << 32) | place.segment.partition.value(),
+                .epoch = place.segment.epoch};
+  {
+    const MutexLock lock(mutex_);
+    const auto found = by_key_.find(key);
+    if (found != by_key_.end()) {
+      order_.splice(order_.end(), order_, found->second);
+      return found->second->second;
+    }
+  }
+  Result<std::shared_ptr<SealedSegment>> opened = SealedSegment::open(device_, place, pool_);
+  if (!opened) return std::unexpected(std::move(opened.error()));
+  std::shared_ptr<const Segment> evicted;  // closed after the lock is gone
+  const MutexLock lock(mutex_);
+  const auto [slot, is_new] = by_key_.try_emplace(key);
+  if (is_new) slot->second = order_.insert(order_.end(), {key, *opened});
+  if (order_.size() > segments_max_) {
+    evicted = std::move(order_.front().second);
+    by_key_.erase(order_.front().first);
+    order_.pop_front();
+  }
+  return slot->second->second;
+}
+
+}  // namespace bimip::engine

@@ -1,0 +1,165 @@
+#include "engine/partition/segment_keeper.h"
+
+#include <algorithm>
+#include <array>
+
+#include "engine/base/assert.h"
+#include "engine/format/file_names.h"
+
+namespace bimip::engine {
+namespace {
+
+SegmentIdentity with_epoch(SegmentIdentity identity, Epoch epoch) {
+  identity.epoch = epoch;
+  return identity;
+}
+
+// A new segment file of so many reserved bytes, synced, its name not yet durable.
+Result<std::shared_ptr<File>> create_segment_file(Device& device, const Path& path, std::uint64_t bytes,
+                                                  ZeroAhead zero) {
+  Result<std::shared_ptr<File>> file = device.open(path, OpenMode::kCreate);
+  if (!file) return file;
+  Status done = (*file)->allocate(FilePosition(0), bytes);
+  if (done && zero == ZeroAhead::kYes) done = zero_range(**file, FilePosition(0), FilePosition(bytes));
+  if (done) done = (*file)->sync();
+  if (!done) {
+    (void)device.remove(path);
+    return std::unexpected(std::move(done.error()));
+  }
+  return file;
+}
+
+}  // namespace
+
+Status zero_range(File& file, FilePosition from, FilePosition end) {
+  static constexpr std::size_t kStep = 256 * 1024;
+  alignas(limits::kSectorBytes) static constexpr std::array<std::byte, kStep> kZeros{};
+  for (FilePosition at = from; at < end; at += kStep) {
+    const std::size_t count = std::min<std::uint64_t>(kStep, end - at);
+    if (Status done = file.write_at(at, Bytes(kZeros).first(count)); !done) return done;
+  }
+  return file.sync();
+}
+
+SegmentIdentity SegmentKeeper::identity(Epoch epoch) const { return with_epoch(place_.partition, epoch); }
+
+Status SegmentKeeper::check_space(std::uint64_t bytes) const {
+  Result<std::uint64_t> free = device_.free_bytes(place_.folder);
+  if (!free) return std::unexpected(std::move(free.error()));
+  if (*free < place_.free_space_floor + bytes) {
+    return fail(ErrorCode::kNoSpace, place_.folder.string() + ": " + std::to_string(*free) +
+                                         " bytes are free; the floor is " +
+                                         std::to_string(place_.free_space_floor));
+  }
+  return {};
+}
+
+Status SegmentKeeper::create(Device& device, const Place& place, Timestamp now) {
+  const Epoch epoch(1);
+  SegmentKeeper keeper(device, place, {});
+  if (Status room = keeper.check_space(limits::kExtendBytesMin); !room) return room;
+  Result<std::shared_ptr<File>> file = create_segment_file(device, keeper.path(file_names::segment(epoch)),
+                                                           limits::kExtendBytesMin, ZeroAhead::kYes);
+  if (!file) return std::unexpected(std::move(file.error()));
+  Sector sector;
+  encode_segment_header({.identity = keeper.identity(epoch), .base_offset = {}, .first_block = {}, .previous = {}, .created_at = now}, sector);
+  if (Status done = (*file)->write_at(FilePosition(0), sector); !done) return done;
+  if (Status done = (*file)->sync(); !done) return done;
+  Manifest manifest{.partition = place.partition, .version = 0, .next_epoch = epoch + 1, .log_start = {}, .segments = {}};
+  manifest.segments.push_back({.epoch = epoch, .state = SegmentState::kActive});
+  return keeper.replace_manifest(std::move(manifest));
+}
+
+Status SegmentKeeper::replace_manifest(Manifest manifest) {
+  ++manifest.version;
+  Status done = replace_file(device_, path(std::string(file_names::kManifest)), encode_manifest(manifest));
+  if (done) manifest_ = std::move(manifest);
+  return done;
+}
+
+Result<SegmentSpace> SegmentKeeper::prepare(std::uint64_t bytes, ZeroAhead zero) {
+  BIMIP_ASSERT(manifest_.segments.back().state == SegmentState::kActive);
+  if (Status room = check_space(bytes); !room) return std::unexpected(std::move(room.error()));
+  const Epoch epoch = manifest_.next_epoch;
+  Result<std::shared_ptr<File>> file =
+      create_segment_file(device_, path(file_names::segment(epoch)), bytes, zero);
+  if (!file) return std::unexpected(std::move(file.error()));
+  Manifest manifest = manifest_;
+  manifest.next_epoch = epoch + 1;
+  manifest.segments.push_back({.epoch = epoch, .state = SegmentState::kPrepared});
+  // Replacing the manifest syncs the folder, and so the new file's name with it.
+  if (Status done = replace_manifest(std::move(manifest)); !done) {
+    remove_quietly(file_names::segment(epoch));
+    return std::unexpected(std::move(done.error()));
+  }
+  return SegmentSpace{.epoch = epoch, .file = std::move(*file), .allocated_end = FilePosition(bytes)};
+}
+
+Result<FilePosition> SegmentKeeper::extend(const SegmentSpace& space, std::uint64_t bytes, ZeroAhead zero) {
+  if (Status room = check_space(bytes); !room) return std::unexpected(std::move(room.error()));
+  if (Status done = space.file->allocate(space.allocated_end, bytes); !done) {
+    return std::unexpected(std::move(done.error()));
+  }
+  const FilePosition end = space.allocated_end + bytes;
+  Status done = zero == ZeroAhead::kYes ? zero_range(*space.file, space.allocated_end, end) : space.file->sync();
+  if (!done) return std::unexpected(std::move(done.error()));
+  return end;
+}
+
+Status SegmentKeeper::seal(const Seal& seal, const SegmentHeader& next) {
+  const Epoch epoch = seal.header.identity.epoch;
+  const SegmentFooter footer = make_footer(seal.header, seal.tail, seal.totals);
+  const std::uint64_t file_bytes = seal.tail.position.value() + limits::kSectorBytes;
+  Sector sector;
+  encode_segment_footer(footer, sector);
+  if (Status done = seal.file->write_at(footer.position, sector); !done) return done;
+  if (Status done = seal.file->truncate(file_bytes); !done) return done;
+  if (Status done = seal.file->sync(); !done) return done;
+  if (Status done = replace_file(device_, path(file_names::index(epoch)),
+                                 encode_index(seal.header.identity, seal.index));
+      !done) {
+    return done;
+  }
+  if (Status done = replace_file(device_, path(file_names::producers(epoch)),
+                                 encode_producer_state(seal.header.identity, seal.producers));
+      !done) {
+    return done;
+  }
+
+  Manifest manifest = manifest_;
+  BIMIP_ASSERT(manifest.segments.size() >= 2);
+  ManifestSegment& prepared = manifest.segments.back();
+  ManifestSegment& sealed = manifest.segments[manifest.segments.size() - 2];
+  BIMIP_ASSERT(sealed.epoch == epoch && sealed.state == SegmentState::kActive);
+  BIMIP_ASSERT(prepared.epoch == next.identity.epoch && prepared.state == SegmentState::kPrepared);
+  sealed = {.epoch = epoch,
+            .state = SegmentState::kSealed,
+            .base_offset = footer.base_offset,
+            .end_offset = footer.end_offset,
+            .file_bytes = file_bytes,
+            .record_count = footer.record_count,
+            .record_bytes = footer.record_bytes,
+            .first_timestamp = footer.first_timestamp,
+            .last_timestamp = footer.last_timestamp,
+            .last = footer.last,
+            .end_block = footer.end_block};
+  prepared.state = SegmentState::kActive;
+  prepared.base_offset = next.base_offset;
+  const bool has_older = manifest.segments.size() >= 3;
+  const Epoch older = has_older ? manifest.segments[manifest.segments.size() - 3].epoch : Epoch(0);
+  if (Status done = replace_manifest(std::move(manifest)); !done) return done;
+
+  remove_quietly(file_names::checkpoint(epoch));
+  if (has_older) remove_quietly(file_names::producers(older));
+  return {};
+}
+
+Status SegmentKeeper::write_checkpoint(Epoch epoch, const Checkpoint& checkpoint) {
+  return replace_file(device_, path(file_names::checkpoint(epoch)),
+                      encode_checkpoint(identity(epoch), checkpoint));
+}
+
+// What it removes is derived and no longer needed; a file that stays is removed by the next recovery.
+void SegmentKeeper::remove_quietly(const std::string& name) { (void)device_.remove(path(name)); }
+
+}  // namespace bimip::engine

@@ -1,0 +1,120 @@
+#include "engine/partition/writer_loop.h"
+
+#include <algorithm>
+#include <future>
+
+namespace bimip::engine {
+namespace {
+
+constexpr std::chrono::milliseconds kTick{250};
+
+}  // namespace
+
+WriterLoop::WriterLoop(Parts parts, std::unique_ptr<WriteQueue> queue) : parts_(parts), queue_(std::move(queue)) {}
+
+WriterLoop::~WriterLoop() { stop(); }
+
+void WriterLoop::push(AppendRequest& request) {
+  if (requests_.push(request)) queue_->wake();
+}
+
+void WriterLoop::post(Job job) {
+  {
+    const MutexLock lock(mutex_);
+    posted_.push_back(std::move(job));
+  }
+  queue_->wake();
+}
+
+void WriterLoop::open(Partition& partition, RecoveredPartition recovered) {
+  partition.open({.partition = partition,
+                  .queue = *queue_,
+                  .jobs = parts_.jobs,
+                  .clock = parts_.clock,
+                  .pool = parts_.pool,
+                  .tail = parts_.tail,
+                  .post = [this](Job job) { post(std::move(job)); }},
+                 std::move(recovered));
+  partitions_.push_back(&partition);
+}
+
+void WriterLoop::start() {
+  thread_ = std::thread([this] {
+    while (run_once(until_tick())) {
+    }
+  });
+}
+
+void WriterLoop::begin_stop() {
+  stopping_.store(true, std::memory_order_release);
+  queue_->wake();
+}
+
+void WriterLoop::stop() {
+  if (!thread_.joinable()) return;
+  begin_stop();
+  thread_.join();
+}
+
+bool WriterLoop::run_once(std::chrono::microseconds wait) {
+  run_posted();
+  take_requests();
+  for (Partition* partition : touched_) partition->writer().pump();
+  finished_.clear();
+  queue_->poll(requests_.empty() ? wait : std::chrono::microseconds(0), finished_);
+  for (DeviceOperation* operation : finished_) {
+    Partition& partition = *static_cast<Partition*>(operation->owner);
+    partition.writer().on_finished(*operation);
+    touch(partition);
+  }
+  for (Partition* partition : touched_) {
+    partition->notify_watchers();
+    partition->untouch();
+  }
+  touched_.clear();
+  tick_if_due();
+
+  if (!stopping_.load(std::memory_order_acquire)) return true;
+  if (!closed_) {
+    closed_ = true;
+    for (Partition* partition : partitions_) partition->writer().close();
+  }
+  const bool all_idle = std::ranges::all_of(partitions_, [](Partition* p) { return p->writer().idle(); });
+  return !(all_idle && requests_.empty());
+}
+
+void WriterLoop::run_posted() {
+  std::vector<Job> posted;
+  {
+    const MutexLock lock(mutex_);
+    posted.swap(posted_);
+  }
+  for (Job& job : posted) job();
+}
+
+void WriterLoop::take_requests() {
+  requests_.take_all([this](AppendRequest& request) {
+    Partition& partition = *request.target_;
+    partition.writer().accept(request);
+    touch(partition);
+  });
+}
+
+void WriterLoop::touch(Partition& partition) {
+  if (partition.touch()) touched_.push_back(&partition);
+}
+
+std::chrono::microseconds WriterLoop::until_tick() const {
+  const std::chrono::nanoseconds now = parts_.clock.monotonic();
+  if (next_tick_ <= now) return std::chrono::microseconds(0);
+  return std::chrono::ceil<std::chrono::microseconds>(next_tick_ - now);
+}
+
+void WriterLoop::tick_if_due() {
+  const std::chrono::nanoseconds now = parts_.clock.monotonic();
+  if (now < next_tick_) return;
+  next_tick_ = now + kTick;
+  for (Partition* partition : partitions_) partition->writer().tick();
+}
+
+}  // namespace bimip::engine

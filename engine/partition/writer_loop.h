@@ -1,0 +1,62 @@
+// One writer thread's life: takes requests, lets its partitions pack and publish, waits for the device.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "engine/base/thread_annotations.h"
+#include "engine/partition/partition.h"
+
+namespace bimip::engine {
+
+// Partitions belong to one loop for life; only its thread touches their writers. push() and post() are thread-safe.
+class WriterLoop {
+ public:
+  struct Parts {
+    JobRunner& jobs;
+    const Clock& clock;
+    BufferPool& pool;
+    TailCache& tail;
+  };
+  WriterLoop(Parts parts, std::unique_ptr<WriteQueue> queue);
+  ~WriterLoop();
+
+  void push(AppendRequest& request);
+  void post(Job job);
+  // Adopts a recovered partition. From then on it may be appended to.
+  void open(Partition& partition, RecoveredPartition recovered);
+
+  // Runs on a thread of its own until stop(). Without start(), the owner calls run_once() itself.
+  void start();
+  // Refuses new requests, finishes those accepted, makes all durable. Returns when that is done.
+  void stop();
+
+  // One round; waits for work at most so long. False when stop was asked for and all is done.
+  bool run_once(std::chrono::microseconds wait);
+  // Asks for what stop() does, without waiting.
+  void begin_stop();
+
+ private:
+  void take_requests();
+  void run_posted();
+  void touch(Partition& partition);
+  void tick_if_due();
+  [[nodiscard]] std::chrono::microseconds until_tick() const;
+
+  Parts parts_;
+  std::unique_ptr<WriteQueue> queue_;
+  RequestQueue requests_;
+  Mutex mutex_;
+  std::vector<Job> posted_ GUARDED_BY(mutex_);
+  std::atomic<bool> stopping_{false};
+  bool closed_ = false;  // partitions were told
+  std::vector<Partition*> partitions_;
+  std::vector<Partition*> touched_;  // had something to do this round
+  std::vector<DeviceOperation*> finished_;
+  std::chrono::nanoseconds next_tick_{};
+  std::thread thread_;
+};
+
+}  // namespace bimip::engine

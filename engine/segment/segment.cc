@@ -1,0 +1,118 @@
+#include "engine/segment/segment.h"
+
+#include <algorithm>
+
+#include "engine/format/file_names.h"
+#include "engine/segment/block_reader.h"
+
+namespace bimip::engine {
+namespace {
+
+// The last of `entries` that `before` holds for; they are ordered so that it holds for a prefix.
+template <typename Predicate>
+std::optional<IndexEntry> last_where(const std::vector<IndexEntry>& entries, Predicate before) {
+  const auto end = std::partition_point(entries.begin(), entries.end(), before);
+  if (end == entries.begin()) return std::nullopt;
+  return *std::prev(end);
+}
+
+Result<IndexView> view_index(const Mapping& mapping, const SegmentIdentity& segment) {
+  return IndexView::open(segment, mapping.bytes());
+}
+
+Result<std::unique_ptr<Mapping>> map_file(Device& device, const Path& path) {
+  Result<std::shared_ptr<File>> file = device.open(path, OpenMode::kRead);
+  if (!file) return std::unexpected(std::move(file.error()));
+  return (*file)->map();
+}
+
+}  // namespace
+
+void ActiveSegment::add(const BlockHeader& block) {
+  const MutexLock lock(mutex_);
+  index_.add(block);
+  end_ = block.position + block.block_bytes;
+}
+
+std::vector<IndexEntry> ActiveSegment::entries() const {
+  const MutexLock lock(mutex_);
+  return index_.entries();
+}
+
+IndexEntry ActiveSegment::find(Offset target) const {
+  const MutexLock lock(mutex_);
+  return last_where(index_.entries(), [&](const IndexEntry& e) { return e.base_offset <= target; })
+      .value_or(first_block());
+}
+
+IndexEntry ActiveSegment::find(Timestamp target) const {
+  const MutexLock lock(mutex_);
+  return last_where(index_.entries(), [&](const IndexEntry& e) { return e.last_timestamp_before < target; })
+      .value_or(first_block());
+}
+
+FilePosition ActiveSegment::end() const {
+  const MutexLock lock(mutex_);
+  return end_;
+}
+
+Result<IndexBuilder> rebuild_index(std::shared_ptr<const File> file, const SegmentIdentity& segment,
+                                   FilePosition end, BufferPool& pool) {
+  BlockReader blocks({.file = std::move(file),
+                      .segment = segment,
+                      .from = FilePosition(limits::kSectorBytes),
+                      .end = end},
+                     pool);
+  IndexBuilder index;
+  while (!blocks.at_end()) {
+    Result<BlockRef> block = blocks.next();
+    if (block) {
+      index.add((*block)->header);
+      continue;
+    }
+    if (block.error().code == ErrorCode::kIo) return std::unexpected(std::move(block.error()));
+    Result<std::optional<BlockHeader>> good = blocks.resync();
+    if (!good) return std::unexpected(std::move(good.error()));
+    if (!*good) break;
+  }
+  return index;
+}
+
+Result<std::shared_ptr<SealedSegment>> SealedSegment::open(Device& device, const Place& place,
+                                                           BufferPool& pool) {
+  const Path path = place.folder / file_names::segment(place.segment.epoch);
+  Result<std::shared_ptr<File>> file = device.open(path, OpenMode::kRead);
+  if (!file) return std::unexpected(std::move(file.error()));
+  Result<std::uint64_t> size = (*file)->size();
+  if (!size) return std::unexpected(std::move(size.error()));
+  if (*size != place.file_bytes) {
+    return fail(ErrorCode::kDamaged, path.string() + ": is " + std::to_string(*size) + " bytes long, its manifest says " +
+                                         std::to_string(place.file_bytes));
+  }
+  const FilePosition end(place.file_bytes - limits::kSectorBytes);
+
+  const Path index_path = place.folder / file_names::index(place.segment.epoch);
+  Result<std::unique_ptr<Mapping>> mapping = map_file(device, index_path);
+  Result<IndexView> index = mapping ? view_index(**mapping, place.segment)
+                                    : Result<IndexView>(std::unexpected(mapping.error()));
+  if (!index) {
+    Result<IndexBuilder> rebuilt = rebuild_index(*file, place.segment, end, pool);
+    if (!rebuilt) return std::unexpected(std::move(rebuilt.error()));
+    Status written = replace_file(device, index_path, encode_index(place.segment, rebuilt->entries()));
+    if (!written) return std::unexpected(std::move(written.error()));
+    mapping = map_file(device, index_path);
+    if (!mapping) return std::unexpected(std::move(mapping.error()));
+    index = view_index(**mapping, place.segment);
+    if (!index) return std::unexpected(std::move(index.error()));
+  }
+  return std::shared_ptr<SealedSegment>(
+      new SealedSegment(place, std::move(*file), std::move(*mapping), *index));
+}
+
+IndexEntry SealedSegment::find(Offset target) const { return index_.find(target).value_or(first_block()); }
+
+IndexEntry SealedSegment::find(Timestamp target) const {
+  return index_.find(target).value_or(first_block());
+}
+
+}  // namespace bimip::engine

@@ -1,0 +1,103 @@
+// The two states of a segment: active (growing, its index in memory) and sealed (immutable, its index mapped).
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "engine/base/thread_annotations.h"
+#include "engine/device/device.h"
+#include "engine/format/segment_header.h"
+#include "engine/segment/block.h"
+#include "engine/segment/index_builder.h"
+
+namespace bimip::engine {
+
+// What a reader needs of a segment in either state. Thread-safe.
+class Segment {
+ public:
+  virtual ~Segment() = default;
+  [[nodiscard]] const SegmentIdentity& identity() const { return identity_; }
+  [[nodiscard]] const std::shared_ptr<File>& file() const { return file_; }
+  [[nodiscard]] Offset base_offset() const { return base_offset_; }
+  // Where to begin reading for an offset or a time; the first block's place when nothing is nearer.
+  [[nodiscard]] virtual IndexEntry find(Offset target) const = 0;
+  [[nodiscard]] virtual IndexEntry find(Timestamp target) const = 0;
+  // No block begins at or after this position.
+  [[nodiscard]] virtual FilePosition end() const = 0;
+
+ protected:
+  Segment(SegmentIdentity identity, std::shared_ptr<File> file, Offset base_offset)
+      : identity_(identity), file_(std::move(file)), base_offset_(base_offset) {}
+  [[nodiscard]] IndexEntry first_block() const {
+    return {.base_offset = base_offset_, .position = FilePosition(limits::kSectorBytes)};
+  }
+
+ private:
+  SegmentIdentity identity_;
+  std::shared_ptr<File> file_;
+  Offset base_offset_;
+};
+
+// The writable tail. The partition's writer adds blocks; readers look up.
+class ActiveSegment final : public Segment {
+ public:
+  // `end`: behind its last block.
+  ActiveSegment(SegmentHeader header, std::shared_ptr<File> file, IndexBuilder index, FilePosition end)
+      : Segment(header.identity, std::move(file), header.base_offset),
+        header_(header),
+        index_(std::move(index)),
+        end_(end) {}
+
+  [[nodiscard]] const SegmentHeader& header() const { return header_; }
+  void add(const BlockHeader& block);
+  [[nodiscard]] std::vector<IndexEntry> entries() const;
+
+  [[nodiscard]] IndexEntry find(Offset target) const override;
+  [[nodiscard]] IndexEntry find(Timestamp target) const override;
+  [[nodiscard]] FilePosition end() const override;
+
+ private:
+  SegmentHeader header_;
+  mutable Mutex mutex_;
+  IndexBuilder index_ GUARDED_BY(mutex_);
+  FilePosition end_ GUARDED_BY(mutex_);
+};
+
+// Immutable.
+class SealedSegment final : public Segment {
+ public:
+  // An index that is missing or wrong is rebuilt from the blocks and written anew. The blocks themselves are checked
+  // when they are read. kDamaged when the file has not its length, kNotFound, kIo.
+  struct Place {
+    Path folder;
+    SegmentIdentity segment;
+    Offset base_offset;
+    std::uint64_t file_bytes = 0;  // as the manifest knows it
+  };
+  [[nodiscard]] static Result<std::shared_ptr<SealedSegment>> open(Device& device, const Place& place,
+                                                                   BufferPool& pool);
+
+  [[nodiscard]] IndexEntry find(Offset target) const override;
+  [[nodiscard]] IndexEntry find(Timestamp target) const override;
+  [[nodiscard]] FilePosition end() const override { return end_; }
+
+ private:
+  SealedSegment(const Place& place, std::shared_ptr<File> file, std::unique_ptr<Mapping> mapping,
+                IndexView index)
+      : Segment(place.segment, std::move(file), place.base_offset),
+        mapping_(std::move(mapping)),
+        index_(index),
+        end_(place.file_bytes - limits::kSectorBytes) {}
+
+  std::unique_ptr<Mapping> mapping_;
+  IndexView index_;
+  FilePosition end_;
+};
+
+// The index of the blocks in [first block, place.end), damaged ones passed over.
+[[nodiscard]] Result<IndexBuilder> rebuild_index(std::shared_ptr<const File> file,
+                                                 const SegmentIdentity& segment, FilePosition end,
+                                                 BufferPool& pool);
+
+}  // namespace bimip::engine

@@ -1,0 +1,328 @@
+#include "engine/store/store.h"
+
+#include <algorithm>
+#include <future>
+
+#include "engine/base/hash.h"
+#include "engine/base/random.h"
+#include "engine/device/uring_device.h"
+#include "engine/format/file_names.h"
+
+namespace bimip::engine {
+namespace {
+
+constexpr std::uint64_t kCatalogBytesMax = 64 * 1024 * 1024;
+
+}  // namespace
+
+PartitionId partition_of_key(Bytes key, std::uint32_t partitions) {
+  return PartitionId(static_cast<std::uint32_t>(xxh3_64(key) % partitions));
+}
+
+std::uint64_t StoreReport::bytes_read() const {
+  std::uint64_t bytes = 0;
+  for (const PartitionReport& partition : partitions) bytes += partition.bytes_read;
+  return bytes;
+}
+
+Store::Store(StoreOptions options) : options_(std::move(options)) {}
+
+Store::~Store() { close(); }
+
+Result<std::unique_ptr<Store>> Store::open(StoreOptions options) {
+  std::unique_ptr<Store> store(new Store(std::move(options)));
+  if (Status loaded = store->load(); !loaded) return std::unexpected(std::move(loaded.error()));
+  return store;
+}
+
+Status Store::load() {
+  if (options_.device == nullptr) {
+    own_device_ = make_best_device(&report_.device_warning);
+    device_ = own_device_.get();
+  } else {
+    device_ = options_.device;
+  }
+  clock_ = options_.clock != nullptr ? options_.clock : &system_clock();
+  report_.device = device_->name();
+  sealed_ = std::make_unique<SegmentCache>(*device_, pool_, limits::kOpenSegmentsMax);
+
+  if (Status there = device_->create_directory(options_.directory); !there) return there;
+  Result<std::vector<std::string>> names = device_->list(options_.directory);
+  if (!names) return std::unexpected(std::move(names.error()));
+  const bool has_catalog = std::ranges::find(*names, file_names::kCatalog) != names->end();
+  const bool has_lock = std::ranges::find(*names, file_names::kLock) != names->end();
+  if (!has_catalog && !has_lock && !names->empty()) {
+    return fail(ErrorCode::kForeign, options_.directory.string() + ": is not empty and not a Bimip data directory");
+  }
+  Result<std::unique_ptr<FileLock>> lock = device_->lock(options_.directory / file_names::kLock);
+  if (!lock) return std::unexpected(std::move(lock.error()));
+  lock_ = std::move(*lock);
+  if (Status done = has_catalog ? load_catalog() : create_catalog(); !done) return done;
+  return start_threads();
+}
+
+Status Store::create_catalog() {
+  const Path topics = options_.directory / file_names::kTopics;
+  Result<bool> had_topics = device_->exists(topics);
+  if (!had_topics) return std::unexpected(std::move(had_topics.error()));
+  if (*had_topics) {
+    Result<std::vector<std::string>> names = device_->list(topics);
+    if (!names) return std::unexpected(std::move(names.error()));
+    if (!names->empty()) {
+      return fail(ErrorCode::kDamaged, options_.directory.string() + ": the catalog is missing, but there are topics");
+    }
+  }
+  if (Status done = device_->create_directory(topics); !done) return done;
+  const MutexLock lock(catalog_mutex_);
+  catalog_.store = random_id();
+  catalog_.created_at = clock_->now();
+  report_.store = catalog_.store;
+  report_.created = true;
+  if (Status done = replace_file(*device_, options_.directory / file_names::kCatalog, encode_catalog(catalog_)); !done) {
+    return done;
+  }
+  const Path parent = options_.directory.parent_path();
+  return device_->sync_directory(parent.empty() ? Path(".") : parent);
+}
+
+Status Store::load_catalog() {
+  const Path path = options_.directory / file_names::kCatalog;
+  Result<std::vector<std::byte>> bytes = read_file(*device_, path, kCatalogBytesMax);
+  if (!bytes) return std::unexpected(std::move(bytes.error()));
+  Result<Catalog> catalog = decode_catalog(*bytes);
+  if (!catalog) return fail_at(path.string(), std::move(catalog.error()));
+  const MutexLock lock(catalog_mutex_);
+  catalog_ = std::move(*catalog);
+  report_.store = catalog_.store;
+  return find_orphans();
+}
+
+Status Store::find_orphans() {
+  const MutexLock lock(catalog_mutex_);
+  Result<std::vector<std::string>> names = device_->list(options_.directory / file_names::kTopics);
+  if (!names) return std::unexpected(std::move(names.error()));
+  for (const std::string& name : *names) {
+    if (std::ranges::find(catalog_.topics, name, &CatalogTopic::name) == catalog_.topics.end()) {
+      report_.orphans.push_back(name);
+    }
+  }
+  return {};
+}
+
+Status Store::start_threads() {
+  Result<std::unique_ptr<WriteQueue>> queue = device_->open_write_queue(pool_);
+  if (!queue) return std::unexpected(std::move(queue.error()));
+  if (options_.threading == Threading::kManual) {
+    auto manual = std::make_unique<ManualJobRunner>();
+    manual_ = manual.get();
+    jobs_ = std::move(manual);
+  } else {
+    jobs_ = std::make_unique<ThreadJobRunner>(1);
+    readers_ = std::make_unique<ThreadJobRunner>(options_.reader_threads);
+  }
+  loop_ = std::make_unique<WriterLoop>(
+      WriterLoop::Parts{.jobs = *jobs_, .clock = *clock_, .pool = pool_, .tail = tail_}, std::move(*queue));
+  std::vector<CatalogTopic> topics;
+  {
+    const MutexLock lock(catalog_mutex_);
+    topics = catalog_.topics;
+  }
+  for (const CatalogTopic& topic : topics) open_topic(topic);
+  if (options_.threading == Threading::kOwn) {
+    loop_->start();
+    loop_runs_ = true;
+  }
+  return {};
+}
+
+Path Store::topic_folder(std::string_view name) const {
+  return options_.directory / file_names::kTopics / name;
+}
+
+SegmentKeeper::Place Store::place_of(const CatalogTopic& topic, PartitionId partition) const {
+  return {.folder = topic_folder(topic.name) / file_names::partition(partition),
+          .partition = {.store = report_.store, .topic = topic.id, .partition = partition, .epoch = {}},
+          .free_space_floor = options_.free_space_floor};
+}
+
+void Store::open_topic(const CatalogTopic& topic) {
+  auto opened = std::make_unique<Topic>();
+  opened->info = {.id = topic.id, .name = topic.name, .created_at = topic.created_at, .config = topic.config};
+  for (std::uint32_t i = 0; i < topic.config.partitions; ++i) {
+    SegmentKeeper::Place place = place_of(topic, PartitionId(i));
+    auto partition = std::make_unique<Partition>(
+        Partition::Parts{.loop = *loop_, .reader = {.pool = pool_, .tail = tail_, .sealed = *sealed_}}, place, topic.config);
+    Result<RecoveredPartition> recovered = recover_partition(*device_, pool_, partition->place(), clock_->now());
+    if (recovered) {
+      report_.partitions.push_back(recovered->report);
+      hand_over(*partition, std::move(*recovered));
+    } else {
+      report_.unusable.push_back({.topic = topic.name, .partition = PartitionId(i), .error = recovered.error()});
+      partition->set_unusable(std::move(recovered.error()));
+    }
+    opened->partitions.push_back(std::move(partition));
+  }
+  const std::unique_lock lock(names_mutex_);
+  by_name_[topic.name] = opened.get();
+  by_id_[topic.id.value()].store(opened.get(), std::memory_order_release);
+  topics_.push_back(std::move(opened));
+}
+
+void Store::hand_over(Partition& partition, RecoveredPartition recovered) {
+  if (!loop_runs_) return loop_->open(partition, std::move(recovered));
+  std::promise<void> done;
+  auto moved = std::make_shared<RecoveredPartition>(std::move(recovered));
+  loop_->post([&] {
+    loop_->open(partition, std::move(*moved));
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+Result<TopicInfo> Store::create_topic(std::string_view name, const TopicConfig& config) {
+  if (Status good = validate_topic_name(name); !good) return std::unexpected(std::move(good.error()));
+  if (Status good = validate(config); !good) return std::unexpected(std::move(good.error()));
+  const MutexLock lock(catalog_mutex_);
+  if (closed_) return fail(ErrorCode::kClosed, "the log is closing");
+  if (Result<TopicInfo> there = find_topic(name)) {
+    if (there->config == config) return there;
+    return fail(ErrorCode::kAlreadyExists, "topic '" + std::string(name) + "' exists with another configuration");
+  }
+  std::uint64_t partitions = config.partitions;
+  for (const CatalogTopic& topic : catalog_.topics) partitions += topic.config.partitions;
+  if (catalog_.next_topic.value() > limits::kTopicsMax || partitions > limits::kPartitionsMax) {
+    return fail(ErrorCode::kInvalidArgument, "a store holds at most " + std::to_string(limits::kTopicsMax) + " topics and " +
+                                                 std::to_string(limits::kPartitionsMax) + " partitions");
+  }
+  const CatalogTopic topic{.id = catalog_.next_topic, .name = std::string(name), .created_at = clock_->now(), .config = config};
+  if (Status made = make_topic_files(topic); !made) return std::unexpected(std::move(made.error()));
+  Catalog changed = catalog_;
+  changed.next_topic = topic.id + 1;
+  changed.topics.push_back(topic);
+  Status done = replace_file(*device_, options_.directory / file_names::kCatalog, encode_catalog(changed));
+  if (!done) return std::unexpected(std::move(done.error()));
+  catalog_ = std::move(changed);
+  open_topic(topic);
+  return find_topic(name);
+}
+
+// Complete and durable before the catalog names the topic.
+Status Store::make_topic_files(const CatalogTopic& topic) {
+  const Path folder = topic_folder(topic.name);
+  Result<bool> left_over = device_->exists(folder);
+  if (!left_over) return std::unexpected(std::move(left_over.error()));
+  if (*left_over) {
+    if (Status done = set_aside(folder); !done) return done;
+  }
+  if (Status done = device_->create_directory(folder); !done) return done;
+  for (std::uint32_t i = 0; i < topic.config.partitions; ++i) {
+    const SegmentKeeper::Place place = place_of(topic, PartitionId(i));
+    if (Status done = device_->create_directory(place.folder); !done) return done;
+    if (Status done = SegmentKeeper::create(*device_, place, topic.created_at); !done) return done;
+  }
+  if (Status done = device_->sync_directory(folder); !done) return done;
+  return device_->sync_directory(folder.parent_path());
+}
+
+// A folder that the catalog does not know, from a creation that a crash cut short: renamed, never removed.
+Status Store::set_aside(const Path& folder) {
+  for (std::uint64_t n = 1;; ++n) {
+    const Path aside = folder.parent_path() / ("#" + folder.filename().string() + "-" + std::to_string(n));
+    Result<bool> taken = device_->exists(aside);
+    if (!taken) return std::unexpected(std::move(taken.error()));
+    if (!*taken) return device_->rename(folder, aside);
+  }
+}
+
+Result<TopicInfo> Store::find_topic(std::string_view name) const {
+  const std::shared_lock lock(names_mutex_);
+  const auto found = by_name_.find(name);
+  if (found == by_name_.end()) return fail(ErrorCode::kNotFound, "no topic '" + std::string(name) + "'");
+  return found->second->info;
+}
+
+std::vector<TopicInfo> Store::list_topics() const {
+  const std::shared_lock lock(names_mutex_);
+  std::vector<TopicInfo> topics;
+  for (const auto& [name, topic] : by_name_) topics.push_back(topic->info);
+  return topics;
+}
+
+Partition* Store::find(TopicId topic, PartitionId partition) const {
+  if (topic.value() >= by_id_.size()) return nullptr;
+  const Topic* found = by_id_[topic.value()].load(std::memory_order_acquire);
+  if (found == nullptr || partition.value() >= found->partitions.size()) return nullptr;
+  return found->partitions[partition.value()].get();
+}
+
+Error Store::no_such_partition(TopicId topic, PartitionId partition) {
+  return {ErrorCode::kNotFound, "no partition " + std::to_string(partition.value()) + " of topic id " + std::to_string(topic.value())};
+}
+
+void Store::append(AppendRequest& request) {
+  if (closed_.load(std::memory_order_acquire)) return request.on_appended(fail(ErrorCode::kClosed, "the log is closing"));
+  Partition* partition = find(request.topic, request.partition);
+  if (partition == nullptr) return request.on_appended(std::unexpected(no_such_partition(request.topic, request.partition)));
+  partition->append(request);
+}
+
+void Store::read(ReadRequest& request) {
+  const Partition* partition = find(request.topic, request.partition);
+  if (partition == nullptr) return request.on_read(std::unexpected(no_such_partition(request.topic, request.partition)));
+  if (partition->unusable()) return request.on_read(std::unexpected(*partition->unusable()));
+  if (auto answer = partition->reader().read_memory(request.from, request.bytes_max)) return request.on_read(std::move(*answer));
+  JobRunner& runner = manual_ != nullptr ? *jobs_ : *readers_;
+  runner.post([partition, &request] { request.on_read(partition->reader().read_disk(request.from, request.bytes_max)); });
+}
+
+void Store::find_time(TimeRequest& request) {
+  const Partition* partition = find(request.topic, request.partition);
+  if (partition == nullptr) return request.on_found(std::unexpected(no_such_partition(request.topic, request.partition)));
+  if (partition->unusable()) return request.on_found(std::unexpected(*partition->unusable()));
+  JobRunner& runner = manual_ != nullptr ? *jobs_ : *readers_;
+  runner.post([partition, &request] { request.on_found(partition->reader().find_time(request.time)); });
+}
+
+Result<LogBounds> Store::bounds(TopicId topic, PartitionId partition) const {
+  const Partition* found = find(topic, partition);
+  if (found == nullptr) return std::unexpected(no_such_partition(topic, partition));
+  if (found->unusable()) return std::unexpected(*found->unusable());
+  return found->reader().bounds();
+}
+
+Status Store::watch(TopicId topic, PartitionId partition, Watcher& watcher) {
+  Partition* found = find(topic, partition);
+  if (found == nullptr) return std::unexpected(no_such_partition(topic, partition));
+  if (found->unusable()) return std::unexpected(*found->unusable());
+  found->watch(watcher);
+  return {};
+}
+
+void Store::unwatch(TopicId topic, PartitionId partition, Watcher& watcher) {
+  if (Partition* found = find(topic, partition)) found->unwatch(watcher);
+}
+
+bool Store::step() {
+  const bool ran_job = manual_->run_one();
+  const std::uint64_t before = device_->counters().writes;
+  loop_->run_once(std::chrono::microseconds(0));
+  return ran_job || device_->counters().writes != before;
+}
+
+void Store::close() {
+  if (closed_.exchange(true) || !loop_) return;
+  if (loop_runs_) {
+    loop_->stop();
+  } else if (manual_ != nullptr) {
+    loop_->begin_stop();
+    while (loop_->run_once(std::chrono::microseconds(0))) manual_->run_one();
+    while (manual_->run_one()) {
+    }
+  }
+  readers_.reset();
+  topics_.clear();
+  loop_.reset();
+  jobs_.reset();
+}
+
+}  // namespace bimip::engine
