@@ -1,4 +1,5 @@
-// Sector-aligned buffers for commits, carved from one arena that a device can register with the kernel.
+// Sector-aligned buffers for commits, carved from one arena that a device can register with the
+// kernel.
 #pragma once
 
 #include <cstddef>
@@ -33,8 +34,8 @@ class Buffer {
   MutableBytes bytes_;
 };
 
-// Powers of two from a sector to limits::kBlockBytesMax. When the arena has no room the buffer comes from
-// the heap: slower to write, never refused. Thread-safe.
+// Powers of two from a sector to limits::kBlockBytesMax. When the arena has no room the buffer
+// comes from the heap: slower to write, never refused. Thread-safe.
 class BufferPool {
  public:
   explicit BufferPool(std::size_t arena_bytes);
@@ -55,8 +56,8 @@ class BufferPool {
 
   MutableBytes arena_;
   std::mutex mutex_;
-  std::size_t arena_used_ = 0;                  // under mutex_
-  std::vector<std::byte*> free_[kClasses];      // under mutex_; arena pieces only
+  std::size_t arena_used_ = 0;              // under mutex_
+  std::vector<std::byte*> free_[kClasses];  // under mutex_; arena pieces only
 };
 
 }  // namespace bimip::engine

@@ -1,5 +1,6 @@
 // The seam to the disk: everything the engine does to a file system goes through these interfaces.
-// Three implementations: io_uring (uring_device.h), portable (posix_device.h), simulated (sim_device.h).
+// Three implementations: io_uring (uring_device.h), portable (posix_device.h), simulated
+// (sim_device.h).
 #pragma once
 
 #include <atomic>
@@ -39,14 +40,17 @@ class File {
   virtual ~File() = default;
 
   // Fills `into` from `position`; answers the bytes read, fewer than asked only at the file's end.
-  [[nodiscard]] virtual Result<std::size_t> read_at(FilePosition position, MutableBytes into) const = 0;
-  // Writes all of `bytes`, or fails. Not durable before sync(). For small metadata and recovery, not for commits.
+  [[nodiscard]] virtual Result<std::size_t> read_at(FilePosition position,
+                                                    MutableBytes into) const = 0;
+  // Writes all of `bytes`, or fails. Not durable before sync(). For small metadata and recovery,
+  // not for commits.
   [[nodiscard]] virtual Status write_at(FilePosition position, Bytes bytes) = 0;
-  // What was written and the file's size survive power loss once this returns; its name does not (sync_directory).
+  // What was written and the file's size survive power loss once this returns; its name does not
+  // (sync_directory).
   [[nodiscard]] virtual Status sync() = 0;
-  // Reserves [from, from + bytes) so that writes there cannot run out of space, and grows the file to hold
-  // it. Reserved bytes never written read as zeros. kNoSpace when they cannot be had; the file is then unchanged
-  // or holds a part of the range.
+  // Reserves [from, from + bytes) so that writes there cannot run out of space, and grows the file
+  // to hold it. Reserved bytes never written read as zeros. kNoSpace when they cannot be had; the
+  // file is then unchanged or holds a part of the range.
   [[nodiscard]] virtual Status allocate(FilePosition from, std::uint64_t bytes) = 0;
   [[nodiscard]] virtual Status truncate(std::uint64_t size) = 0;
   [[nodiscard]] virtual Result<std::uint64_t> size() const = 0;
@@ -63,22 +67,22 @@ class WriteQueue;
 // A file attached to a WriteQueue. Only meaningful to the queue that gave it.
 enum class FileSlot : std::uint32_t {};
 
-// One operation given to a WriteQueue. The caller owns it and keeps it and its bytes unchanged until
-// poll() returns it.
+// One operation given to a WriteQueue. The caller owns it and keeps it and its bytes unchanged
+// until poll() returns it.
 struct DeviceOperation {
   enum class Kind : std::uint8_t { kWrite, kSync };
   Kind kind = Kind::kWrite;
   WriteDurability durability = WriteDurability::kDurable;  // of a write
   FileSlot file{};
   FilePosition position{};  // of a write: a multiple of limits::kSectorBytes
-  Bytes bytes;              // of a write: a multiple of limits::kSectorBytes, aligned to it in memory
-  void* owner = nullptr;    // the caller's own
-  Status result;            // set when poll() returns the operation
+  Bytes bytes;            // of a write: a multiple of limits::kSectorBytes, aligned to it in memory
+  void* owner = nullptr;  // the caller's own
+  Status result;          // set when poll() returns the operation
 };
 
-// Writes and syncs in flight, many at a time, completing in any order. A write completes successfully
-// only when every byte of it reached what its durability asks for.
-// Owner-thread only, but for wake(). Destroying it waits for what is in flight.
+// Writes and syncs in flight, many at a time, completing in any order. A write completes
+// successfully only when every byte of it reached what its durability asks for. Owner-thread only,
+// but for wake(). Destroying it waits for what is in flight.
 class WriteQueue {
  public:
   virtual ~WriteQueue() = default;
@@ -90,8 +94,8 @@ class WriteQueue {
   // Takes the operation; it may start at once or at the next poll().
   virtual void submit(DeviceOperation& operation) = 0;
 
-  // Starts what was submitted, then waits until an operation has finished, wake() was called or `wait` has
-  // passed (zero: does not wait); appends what finished to `finished`.
+  // Starts what was submitted, then waits until an operation has finished, wake() was called or
+  // `wait` has passed (zero: does not wait); appends what finished to `finished`.
   virtual void poll(std::chrono::microseconds wait, std::vector<DeviceOperation*>& finished) = 0;
 
   // Makes a waiting or the next poll() return. Thread-safe.
@@ -135,10 +139,12 @@ class Device {
   [[nodiscard]] virtual Status rename(const Path& from, const Path& to) = 0;
   [[nodiscard]] virtual Status sync_directory(const Path& folder) = 0;
   [[nodiscard]] virtual Result<std::uint64_t> free_bytes(const Path& folder) = 0;
-  // Creates the file when it is missing. kLocked, naming the holder's process id, when another holds it.
+  // Creates the file when it is missing. kLocked, naming the holder's process id, when another
+  // holds it.
   [[nodiscard]] virtual Result<std::unique_ptr<FileLock>> lock(const Path& path) = 0;
   // `buffers` outlives the queue; writes out of its arena are the fastest.
-  [[nodiscard]] virtual Result<std::unique_ptr<WriteQueue>> open_write_queue(BufferPool& buffers) = 0;
+  [[nodiscard]] virtual Result<std::unique_ptr<WriteQueue>> open_write_queue(
+      BufferPool& buffers) = 0;
 
   [[nodiscard]] DeviceCounters& counters() { return counters_; }
 
@@ -146,8 +152,8 @@ class Device {
   DeviceCounters counters_;
 };
 
-// Writes `bytes` beside `path`, syncs them, renames them onto `path` and syncs the folder: after a crash
-// the path holds the old bytes or the new ones, whole. Durable when it returns.
+// Writes `bytes` beside `path`, syncs them, renames them onto `path` and syncs the folder: after a
+// crash the path holds the old bytes or the new ones, whole. Durable when it returns.
 [[nodiscard]] Status replace_file(Device& device, const Path& path, Bytes bytes);
 
 // The whole file; kTooLarge above `bytes_max`.
