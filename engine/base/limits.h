@@ -34,6 +34,7 @@ inline constexpr std::uint64_t kSegmentBytesMin = 64 * 1024;
 inline constexpr std::uint64_t kSegmentBytesMax = 4ULL * 1024 * 1024 * 1024;
 inline constexpr std::uint64_t kSegmentBytesDefault = 128ULL * 1024 * 1024;
 inline constexpr auto kSegmentAgeDefault = 7 * 24h;
+inline constexpr std::int64_t kSegmentAgeMaxSeconds = 10LL * 366 * 24 * 3600;
 // First and largest step by which an active segment's space grows.
 inline constexpr std::uint64_t kExtendBytesMin = 256 * 1024;
 inline constexpr std::uint64_t kExtendBytesMax = 16 * 1024 * 1024;

@@ -35,14 +35,14 @@ std::string_view name_of(ErrorCode code);
 
 // Half-open range of offsets.
 struct OffsetRange {
-  Offset first;
-  Offset end;
+  Offset first{};
+  Offset end{};
   friend bool operator==(const OffsetRange&, const OffsetRange&) = default;
 };
 
 struct Error {
   ErrorCode code;
-  std::string message;
+  std::string message{};
   // kOutOfRange: the offsets that can be read. kDamaged: the offsets that cannot; `end` can be read.
   OffsetRange range{};
 };

@@ -4,24 +4,25 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/bytes.h"
 #include "engine/base/result.h"
 #include "engine/format/topic_config.h"
 
 namespace bimip::engine {
 
 struct CatalogTopic {
-  TopicId id;
-  std::string name;
+  TopicId id{};
+  std::string name{};
   Timestamp created_at{};
   TopicConfig config;
   friend bool operator==(const CatalogTopic&, const CatalogTopic&) = default;
 };
 
 struct Catalog {
-  StoreId store;
+  StoreId store{};
   Timestamp created_at{};
   TopicId next_topic{1};  // ids are never reused
-  std::vector<CatalogTopic> topics;
+  std::vector<CatalogTopic> topics{};
   friend bool operator==(const Catalog&, const Catalog&) = default;
 };
 

@@ -18,28 +18,28 @@ inline constexpr std::uint16_t kBlockVersion = 1;
 
 // One life of one segment file. Part of every block, inside its checksum.
 struct SegmentIdentity {
-  StoreId store;
-  TopicId topic;
-  PartitionId partition;
-  Epoch epoch;
+  StoreId store{};
+  TopicId topic{};
+  PartitionId partition{};
+  Epoch epoch{};
   friend bool operator==(const SegmentIdentity&, const SegmentIdentity&) = default;
 };
 
 struct BlockHeader {
-  SegmentIdentity identity;
-  FilePosition position;            // where in its file the block belongs
-  BlockNumber number;
-  Offset base_offset;               // of its first record; the log's end when it has none
+  SegmentIdentity identity{};
+  FilePosition position{};            // where in its file the block belongs
+  BlockNumber number{};
+  Offset base_offset{};               // of its first record; the log's end when it has none
   std::uint32_t offset_span = 0;    // offsets it stands for: [base_offset, base_offset + offset_span)
   std::uint32_t record_count = 0;   // <= offset_span; fewer after compaction
   std::uint32_t payload_bytes = 0;  // records, without padding
   std::uint32_t block_bytes = 0;    // header, records, padding: a multiple of limits::kSectorBytes
-  Offset durable_offset;            // everything below was durable when this block was written
+  Offset durable_offset{};            // everything below was durable when this block was written
   Timestamp first_timestamp{};      // of its records, lowest; zero when it has none
   Timestamp last_timestamp{};       // highest
-  Hash128 previous;                 // `checksum` of the block before it in the partition; zero for the first
-  Hash128 payload_checksum;         // of everything from the header's end to the block's
-  Hash128 checksum;                 // of the header, payload_checksum and identity among it
+  Hash128 previous{};                 // `checksum` of the block before it in the partition; zero for the first
+  Hash128 payload_checksum{};         // of everything from the header's end to the block's
+  Hash128 checksum{};                 // of the header, payload_checksum and identity among it
 
   [[nodiscard]] Offset end_offset() const { return base_offset + offset_span; }
   friend bool operator==(const BlockHeader&, const BlockHeader&) = default;
@@ -77,9 +77,9 @@ class RecordCursor {
   [[nodiscard]] Result<Record> next();
 
  private:
-  Offset base_;
+  Offset base_{};
   std::uint32_t left_;
-  Bytes rest_;
+  Bytes rest_{};
 };
 
 }  // namespace bimip::engine

@@ -11,10 +11,10 @@ namespace bimip::engine {
 
 // Where the next block of a partition goes and what it must continue.
 struct LogTail {
-  FilePosition position;
-  BlockNumber next_block;
-  Offset next_offset;
-  Hash128 previous;
+  FilePosition position{};
+  BlockNumber next_block{};
+  Offset next_offset{};
+  Hash128 previous{};
   friend bool operator==(const LogTail&, const LogTail&) = default;
 
   void advance(const BlockHeader& block) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/base/bytes.h"
 #include "engine/base/result.h"
 #include "engine/format/commit_block.h"
 
@@ -16,27 +17,27 @@ enum class SegmentState : std::uint8_t {
 };
 
 struct ManifestSegment {
-  Epoch epoch;
+  Epoch epoch{};
   SegmentState state = SegmentState::kActive;
-  Offset base_offset;         // sealed and active
-  Offset end_offset;          // sealed; else zero, as are the fields below
+  Offset base_offset{};         // sealed and active
+  Offset end_offset{};          // sealed; else zero, as are the fields below
   std::uint64_t file_bytes = 0;
   std::uint64_t record_count = 0;
   std::uint64_t record_bytes = 0;
   Timestamp first_timestamp{};
   Timestamp last_timestamp{};
-  Hash128 last;               // checksum of its last block
-  BlockNumber end_block;
+  Hash128 last{};               // checksum of its last block
+  BlockNumber end_block{};
   friend bool operator==(const ManifestSegment&, const ManifestSegment&) = default;
 };
 
 // Sealed segments in offset order, then exactly one active one, then at most one prepared one.
 struct Manifest {
-  SegmentIdentity partition;  // its epoch is zero
+  SegmentIdentity partition{};  // its epoch is zero
   std::uint64_t version = 1;  // one more at every change
   Epoch next_epoch{1};
-  Offset log_start;
-  std::vector<ManifestSegment> segments;
+  Offset log_start{};
+  std::vector<ManifestSegment> segments{};
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };
 

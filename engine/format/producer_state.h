@@ -13,29 +13,29 @@ namespace bimip::engine {
 
 // Numbers [first_number, first_number + count) of a producer are at offsets [first_offset, first_offset + count).
 struct ProducerRun {
-  ProducerNumber first_number;
-  Offset first_offset;
+  ProducerNumber first_number{};
+  Offset first_offset{};
   std::uint64_t count = 0;
   friend bool operator==(const ProducerRun&, const ProducerRun&) = default;
 };
 
 struct ProducerEntry {
-  ProducerId id;
+  ProducerId id{};
   Timestamp last_seen{};
-  std::vector<ProducerRun> runs;  // oldest first, not empty, numbers increasing
+  std::vector<ProducerRun> runs{};  // oldest first, not empty, numbers increasing
   friend bool operator==(const ProducerEntry&, const ProducerEntry&) = default;
 };
 
 struct IdempotencyEntry {
-  Hash128 key;  // XXH3-128 of the application's key
-  Offset offset;
+  Hash128 key{};  // XXH3-128 of the application's key
+  Offset offset{};
   Timestamp stored_at{};
   friend bool operator==(const IdempotencyEntry&, const IdempotencyEntry&) = default;
 };
 
 struct ProducerState {
-  std::vector<ProducerEntry> producers;
-  std::vector<IdempotencyEntry> idempotency_keys;  // oldest first
+  std::vector<ProducerEntry> producers{};
+  std::vector<IdempotencyEntry> idempotency_keys{};  // oldest first
   friend bool operator==(const ProducerState&, const ProducerState&) = default;
 };
 
@@ -45,10 +45,10 @@ struct ProducerState {
 
 // A durable prefix of the active segment, so that opening reads only what came after it.
 struct Checkpoint {
-  LogTail tail;          // behind the last block it covers
-  SegmentTotals totals;  // of the blocks it covers
-  std::vector<IndexEntry> index;
-  ProducerState producers;
+  LogTail tail{};          // behind the last block it covers
+  SegmentTotals totals{};  // of the blocks it covers
+  std::vector<IndexEntry> index{};
+  ProducerState producers{};
   friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };
 

@@ -15,20 +15,20 @@ namespace bimip::engine {
 
 struct Header {
   std::string_view name;
-  Bytes value;
+  Bytes value{};
 };
 
 // A record's place in its entity's chain. `previous` is the entity's record before this one, none for its first.
 struct EntityLink {
-  IncrementId increment;
-  std::optional<Offset> previous;
+  IncrementId increment{};
+  std::optional<Offset> previous{};
   friend bool operator==(const EntityLink&, const EntityLink&) = default;
 };
 
 // Who published a record under which of its own numbers.
 struct ProducerMark {
-  ProducerId id;
-  ProducerNumber number;
+  ProducerId id{};
+  ProducerNumber number{};
   friend bool operator==(const ProducerMark&, const ProducerMark&) = default;
 };
 
@@ -41,18 +41,18 @@ enum class RecordKind : std::uint8_t {
 struct RecordFields {
   Timestamp timestamp{};
   RecordKind kind = RecordKind::kValue;
-  std::optional<EntityLink> entity;
-  std::optional<ProducerMark> producer;
-  std::optional<Timestamp> expires_at;
-  std::optional<Timestamp> not_before;
-  Bytes key;              // empty: no key
-  Bytes idempotency_key;  // empty: none
-  Bytes headers;          // as encode_headers wrote them; empty: none
-  Bytes value;
+  std::optional<EntityLink> entity{};
+  std::optional<ProducerMark> producer{};
+  std::optional<Timestamp> expires_at{};
+  std::optional<Timestamp> not_before{};
+  Bytes key{};              // empty: no key
+  Bytes idempotency_key{};  // empty: none
+  Bytes headers{};          // as encode_headers wrote them; empty: none
+  Bytes value{};
 };
 
 struct Record : RecordFields {
-  Offset offset;
+  Offset offset{};
 };
 
 // Within the limits of engine/base/limits.h, or kInvalidArgument / kTooLarge naming the field.

@@ -13,8 +13,8 @@ namespace bimip::engine {
 
 // One per limits::kIndexStrideBytes of log, for the block that begins there; the first block always has one.
 struct IndexEntry {
-  Offset base_offset;
-  FilePosition position;
+  Offset base_offset{};
+  FilePosition position{};
   Timestamp last_timestamp_before{};  // highest of all records of the segment before this block
   friend bool operator==(const IndexEntry&, const IndexEntry&) = default;
 };
@@ -38,7 +38,7 @@ class IndexView {
 
  private:
   explicit IndexView(Bytes entries) : entries_(entries) {}
-  Bytes entries_;
+  Bytes entries_{};
 };
 
 }  // namespace bimip::engine

@@ -48,10 +48,10 @@ class PartitionReader {
  private:
   // A segment as this reader knows it: open when it was active under this reader, else by its place.
   struct Known {
-    Offset base;
+    Offset base{};
     Timestamp last_timestamp{};  // of a sealed one
-    std::shared_ptr<const Segment> open;
-    SealedSegment::Place place;
+    std::shared_ptr<const Segment> open{};
+    SealedSegment::Place place{};
   };
   [[nodiscard]] Known known_sealed(const ManifestSegment& segment) const;
   [[nodiscard]] std::optional<Known> segment_of(Offset offset) const;

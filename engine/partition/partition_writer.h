@@ -67,8 +67,8 @@ class PartitionWriter {
     DeviceOperation operation;
     CommitKind kind = CommitKind::kBlock;
     BlockRef block;
-    std::shared_ptr<Buffer> memory;
-    std::vector<Answer> answers;
+    std::shared_ptr<Buffer> memory{};
+    std::vector<Answer> answers{};
     bool finished = false;
   };
   enum class Phase : std::uint8_t {
@@ -138,43 +138,43 @@ class PartitionWriter {
 
   SegmentSpace space_;
   FileSlot slot_{};
-  std::shared_ptr<ActiveSegment> active_;
-  LogTail tail_;  // behind the last packed block
-  SegmentTotals totals_;
+  std::shared_ptr<ActiveSegment> active_{};
+  LogTail tail_{};  // behind the last packed block
+  SegmentTotals totals_{};
   ProducerTable producers_;
   Timestamp last_timestamp_{};
-  std::optional<SegmentSpace> prepared_;
-  std::optional<SegmentHeader> next_header_;  // of the prepared segment, while it begins
+  std::optional<SegmentSpace> prepared_{};
+  std::optional<SegmentHeader> next_header_{};  // of the prepared segment, while it begins
 
   RequestList pending_;
   std::size_t pending_payload_ = 0;
   std::array<Commit, limits::kCommitsInFlightMax> commits_;  // a ring
   std::size_t oldest_commit_ = 0;
   std::size_t in_flight_ = 0;
-  std::vector<Answer> scratch_;
+  std::vector<Answer> scratch_{};
 
-  Offset written_end_;
-  Offset durable_end_;
-  Offset visible_end_;
+  Offset written_end_{};
+  Offset durable_end_{};
+  Offset visible_end_{};
   DeviceOperation sync_operation_;
   bool syncing_ = false;
-  Offset sync_covers_;
+  Offset sync_covers_{};
   std::deque<std::pair<Offset, Answer>> awaiting_sync_;  // each is answered when durable_end_ reaches its offset
 
   Phase phase_ = Phase::kWriting;
   std::uint64_t mean_block_bytes_ = 0;
   std::uint64_t since_checkpoint_ = 0;
-  std::optional<Checkpoint> planned_checkpoint_;  // to be written once durable_end_ reaches its end
+  std::optional<Checkpoint> planned_checkpoint_{};  // to be written once durable_end_ reaches its end
   bool checkpointing_ = false;
-  std::shared_ptr<SealWork> blocked_seal_;  // waits for space
+  std::shared_ptr<SealWork> blocked_seal_{};  // waits for space
   bool extending_ = false;
   bool preparing_ = false;
   bool witnessed_ = false;  // the newest block vouches for all before it
   std::deque<KeeperJob> jobs_;
   bool job_running_ = false;
 
-  std::optional<Error> degraded_;
-  std::optional<Error> no_space_;  // until space_retry_at_
+  std::optional<Error> degraded_{};
+  std::optional<Error> no_space_{};  // until space_retry_at_
   bool closing_ = false;
   std::chrono::nanoseconds last_activity_{};
   std::chrono::nanoseconds last_sync_{};

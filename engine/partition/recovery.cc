@@ -281,7 +281,7 @@ class Recovery {
 
   struct Start {
     Checkpoint from;
-    Offset known_durable;             // a checkpoint knew of more than the file holds
+    Offset known_durable{};           // a checkpoint knew of more than the file holds
     bool replace_checkpoint = false;  // the one on disk must not be believed once the file has grown again
   };
 

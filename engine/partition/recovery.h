@@ -15,40 +15,40 @@ namespace bimip::engine {
 
 // Stored records that cannot be read. The bytes stay where they are.
 struct DamagedRange {
-  Epoch epoch;
-  FilePosition from;  // damaged bytes: [from, end)
-  FilePosition end;
-  OffsetRange offsets;  // empty when the damaged block held no record
-  std::string why;
+  Epoch epoch{};
+  FilePosition from{};  // damaged bytes: [from, end)
+  FilePosition end{};
+  OffsetRange offsets{};  // empty when the damaged block held no record
+  std::string why{};
 };
 
 // Bytes above the durable offset that were cut off, and the side file that keeps them.
 struct TornTail {
-  Epoch epoch;
-  FilePosition from;
-  FilePosition end;
-  Path kept_in;
+  Epoch epoch{};
+  FilePosition from{};
+  FilePosition end{};
+  Path kept_in{};
 };
 
 // What opening a partition found and did.
 struct PartitionReport {
-  TopicId topic;
-  PartitionId partition;
-  Offset log_end;
+  TopicId topic{};
+  PartitionId partition{};
+  Offset log_end{};
   bool clean = false;  // the log ended with a block that vouches for all before it
   std::uint64_t bytes_read = 0;
-  std::vector<TornTail> torn;
-  std::vector<DamagedRange> damaged;
+  std::vector<TornTail> torn{};
+  std::vector<DamagedRange> damaged{};
   std::vector<std::string> notes;  // derived files that were missing or wrong, files that do not belong here
 };
 
 struct RecoveredPartition {
   std::unique_ptr<SegmentKeeper> keeper;
-  std::shared_ptr<ActiveSegment> active;
-  FilePosition allocated_end;
-  std::optional<SegmentSpace> prepared;
-  LogTail tail;
-  SegmentTotals totals;
+  std::shared_ptr<ActiveSegment> active{};
+  FilePosition allocated_end{};
+  std::optional<SegmentSpace> prepared{};
+  LogTail tail{};
+  SegmentTotals totals{};
   Timestamp last_timestamp{};  // of the newest record in the partition
   ProducerTable producers;
   PartitionReport report;

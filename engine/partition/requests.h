@@ -17,9 +17,9 @@ namespace bimip::engine {
 class Partition;
 
 struct Appended {
-  Offset first;  // of the request's first record; the others follow it one by one ...
+  Offset first{};  // of the request's first record; the others follow it one by one ...
   // ... unless some of the records were retries of stored ones: then one offset a record.
-  std::vector<Offset> offsets;
+  std::vector<Offset> offsets{};
 
   [[nodiscard]] Offset at(std::size_t record) const {
     return offsets.empty() ? first + record : offsets[record];
@@ -31,13 +31,13 @@ struct Appended {
 // it is answered with the offset it has.
 class AppendRequest {
  public:
-  TopicId topic;
-  PartitionId partition;
+  TopicId topic{};
+  PartitionId partition{};
   // At least one; together at most limits::kBlockBytesMax with the block's header. Timestamps and entity links are
   // the log's to set: what the caller puts there is ignored.
   std::span<const RecordFields> records;
   // Less than the topic's is allowed, more too; nothing: the topic's.
-  std::optional<Durability> durability;
+  std::optional<Durability> durability{};
 
   virtual ~AppendRequest() = default;
   // Called once, in offset order within the partition, on the partition's writer thread (or inside append()
@@ -83,21 +83,21 @@ class RecordBatch {
   }
 
  private:
-  std::vector<BlockRef> blocks_;
-  OffsetRange range_;
+  std::vector<BlockRef> blocks_{};
+  OffsetRange range_{};
 };
 
 struct LogBounds {
-  Offset start;        // first readable
-  Offset visible_end;  // one past the last readable: durable on a durable topic
-  Offset durable_end;  // everything below survives power loss
+  Offset start{};        // first readable
+  Offset visible_end{};  // one past the last readable: durable on a durable topic
+  Offset durable_end{};  // everything below survives power loss
 };
 
 class ReadRequest {
  public:
-  TopicId topic;
-  PartitionId partition;
-  Offset from;
+  TopicId topic{};
+  PartitionId partition{};
+  Offset from{};
   std::size_t bytes_max = 1024 * 1024;  // at least one block is read, whatever its size
 
   virtual ~ReadRequest() = default;
@@ -110,8 +110,8 @@ class ReadRequest {
 // The first record whose timestamp is not before `time`; the log's end when there is none.
 class TimeRequest {
  public:
-  TopicId topic;
-  PartitionId partition;
+  TopicId topic{};
+  PartitionId partition{};
   Timestamp time;
 
   virtual ~TimeRequest() = default;

@@ -16,9 +16,9 @@ namespace bimip::engine {
 // A segment file with room: bytes below `allocated_end` can be written without asking for space. None of them were
 // written since this life of the file began.
 struct SegmentSpace {
-  Epoch epoch;
-  std::shared_ptr<File> file;
-  FilePosition allocated_end;
+  Epoch epoch{};
+  std::shared_ptr<File> file{};
+  FilePosition allocated_end{};
 };
 
 enum class ZeroAhead : std::uint8_t { kNo, kYes };
@@ -27,8 +27,8 @@ enum class ZeroAhead : std::uint8_t { kNo, kYes };
 class SegmentKeeper {
  public:
   struct Place {
-    Path folder;
-    SegmentIdentity partition;  // its epoch is zero
+    Path folder{};
+    SegmentIdentity partition{};  // its epoch is zero
     std::uint64_t free_space_floor = 0;
   };
   SegmentKeeper(Device& device, Place place, Manifest manifest)
@@ -51,11 +51,11 @@ class SegmentKeeper {
 
   struct Seal {
     SegmentHeader header;
-    std::shared_ptr<File> file;
-    LogTail tail;
-    SegmentTotals totals;
-    std::vector<IndexEntry> index;
-    ProducerState producers;  // as at `tail`
+    std::shared_ptr<File> file{};
+    LogTail tail{};
+    SegmentTotals totals{};
+    std::vector<IndexEntry> index{};
+    ProducerState producers{};  // as at `tail`
   };
   // Completes the active segment and makes the prepared one, which began with `next`, the active one: footer, length, index, producers,
   // then the manifest. Every step can be repeated after a crash. Durable when it returns.

@@ -11,18 +11,18 @@
 namespace bimip::engine {
 
 struct SegmentScan {
-  LogTail tail;                       // behind the last good block
+  LogTail tail{};                       // behind the last good block
   bool witnessed = false;             // the last good block vouches for everything before it
-  std::vector<DamagedRange> damaged;  // passed over: proven to have been durable
-  FilePosition nonzero_end;           // of what lies behind `tail`: above tail.position there are torn bytes
+  std::vector<DamagedRange> damaged{};  // passed over: proven to have been durable
+  FilePosition nonzero_end{};           // of what lies behind `tail`: above tail.position there are torn bytes
   std::uint64_t bytes_read = 0;
 };
 
 struct ScanStart {
-  BlockReader::Place place;  // from: tail.position
-  LogTail tail;
+  BlockReader::Place place{};  // from: tail.position
+  LogTail tail{};
   // Everything below was durable, as something outside this segment proves.
-  Offset known_durable;
+  Offset known_durable{};
 };
 
 // A block that fails to continue the log is damage. It is rot, and passed over, when a later good block (or `known_durable`) says that the

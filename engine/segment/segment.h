@@ -34,9 +34,9 @@ class Segment {
   }
 
  private:
-  SegmentIdentity identity_;
-  std::shared_ptr<File> file_;
-  Offset base_offset_;
+  SegmentIdentity identity_{};
+  std::shared_ptr<File> file_{};
+  Offset base_offset_{};
 };
 
 // The writable tail. The partition's writer adds blocks; readers look up.
@@ -70,9 +70,9 @@ class SealedSegment final : public Segment {
   // An index that is missing or wrong is rebuilt from the blocks and written anew. The blocks themselves are checked
   // when they are read. kDamaged when the file has not its length, kNotFound, kIo.
   struct Place {
-    Path folder;
-    SegmentIdentity segment;
-    Offset base_offset;
+    Path folder{};
+    SegmentIdentity segment{};
+    Offset base_offset{};
     std::uint64_t file_bytes = 0;  // as the manifest knows it
   };
   [[nodiscard]] static Result<std::shared_ptr<SealedSegment>> open(Device& device, const Place& place,
@@ -92,7 +92,7 @@ class SealedSegment final : public Segment {
 
   std::unique_ptr<Mapping> mapping_;
   IndexView index_;
-  FilePosition end_;
+  FilePosition end_{};
 };
 
 // The index of the blocks in [first block, place.end), damaged ones passed over.
