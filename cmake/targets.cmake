@@ -1,4 +1,4 @@
-# The three kinds of target in this repository. Every folder is one library, named after its path.
+# The kinds of target in this repository. Every folder is one library, named after its path.
 
 add_library(bimip_options INTERFACE)
 target_include_directories(bimip_options INTERFACE ${PROJECT_SOURCE_DIR})
@@ -6,10 +6,6 @@ target_compile_options(bimip_options INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Werror)
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(bimip_options INTERFACE -Wthread-safety -Werror=thread-safety)
-endif()
-if(BIMIP_SANITIZE)
-  add_compile_options(-fsanitize=${BIMIP_SANITIZE} -fno-omit-frame-pointer)
-  add_link_options(-fsanitize=${BIMIP_SANITIZE})
 endif()
 
 # bimip_library(engine_base SOURCES a.cc PUBLIC x PRIVATE y)
@@ -41,18 +37,24 @@ function(bimip_test name)
 endfunction()
 
 # bimip_fuzz(fuzz_record SOURCES fuzz_record.cc LIBS engine_format CORPUS corpus/record)
-# Under the fuzz preset a libFuzzer program; elsewhere the same entry point replays its corpus as a test.
+# Everywhere a test that replays its corpus. Under the fuzz preset it is a libFuzzer program, and a second test looks for
+# new trouble for BIMIP_FUZZ_SECONDS; what it learns stays in the build folder.
 function(bimip_fuzz name)
   cmake_parse_arguments(ARG "" "CORPUS" "SOURCES;LIBS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE bimip_options ${ARG_LIBS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+  set(corpus ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_CORPUS})
   if(BIMIP_FUZZ)
-    target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    set(learnt ${CMAKE_BINARY_DIR}/fuzz/${name}.corpus)
+    file(MAKE_DIRECTORY ${learnt})
+    add_test(NAME ${name}.replays_its_corpus COMMAND ${name} -runs=0 ${corpus})
+    add_test(NAME ${name}.finds_nothing_new
+             COMMAND ${name} -max_total_time=${BIMIP_FUZZ_SECONDS}
+                     -artifact_prefix=${CMAKE_BINARY_DIR}/fuzz/${name}. ${learnt} ${corpus})
   else()
     target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/support/replay_corpus.cc)
+    add_test(NAME ${name}.replays_its_corpus COMMAND ${name} ${corpus})
   endif()
-  add_test(NAME ${name}.replays_its_corpus
-           COMMAND ${name} ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_CORPUS})
 endfunction()
