@@ -5,7 +5,7 @@ namespace bimip::engine {
 [[noreturn]] void assertion_failed(const char* expression, const char* file, int line);
 }  // namespace bimip::engine
 
-#define BIMIP_ASSERT(expression)                                                       \
-  (static_cast<bool>(expression)                                                       \
-       ? void()                                                                        \
+#define BIMIP_ASSERT(expression) \
+  (static_cast<bool>(expression) \
+       ? void()                  \
        : ::bimip::engine::assertion_failed(#expression, __FILE__, __LINE__))

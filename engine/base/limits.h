@@ -1,5 +1,5 @@
-// Every bound of the engine, in one place, with its reason. What a topic may choose for itself is in
-// TopicConfig (engine/store/topic_config.h); these are the floors and ceilings around it.
+// Every bound of the engine, in one place, with its reason. What a topic may choose for itself is
+// in TopicConfig (engine/store/topic_config.h); these are the floors and ceilings around it.
 #pragma once
 
 #include <chrono>
@@ -10,7 +10,8 @@ namespace bimip::engine::limits {
 
 using namespace std::chrono_literals;
 
-// The unit of direct I/O, and the alignment of every commit block. Larger than any common logical sector.
+// The unit of direct I/O, and the alignment of every commit block. Larger than any common logical
+// sector.
 inline constexpr std::size_t kSectorBytes = 4096;
 
 // One commit. A device gains nothing above 1 MiB; 2 MiB lets the largest record share a block.
@@ -22,9 +23,11 @@ inline constexpr std::size_t kIdempotencyKeyBytesMax = 255;
 inline constexpr std::size_t kHeadersMax = 64;
 inline constexpr std::size_t kHeaderNameBytesMax = 255;
 
-// Commits on their way to the device at once, a partition. Four already reach a virtual disk's rate.
+// Commits on their way to the device at once, a partition. Four already reach a virtual disk's
+// rate.
 inline constexpr std::size_t kCommitsInFlightMax = 4;
-// Records of one commit, before it is closed and the next begun. Above 1 MiB a device's rate grows no more.
+// Records of one commit, before it is closed and the next begun. Above 1 MiB a device's rate grows
+// no more.
 inline constexpr std::size_t kCommitPayloadBytes = 1024 * 1024 - 8192;
 // Bytes accepted but not yet packed, a partition; above it an append is answered kBusy.
 inline constexpr std::size_t kPendingBytesMax = 32 * 1024 * 1024;
@@ -38,7 +41,8 @@ inline constexpr std::int64_t kSegmentAgeMaxSeconds = 10LL * 366 * 24 * 3600;
 // First and largest step by which an active segment's space grows.
 inline constexpr std::uint64_t kExtendBytesMin = 256 * 1024;
 inline constexpr std::uint64_t kExtendBytesMax = 16 * 1024 * 1024;
-// Below this mean commit the space ahead is zeroed: a write into zeroed space needs no file-system journal.
+// Below this mean commit the space ahead is zeroed: a write into zeroed space needs no file-system
+// journal.
 inline constexpr std::uint64_t kZeroAheadBelowCommitBytes = 128 * 1024;
 
 // Log bytes between two checkpoints of an active segment: what an open may have to scan.
@@ -55,7 +59,8 @@ inline constexpr auto kSpaceRetry = 200ms;
 
 // Recent blocks kept in memory for readers at the tail, a store.
 inline constexpr std::size_t kTailCacheBytes = 32 * 1024 * 1024;
-// Commit and read buffers, a store: the tail cache and what is in flight. Registered with the kernel where it allows.
+// Commit and read buffers, a store: the tail cache and what is in flight. Registered with the
+// kernel where it allows.
 inline constexpr std::size_t kBufferArenaBytes = 64 * 1024 * 1024;
 // Sealed segments kept open and mapped, a store.
 inline constexpr std::size_t kOpenSegmentsMax = 1024;

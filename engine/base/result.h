@@ -14,21 +14,21 @@ namespace bimip::engine {
 
 // A code exists only where a caller reacts to it differently from the others.
 enum class ErrorCode : std::uint8_t {
-  kInvalidArgument,    // the request can never succeed as it is
-  kNotFound,           // no such topic, partition or file
-  kAlreadyExists,      // a topic of this name is there, perhaps with another configuration
-  kTooLarge,           // a record or batch above its limit
-  kOutOfRange,         // the offset is below the log's start or above its end; see Error::available
-  kDamaged,            // stored bytes fail their checksum; see Error::available for where to go on
-  kUnsupportedVersion, // written by a format this program does not know
-  kForeign,            // valid bytes that belong to another store, partition, segment or place
-  kLocked,             // another process holds the data directory
-  kNoSpace,            // the device is full or at its free-space floor; retry after space was freed
-  kBusy,               // a bounded queue is full; retry later
-  kDegraded,           // an earlier write failed; the partition refuses writes until it is reopened
-  kSuperseded,         // the producer's number is older than what the log remembers of it
-  kClosed,             // the store is closing
-  kIo,                 // the device failed
+  kInvalidArgument,  // the request can never succeed as it is
+  kNotFound,         // no such topic, partition or file
+  kAlreadyExists,    // a topic of this name is there, perhaps with another configuration
+  kTooLarge,         // a record or batch above its limit
+  kOutOfRange,       // the offset is below the log's start or above its end; see Error::available
+  kDamaged,          // stored bytes fail their checksum; see Error::available for where to go on
+  kUnsupportedVersion,  // written by a format this program does not know
+  kForeign,             // valid bytes that belong to another store, partition, segment or place
+  kLocked,              // another process holds the data directory
+  kNoSpace,     // the device is full or at its free-space floor; retry after space was freed
+  kBusy,        // a bounded queue is full; retry later
+  kDegraded,    // an earlier write failed; the partition refuses writes until it is reopened
+  kSuperseded,  // the producer's number is older than what the log remembers of it
+  kClosed,      // the store is closing
+  kIo,          // the device failed
 };
 
 std::string_view name_of(ErrorCode code);
@@ -43,7 +43,8 @@ struct OffsetRange {
 struct Error {
   ErrorCode code;
   std::string message{};
-  // kOutOfRange: the offsets that can be read. kDamaged: the offsets that cannot; `end` can be read.
+  // kOutOfRange: the offsets that can be read. kDamaged: the offsets that cannot; `end` can be
+  // read.
   OffsetRange range{};
 };
 

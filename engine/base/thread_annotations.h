@@ -1,4 +1,5 @@
-// A mutex whose guarded members clang checks (-Wthread-safety). After abseil's thread_annotations.h.
+// A mutex whose guarded members clang checks (-Wthread-safety). After abseil's
+// thread_annotations.h.
 #pragma once
 
 #include <mutex>

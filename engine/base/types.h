@@ -19,9 +19,15 @@ class Number {
   [[nodiscard]] constexpr Rep value() const { return value_; }
 
   friend constexpr auto operator<=>(Number, Number) = default;
-  friend constexpr Number operator+(Number a, Rep b) { return Number(static_cast<Rep>(a.value_ + b)); }
-  friend constexpr Number operator-(Number a, Rep b) { return Number(static_cast<Rep>(a.value_ - b)); }
-  friend constexpr Rep operator-(Number a, Number b) { return static_cast<Rep>(a.value_ - b.value_); }
+  friend constexpr Number operator+(Number a, Rep b) {
+    return Number(static_cast<Rep>(a.value_ + b));
+  }
+  friend constexpr Number operator-(Number a, Rep b) {
+    return Number(static_cast<Rep>(a.value_ - b));
+  }
+  friend constexpr Rep operator-(Number a, Number b) {
+    return static_cast<Rep>(a.value_ - b.value_);
+  }
   constexpr Number& operator+=(Rep b) { return *this = *this + b; }
   constexpr Number& operator++() { return *this += Rep{1}; }
 
@@ -29,11 +35,13 @@ class Number {
   Rep value_{};
 };
 
-using Offset = Number<struct OffsetTag>;             // a record's place in its partition, dense, from 0
-using IncrementId = Number<struct IncrementIdTag>;   // a record's place in its entity's topic, from 1; 0 is none
-using FilePosition = Number<struct FilePositionTag>; // bytes from the start of a file
-using BlockNumber = Number<struct BlockNumberTag>;   // a commit block's place in its partition, dense, from 0
-using Epoch = Number<struct EpochTag>;               // one life of one segment file, never reused in a partition
+using Offset = Number<struct OffsetTag>;  // a record's place in its partition, dense, from 0
+using IncrementId =
+    Number<struct IncrementIdTag>;  // a record's place in its entity's topic, from 1; 0 is none
+using FilePosition = Number<struct FilePositionTag>;  // bytes from the start of a file
+using BlockNumber =
+    Number<struct BlockNumberTag>;      // a commit block's place in its partition, dense, from 0
+using Epoch = Number<struct EpochTag>;  // one life of one segment file, never reused in a partition
 using TopicId = Number<struct TopicIdTag, std::uint32_t>;
 using PartitionId = Number<struct PartitionIdTag, std::uint32_t>;
 using ProducerNumber = Number<struct ProducerNumberTag>;  // a producer's own number for a record

@@ -12,12 +12,14 @@
 
 namespace bimip::engine::codec {
 
-// Checksums are seeded with the store's identity, so that no payload can hold a valid block of its own store
-// unless its author knows that identity.
+// Checksums are seeded with the store's identity, so that no payload can hold a valid block of its
+// own store unless its author knows that identity.
 inline std::uint64_t seed_of(const StoreId& store) { return store.low ^ std::rotl(store.high, 32); }
 
 inline std::int64_t to_micros(Timestamp time) { return time.time_since_epoch().count(); }
-inline Timestamp from_micros(std::int64_t micros) { return Timestamp(std::chrono::microseconds(micros)); }
+inline Timestamp from_micros(std::int64_t micros) {
+  return Timestamp(std::chrono::microseconds(micros));
+}
 
 template <typename Wide>
 void store_wide(std::byte* to, const Wide& wide) {

@@ -53,17 +53,22 @@ void encode_header(const BlockHeader& header, std::byte* out) {
 // What a header says of itself must hold together, or it was written by a bug.
 bool is_consistent(const BlockHeader& header) {
   constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
-  return header.position.value() % limits::kSectorBytes == 0 && header.block_bytes <= limits::kBlockBytesMax &&
-         header.payload_bytes <= limits::kBlockBytesMax && header.block_bytes == block_bytes_for(header.payload_bytes) &&
-         header.record_count <= header.offset_span && (header.record_count == 0) == (header.payload_bytes == 0) &&
-         header.base_offset.value() <= kMax - header.offset_span && header.durable_offset <= header.base_offset &&
+  return header.position.value() % limits::kSectorBytes == 0 &&
+         header.block_bytes <= limits::kBlockBytesMax &&
+         header.payload_bytes <= limits::kBlockBytesMax &&
+         header.block_bytes == block_bytes_for(header.payload_bytes) &&
+         header.record_count <= header.offset_span &&
+         (header.record_count == 0) == (header.payload_bytes == 0) &&
+         header.base_offset.value() <= kMax - header.offset_span &&
+         header.durable_offset <= header.base_offset &&
          header.first_timestamp <= header.last_timestamp;
 }
 
 }  // namespace
 
 void finish_block(BlockHeader& header, MutableBytes block) {
-  BIMIP_ASSERT(block.size() == header.block_bytes && header.block_bytes == block_bytes_for(header.payload_bytes));
+  BIMIP_ASSERT(block.size() == header.block_bytes &&
+               header.block_bytes == block_bytes_for(header.payload_bytes));
   std::ranges::fill(block.subspan(kBlockHeaderBytes + header.payload_bytes), std::byte{0});
   const std::uint64_t seed = codec::seed_of(header.identity.store);
   header.payload_checksum = xxh3_128(block.subspan(kBlockHeaderBytes), seed);
@@ -74,9 +79,11 @@ void finish_block(BlockHeader& header, MutableBytes block) {
 }
 
 Result<BlockHeader> decode_block_header(Bytes bytes) {
-  if (bytes.size() < kBlockHeaderBytes) return fail(ErrorCode::kDamaged, "too short for a block's header");
+  if (bytes.size() < kBlockHeaderBytes)
+    return fail(ErrorCode::kDamaged, "too short for a block's header");
   const std::byte* in = bytes.data();
-  if (load<std::uint32_t>(in + kMagicAt) != kBlockMagic) return fail(ErrorCode::kDamaged, "no block begins here");
+  if (load<std::uint32_t>(in + kMagicAt) != kBlockMagic)
+    return fail(ErrorCode::kDamaged, "no block begins here");
   const auto version = load<std::uint16_t>(in + kVersionAt);
   const auto header_bytes = load<std::uint16_t>(in + kHeaderBytesAt);
   if (header_bytes < kBlockHeaderBytes || header_bytes > bytes.size()) {
@@ -90,8 +97,9 @@ Result<BlockHeader> decode_block_header(Bytes bytes) {
     return fail(ErrorCode::kDamaged, "the block's header fails its checksum");
   }
   if (version != kBlockVersion || header_bytes != kBlockHeaderBytes) {
-    return fail(ErrorCode::kUnsupportedVersion, "the block is of format version " + std::to_string(version) +
-                                                    "; this program knows version " + std::to_string(kBlockVersion));
+    return fail(ErrorCode::kUnsupportedVersion,
+                "the block is of format version " + std::to_string(version) +
+                    "; this program knows version " + std::to_string(kBlockVersion));
   }
   header.position = FilePosition(load<std::uint64_t>(in + kPositionAt));
   header.number = BlockNumber(load<std::uint64_t>(in + kNumberAt));
@@ -111,21 +119,26 @@ Result<BlockHeader> decode_block_header(Bytes bytes) {
   return header;
 }
 
-Status check_place(const BlockHeader& header, const SegmentIdentity& segment, FilePosition position) {
+Status check_place(const BlockHeader& header, const SegmentIdentity& segment,
+                   FilePosition position) {
   if (header.identity != segment) {
-    return fail(ErrorCode::kForeign, "the block is of another " + codec::difference(header.identity, segment));
+    return fail(ErrorCode::kForeign,
+                "the block is of another " + codec::difference(header.identity, segment));
   }
   if (header.position != position) {
-    return fail(ErrorCode::kForeign, "the block belongs at position " + std::to_string(header.position.value()) +
-                                         ", not at " + std::to_string(position.value()));
+    return fail(ErrorCode::kForeign, "the block belongs at position " +
+                                         std::to_string(header.position.value()) + ", not at " +
+                                         std::to_string(position.value()));
   }
   return {};
 }
 
 Status check_payload(const BlockHeader& header, Bytes block) {
   BIMIP_ASSERT(block.size() == header.block_bytes);
-  const Hash128 is = xxh3_128(block.subspan(kBlockHeaderBytes), codec::seed_of(header.identity.store));
-  if (is != header.payload_checksum) return fail(ErrorCode::kDamaged, "the block's records fail their checksum");
+  const Hash128 is =
+      xxh3_128(block.subspan(kBlockHeaderBytes), codec::seed_of(header.identity.store));
+  if (is != header.payload_checksum)
+    return fail(ErrorCode::kDamaged, "the block's records fail their checksum");
   return {};
 }
 
@@ -137,7 +150,8 @@ Result<Record> RecordCursor::next() {
   }
   rest_ = rest_.subspan(decoded->bytes);
   --left_;
-  if (left_ == 0 && !rest_.empty()) return fail(ErrorCode::kDamaged, "bytes follow the block's last record");
+  if (left_ == 0 && !rest_.empty())
+    return fail(ErrorCode::kDamaged, "bytes follow the block's last record");
   return decoded->record;
 }
 

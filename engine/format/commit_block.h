@@ -1,4 +1,5 @@
-// The commit block: what one device write makes durable. Normative page: docs/design/format-commit-block.md.
+// The commit block: what one device write makes durable. Normative page:
+// docs/design/format-commit-block.md.
 #pragma once
 
 #include <cstdint>
@@ -27,19 +28,19 @@ struct SegmentIdentity {
 
 struct BlockHeader {
   SegmentIdentity identity{};
-  FilePosition position{};            // where in its file the block belongs
+  FilePosition position{};  // where in its file the block belongs
   BlockNumber number{};
-  Offset base_offset{};               // of its first record; the log's end when it has none
-  std::uint32_t offset_span = 0;    // offsets it stands for: [base_offset, base_offset + offset_span)
+  Offset base_offset{};           // of its first record; the log's end when it has none
+  std::uint32_t offset_span = 0;  // offsets it stands for: [base_offset, base_offset + offset_span)
   std::uint32_t record_count = 0;   // <= offset_span; fewer after compaction
   std::uint32_t payload_bytes = 0;  // records, without padding
   std::uint32_t block_bytes = 0;    // header, records, padding: a multiple of limits::kSectorBytes
-  Offset durable_offset{};            // everything below was durable when this block was written
+  Offset durable_offset{};          // everything below was durable when this block was written
   Timestamp first_timestamp{};      // of its records, lowest; zero when it has none
   Timestamp last_timestamp{};       // highest
-  Hash128 previous{};                 // `checksum` of the block before it in the partition; zero for the first
-  Hash128 payload_checksum{};         // of everything from the header's end to the block's
-  Hash128 checksum{};                 // of the header, payload_checksum and identity among it
+  Hash128 previous{};  // `checksum` of the block before it in the partition; zero for the first
+  Hash128 payload_checksum{};  // of everything from the header's end to the block's
+  Hash128 checksum{};          // of the header, payload_checksum and identity among it
 
   [[nodiscard]] Offset end_offset() const { return base_offset + offset_span; }
   friend bool operator==(const BlockHeader&, const BlockHeader&) = default;
@@ -55,8 +56,8 @@ struct BlockHeader {
 // kBlockHeaderBytes; zeroes the padding, computes both checksums into `header`, writes the header.
 void finish_block(BlockHeader& header, MutableBytes block);
 
-// The header at the front of `bytes` (at least kBlockHeaderBytes long). kDamaged when it is none (zeros never are),
-// kUnsupportedVersion when it holds but is of another version.
+// The header at the front of `bytes` (at least kBlockHeaderBytes long). kDamaged when it is none
+// (zeros never are), kUnsupportedVersion when it holds but is of another version.
 [[nodiscard]] Result<BlockHeader> decode_block_header(Bytes bytes);
 // kForeign, saying which part differs, unless the block belongs to this segment at this position.
 [[nodiscard]] Status check_place(const BlockHeader& header, const SegmentIdentity& segment,
@@ -64,7 +65,8 @@ void finish_block(BlockHeader& header, MutableBytes block);
 // `block` is the whole block. kDamaged when its bytes are not those that were checksummed.
 [[nodiscard]] Status check_payload(const BlockHeader& header, Bytes block);
 
-// The records of a block whose checksums hold, one after another. Thread-compatible; views the block.
+// The records of a block whose checksums hold, one after another. Thread-compatible; views the
+// block.
 class RecordCursor {
  public:
   RecordCursor(const BlockHeader& header, Bytes block)

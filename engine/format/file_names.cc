@@ -31,7 +31,8 @@ std::string index(Epoch epoch) { return of_epoch(epoch, "index"); }
 std::string producers(Epoch epoch) { return of_epoch(epoch, "producers"); }
 std::string checkpoint(Epoch epoch) { return of_epoch(epoch, "checkpoint"); }
 std::string torn(Epoch epoch, FilePosition position, std::uint64_t n) {
-  return of_epoch(epoch, std::string(kTornPrefix) + std::to_string(position.value()) + "-" + std::to_string(n));
+  return of_epoch(
+      epoch, std::string(kTornPrefix) + std::to_string(position.value()) + "-" + std::to_string(n));
 }
 
 std::optional<PartitionFile> parse(std::string_view name) {

@@ -5,9 +5,9 @@
 //   DIR/topics/NAME/PARTITION/manifest           table: the partition's segments
 //   DIR/topics/NAME/PARTITION/EPOCH.segment      commit blocks
 //   DIR/topics/NAME/PARTITION/EPOCH.index        table: offsets and times of a sealed segment
-//   DIR/topics/NAME/PARTITION/EPOCH.producers    table: retried-publish state at a sealed segment's end
-//   DIR/topics/NAME/PARTITION/EPOCH.checkpoint   table: a prefix of the active segment, so that opening is cheap
-//   DIR/topics/NAME/PARTITION/EPOCH.torn-POSITION-N   bytes that recovery cut off
+//   DIR/topics/NAME/PARTITION/EPOCH.producers    table: retried-publish state at a sealed segment's
+//   end DIR/topics/NAME/PARTITION/EPOCH.checkpoint   table: a prefix of the active segment, so that
+//   opening is cheap DIR/topics/NAME/PARTITION/EPOCH.torn-POSITION-N   bytes that recovery cut off
 // A name with the suffix ".new" is one being written; it means nothing and may be removed.
 #pragma once
 
@@ -38,7 +38,8 @@ struct PartitionFile {
   FileKind kind;
   Epoch epoch;
 };
-// What a name in a partition's folder stands for; nothing for the manifest, ".new" and foreign names.
+// What a name in a partition's folder stands for; nothing for the manifest, ".new" and foreign
+// names.
 std::optional<PartitionFile> parse(std::string_view name);
 
 }  // namespace bimip::engine::file_names

@@ -1,4 +1,5 @@
-// What a segment holds in all, counted block by block: the numbers of its footer and manifest entry.
+// What a segment holds in all, counted block by block: the numbers of its footer and manifest
+// entry.
 #pragma once
 
 #include <algorithm>

@@ -24,7 +24,8 @@ ManifestSegment read_segment(codec::Reader& in) {
   return segment;
 }
 
-// Sealed and contiguous, then one active, then perhaps one prepared; epochs rise and are below the next.
+// Sealed and contiguous, then one active, then perhaps one prepared; epochs rise and are below the
+// next.
 Status check_segments(const Manifest& manifest) {
   const auto wrong = [](const char* what) { return fail(ErrorCode::kDamaged, what); };
   std::size_t active = 0;
@@ -32,15 +33,20 @@ Status check_segments(const Manifest& manifest) {
   std::optional<Offset> end;
   SegmentState last_state = SegmentState::kSealed;
   for (const ManifestSegment& segment : manifest.segments) {
-    if (segment.state < SegmentState::kSealed || segment.state > SegmentState::kPrepared) return wrong("a segment is in no known state");
-    if (segment.state < last_state || (segment.state == last_state && last_state != SegmentState::kSealed)) {
+    if (segment.state < SegmentState::kSealed || segment.state > SegmentState::kPrepared)
+      return wrong("a segment is in no known state");
+    if (segment.state < last_state ||
+        (segment.state == last_state && last_state != SegmentState::kSealed)) {
       return wrong("the manifest's segments are out of order");
     }
-    if (segment.epoch <= last_epoch || segment.epoch >= manifest.next_epoch) return wrong("the manifest's epochs are out of order");
+    if (segment.epoch <= last_epoch || segment.epoch >= manifest.next_epoch)
+      return wrong("the manifest's epochs are out of order");
     const bool has_base = segment.state != SegmentState::kPrepared;
-    if (has_base && end && segment.base_offset != *end) return wrong("the manifest's segments are not contiguous");
+    if (has_base && end && segment.base_offset != *end)
+      return wrong("the manifest's segments are not contiguous");
     if (segment.state == SegmentState::kSealed) {
-      if (segment.end_offset < segment.base_offset || segment.file_bytes < 2 * limits::kSectorBytes) return wrong("a sealed segment is impossible");
+      if (segment.end_offset < segment.base_offset || segment.file_bytes < 2 * limits::kSectorBytes)
+        return wrong("a sealed segment is impossible");
       end = segment.end_offset;
     }
     if (segment.state == SegmentState::kActive) ++active;
@@ -86,8 +92,10 @@ Result<Manifest> decode_manifest(const SegmentIdentity& partition, Bytes file) {
   const std::size_t count = in.count(kSegmentBytes);
   manifest.segments.reserve(count);
   for (std::size_t i = 0; i < count; ++i) manifest.segments.push_back(read_segment(in));
-  if (!in.at_end()) return fail(ErrorCode::kDamaged, "the manifest has another length than its content");
-  if (Status good = check_segments(manifest); !good) return std::unexpected(std::move(good.error()));
+  if (!in.at_end())
+    return fail(ErrorCode::kDamaged, "the manifest has another length than its content");
+  if (Status good = check_segments(manifest); !good)
+    return std::unexpected(std::move(good.error()));
   return manifest;
 }
 

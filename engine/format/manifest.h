@@ -13,20 +13,21 @@ namespace bimip::engine {
 enum class SegmentState : std::uint8_t {
   kSealed = 1,
   kActive = 2,
-  kPrepared = 3,  // made ahead for the next roll; it is the active one as soon as it holds a valid header
+  kPrepared =
+      3,  // made ahead for the next roll; it is the active one as soon as it holds a valid header
 };
 
 struct ManifestSegment {
   Epoch epoch{};
   SegmentState state = SegmentState::kActive;
-  Offset base_offset{};         // sealed and active
-  Offset end_offset{};          // sealed; else zero, as are the fields below
+  Offset base_offset{};  // sealed and active
+  Offset end_offset{};   // sealed; else zero, as are the fields below
   std::uint64_t file_bytes = 0;
   std::uint64_t record_count = 0;
   std::uint64_t record_bytes = 0;
   Timestamp first_timestamp{};
   Timestamp last_timestamp{};
-  Hash128 last{};               // checksum of its last block
+  Hash128 last{};  // checksum of its last block
   BlockNumber end_block{};
   friend bool operator==(const ManifestSegment&, const ManifestSegment&) = default;
 };
@@ -34,7 +35,7 @@ struct ManifestSegment {
 // Sealed segments in offset order, then exactly one active one, then at most one prepared one.
 struct Manifest {
   SegmentIdentity partition{};  // its epoch is zero
-  std::uint64_t version = 1;  // one more at every change
+  std::uint64_t version = 1;    // one more at every change
   Epoch next_epoch{1};
   Offset log_start{};
   std::vector<ManifestSegment> segments{};
@@ -42,7 +43,8 @@ struct Manifest {
 };
 
 [[nodiscard]] std::vector<std::byte> encode_manifest(const Manifest& manifest);
-// Checks the order, the states, the epochs and that sealed offsets are contiguous: kDamaged otherwise.
+// Checks the order, the states, the epochs and that sealed offsets are contiguous: kDamaged
+// otherwise.
 [[nodiscard]] Result<Manifest> decode_manifest(const SegmentIdentity& partition, Bytes file);
 
 }  // namespace bimip::engine

@@ -35,7 +35,9 @@ bool are_ordered(const std::vector<ProducerRun>& runs) {
   std::uint64_t end = 0;
   for (const ProducerRun& run : runs) {
     const std::uint64_t first = run.first_number.value();
-    if (run.count == 0 || first < end || first + run.count < first || run.first_offset.value() + run.count < run.count) return false;
+    if (run.count == 0 || first < end || first + run.count < first ||
+        run.first_offset.value() + run.count < run.count)
+      return false;
     end = first + run.count;
   }
   return !runs.empty();
@@ -56,7 +58,8 @@ Result<ProducerState> read_state(codec::Reader& in) {
       run.count = in.u64();
       producer.runs.push_back(run);
     }
-    if (!are_ordered(producer.runs)) return fail(ErrorCode::kDamaged, "a producer's numbers are out of order");
+    if (!are_ordered(producer.runs))
+      return fail(ErrorCode::kDamaged, "a producer's numbers are out of order");
     state.producers.push_back(std::move(producer));
   }
   const std::size_t keys = in.count(kKeyBytes);
@@ -73,7 +76,8 @@ Result<ProducerState> read_state(codec::Reader& in) {
 
 }  // namespace
 
-std::vector<std::byte> encode_producer_state(const SegmentIdentity& segment, const ProducerState& state) {
+std::vector<std::byte> encode_producer_state(const SegmentIdentity& segment,
+                                             const ProducerState& state) {
   codec::Writer out;
   write_state(out, state);
   return encode_table(TableKind::kProducers, segment, out.bytes());
@@ -88,7 +92,8 @@ Result<ProducerState> decode_producer_state(const SegmentIdentity& segment, Byte
   return state;
 }
 
-std::vector<std::byte> encode_checkpoint(const SegmentIdentity& segment, const Checkpoint& checkpoint) {
+std::vector<std::byte> encode_checkpoint(const SegmentIdentity& segment,
+                                         const Checkpoint& checkpoint) {
   codec::Writer out;
   out.number(checkpoint.tail.position);
   out.number(checkpoint.tail.next_block);

@@ -1,4 +1,5 @@
-// What the log remembers so that a retried publish is stored once. Normative page: docs/design/format-tables.md.
+// What the log remembers so that a retried publish is stored once. Normative page:
+// docs/design/format-tables.md.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,8 @@
 
 namespace bimip::engine {
 
-// Numbers [first_number, first_number + count) of a producer are at offsets [first_offset, first_offset + count).
+// Numbers [first_number, first_number + count) of a producer are at offsets [first_offset,
+// first_offset + count).
 struct ProducerRun {
   ProducerNumber first_number{};
   Offset first_offset{};
@@ -41,7 +43,8 @@ struct ProducerState {
 
 [[nodiscard]] std::vector<std::byte> encode_producer_state(const SegmentIdentity& segment,
                                                            const ProducerState& state);
-[[nodiscard]] Result<ProducerState> decode_producer_state(const SegmentIdentity& segment, Bytes file);
+[[nodiscard]] Result<ProducerState> decode_producer_state(const SegmentIdentity& segment,
+                                                          Bytes file);
 
 // A durable prefix of the active segment, so that opening reads only what came after it.
 struct Checkpoint {

@@ -64,12 +64,15 @@ std::unexpected<Error> damaged(const char* what) { return fail(ErrorCode::kDamag
 
 Status validate(const RecordFields& fields) {
   const auto too_large = [](std::string_view what, std::size_t is, std::size_t max) {
-    return fail(ErrorCode::kTooLarge, "the record's " + std::string(what) + " is " + std::to_string(is) + " bytes long; at most " +
+    return fail(ErrorCode::kTooLarge, "the record's " + std::string(what) + " is " +
+                                          std::to_string(is) + " bytes long; at most " +
                                           std::to_string(max) + " are taken");
   };
-  if (fields.key.size() > limits::kKeyBytesMax) return too_large("key", fields.key.size(), limits::kKeyBytesMax);
+  if (fields.key.size() > limits::kKeyBytesMax)
+    return too_large("key", fields.key.size(), limits::kKeyBytesMax);
   if (fields.idempotency_key.size() > limits::kIdempotencyKeyBytesMax) {
-    return too_large("idempotency key", fields.idempotency_key.size(), limits::kIdempotencyKeyBytesMax);
+    return too_large("idempotency key", fields.idempotency_key.size(),
+                     limits::kIdempotencyKeyBytesMax);
   }
   if (fields.kind == RecordKind::kTombstone && (!fields.value.empty() || fields.key.empty())) {
     return fail(ErrorCode::kInvalidArgument, "a tombstone has a key and no value");
@@ -78,7 +81,8 @@ Status validate(const RecordFields& fields) {
     return fail(ErrorCode::kInvalidArgument, "a producer's id is not all zeros");
   }
   const std::size_t bytes = encoded_record_bytes(fields);
-  if (bytes > limits::kRecordBytesMax) return too_large("size with all its parts", bytes, limits::kRecordBytesMax);
+  if (bytes > limits::kRecordBytesMax)
+    return too_large("size with all its parts", bytes, limits::kRecordBytesMax);
   return {};
 }
 
@@ -93,7 +97,8 @@ std::size_t encoded_record_bytes(const RecordFields& fields) {
   return bytes;
 }
 
-std::size_t encode_record(const RecordFields& fields, std::uint32_t offset_delta, MutableBytes out) {
+std::size_t encode_record(const RecordFields& fields, std::uint32_t offset_delta,
+                          MutableBytes out) {
   const std::size_t bytes = encoded_record_bytes(fields);
   BIMIP_ASSERT(out.size() >= bytes);
   Cursor to(out.data());
@@ -139,8 +144,10 @@ Result<DecodedRecord> decode_record(Bytes payload, Offset block_base) {
   const auto delta = in.read<std::uint32_t>();
   Record record;
   record.timestamp = codec::from_micros(in.read<std::int64_t>());
-  if ((attributes & ~unsigned{kKnownAttributes}) != 0) return damaged("a record has unknown attributes");
-  if (block_base.value() > std::numeric_limits<std::uint64_t>::max() - delta) return damaged("a record's offset overflows");
+  if ((attributes & ~unsigned{kKnownAttributes}) != 0)
+    return damaged("a record has unknown attributes");
+  if (block_base.value() > std::numeric_limits<std::uint64_t>::max() - delta)
+    return damaged("a record's offset overflows");
   record.offset = block_base + delta;
   if ((attributes & kIsTombstone) != 0) record.kind = RecordKind::kTombstone;
   if ((attributes & kHasEntity) != 0) {
@@ -152,13 +159,17 @@ Result<DecodedRecord> decode_record(Bytes payload, Offset block_base) {
   if ((attributes & kHasProducer) != 0) {
     const auto low = in.read<std::uint64_t>();
     const auto high = in.read<std::uint64_t>();
-    record.producer = ProducerMark{.id = {.high = high, .low = low}, .number = ProducerNumber(in.read<std::uint64_t>())};
+    record.producer = ProducerMark{.id = {.high = high, .low = low},
+                                   .number = ProducerNumber(in.read<std::uint64_t>())};
   }
-  if ((attributes & kHasExpiry) != 0) record.expires_at = codec::from_micros(in.read<std::int64_t>());
-  if ((attributes & kHasNotBefore) != 0) record.not_before = codec::from_micros(in.read<std::int64_t>());
+  if ((attributes & kHasExpiry) != 0)
+    record.expires_at = codec::from_micros(in.read<std::int64_t>());
+  if ((attributes & kHasNotBefore) != 0)
+    record.not_before = codec::from_micros(in.read<std::int64_t>());
   if ((attributes & kHasIdempotencyKey) != 0) {
     record.idempotency_key = in.read_bytes(in.read<std::uint8_t>());
-    if (record.idempotency_key.empty()) return damaged("a record's idempotency key is empty or cut short");
+    if (record.idempotency_key.empty())
+      return damaged("a record's idempotency key is empty or cut short");
   }
   if ((attributes & kHasHeaders) != 0) {
     record.headers = in.read_bytes(in.read<std::uint32_t>());
@@ -176,15 +187,19 @@ Result<std::vector<std::byte>> encode_headers(std::span<const Header> headers) {
   std::vector<std::byte> out;
   if (headers.empty()) return out;
   if (headers.size() > limits::kHeadersMax) {
-    return fail(ErrorCode::kTooLarge, "a record has at most " + std::to_string(limits::kHeadersMax) + " headers");
+    return fail(ErrorCode::kTooLarge,
+                "a record has at most " + std::to_string(limits::kHeadersMax) + " headers");
   }
   ByteWriter to(out);
   to.write(static_cast<std::uint16_t>(headers.size()));
   for (const Header& header : headers) {
     if (header.name.empty() || header.name.size() > limits::kHeaderNameBytesMax) {
-      return fail(ErrorCode::kInvalidArgument, "a header's name has 1 to " + std::to_string(limits::kHeaderNameBytesMax) + " bytes");
+      return fail(
+          ErrorCode::kInvalidArgument,
+          "a header's name has 1 to " + std::to_string(limits::kHeaderNameBytesMax) + " bytes");
     }
-    if (header.value.size() > limits::kRecordBytesMax) return fail(ErrorCode::kTooLarge, "a header's value is above a record's limit");
+    if (header.value.size() > limits::kRecordBytesMax)
+      return fail(ErrorCode::kTooLarge, "a header's value is above a record's limit");
     to.write(static_cast<std::uint8_t>(header.name.size()));
     to.write_bytes(as_bytes(header.name));
     to.write(static_cast<std::uint32_t>(header.value.size()));
@@ -198,7 +213,8 @@ Result<std::vector<Header>> decode_headers(Bytes encoded) {
   if (encoded.empty()) return headers;
   ByteReader in(encoded);
   const auto count = in.read<std::uint16_t>();
-  if (count == 0 || count > limits::kHeadersMax) return damaged("a record has an impossible number of headers");
+  if (count == 0 || count > limits::kHeadersMax)
+    return damaged("a record has an impossible number of headers");
   for (std::uint16_t i = 0; i < count; ++i) {
     const std::string_view name = as_text(in.read_bytes(in.read<std::uint8_t>()));
     const Bytes value = in.read_bytes(in.read<std::uint32_t>());

@@ -18,7 +18,8 @@ struct Header {
   Bytes value{};
 };
 
-// A record's place in its entity's chain. `previous` is the entity's record before this one, none for its first.
+// A record's place in its entity's chain. `previous` is the entity's record before this one, none
+// for its first.
 struct EntityLink {
   IncrementId increment{};
   std::optional<Offset> previous{};
@@ -60,15 +61,16 @@ struct Record : RecordFields {
 
 // Exactly what encode_record will write.
 [[nodiscard]] std::size_t encoded_record_bytes(const RecordFields& fields);
-// Writes the record at the front of `out`, which is at least encoded_record_bytes long; answers the bytes written.
-// `offset_delta` is its offset less its block's base offset. The fields are valid.
+// Writes the record at the front of `out`, which is at least encoded_record_bytes long; answers the
+// bytes written. `offset_delta` is its offset less its block's base offset. The fields are valid.
 std::size_t encode_record(const RecordFields& fields, std::uint32_t offset_delta, MutableBytes out);
 
 struct DecodedRecord {
   Record record;
   std::size_t bytes;  // what it took of the input
 };
-// The record at the front of `payload`; never reads outside it, whatever it holds. kDamaged when it is no record.
+// The record at the front of `payload`; never reads outside it, whatever it holds. kDamaged when it
+// is no record.
 [[nodiscard]] Result<DecodedRecord> decode_record(Bytes payload, Offset block_base);
 
 // Headers, in order, names may repeat. kInvalidArgument / kTooLarge above the limits.

@@ -22,24 +22,29 @@ void begin_sector(std::uint32_t magic, const SegmentIdentity& identity, MutableB
   codec::store_identity(sector.data() + kIdentityAt, identity);
 }
 
-void finish_sector(const codec::Writer& fields, const SegmentIdentity& identity, MutableBytes sector) {
+void finish_sector(const codec::Writer& fields, const SegmentIdentity& identity,
+                   MutableBytes sector) {
   std::ranges::copy(fields.bytes(), sector.begin() + kFieldsAt);
-  codec::store_wide(sector.data(), xxh3_128(sector.subspan(kMagicAt), codec::seed_of(identity.store)));
+  codec::store_wide(sector.data(),
+                    xxh3_128(sector.subspan(kMagicAt), codec::seed_of(identity.store)));
 }
 
 // The identity of a sector whose checksum and version hold.
 Result<SegmentIdentity> open_sector(std::uint32_t magic, std::string_view what, Bytes sector) {
-  if (sector.size() != limits::kSectorBytes || load<std::uint32_t>(sector.data() + kMagicAt) != magic) {
+  if (sector.size() != limits::kSectorBytes ||
+      load<std::uint32_t>(sector.data() + kMagicAt) != magic) {
     return fail(ErrorCode::kDamaged, "not a segment's " + std::string(what));
   }
   const SegmentIdentity identity = codec::load_identity(sector.data() + kIdentityAt);
-  if (xxh3_128(sector.subspan(kMagicAt), codec::seed_of(identity.store)) != codec::load_wide<Hash128>(sector.data())) {
+  if (xxh3_128(sector.subspan(kMagicAt), codec::seed_of(identity.store)) !=
+      codec::load_wide<Hash128>(sector.data())) {
     return fail(ErrorCode::kDamaged, "the segment's " + std::string(what) + " fails its checksum");
   }
   const auto version = load<std::uint16_t>(sector.data() + kVersionAt);
   if (version != kSegmentVersion) {
-    return fail(ErrorCode::kUnsupportedVersion, "the segment is of format version " + std::to_string(version) +
-                                                    "; this program knows version " + std::to_string(kSegmentVersion));
+    return fail(ErrorCode::kUnsupportedVersion,
+                "the segment is of format version " + std::to_string(version) +
+                    "; this program knows version " + std::to_string(kSegmentVersion));
   }
   return identity;
 }

@@ -19,9 +19,9 @@ using Sector = std::array<std::byte, limits::kSectorBytes>;
 // Written before the first commit of the segment, durable before that commit is answered.
 struct SegmentHeader {
   SegmentIdentity identity{};
-  Offset base_offset{};        // the log's end when the segment began: everything below was durable
+  Offset base_offset{};  // the log's end when the segment began: everything below was durable
   BlockNumber first_block{};
-  Hash128 previous{};          // checksum of the block before it in the partition; zero for the first
+  Hash128 previous{};  // checksum of the block before it in the partition; zero for the first
   Timestamp created_at{};
   friend bool operator==(const SegmentHeader&, const SegmentHeader&) = default;
 };
@@ -29,17 +29,17 @@ struct SegmentHeader {
 // Written when the segment is sealed, after its last block.
 struct SegmentFooter {
   SegmentIdentity identity{};
-  FilePosition position{};     // of this footer: where the blocks end
+  FilePosition position{};  // of this footer: where the blocks end
   Offset base_offset{};
   Offset end_offset{};
   BlockNumber first_block{};
-  BlockNumber end_block{};     // one past the last
+  BlockNumber end_block{};  // one past the last
   std::uint64_t record_count = 0;
   std::uint64_t record_bytes = 0;  // payload bytes of all blocks
   Timestamp first_timestamp{};
   Timestamp last_timestamp{};
-  Hash128 previous{};          // as in the header
-  Hash128 last{};              // checksum of the last block; `previous` when there is none
+  Hash128 previous{};  // as in the header
+  Hash128 last{};      // checksum of the last block; `previous` when there is none
   friend bool operator==(const SegmentFooter&, const SegmentFooter&) = default;
 };
 

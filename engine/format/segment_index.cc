@@ -30,7 +30,8 @@ std::size_t partition_point(std::size_t size, Predicate before) {
 
 }  // namespace
 
-std::vector<std::byte> encode_index(const SegmentIdentity& segment, std::span<const IndexEntry> entries) {
+std::vector<std::byte> encode_index(const SegmentIdentity& segment,
+                                    std::span<const IndexEntry> entries) {
   codec::Writer out;
   for (const IndexEntry& entry : entries) write_entry(out, entry);
   return encode_table(TableKind::kIndex, segment, out.bytes());
@@ -39,7 +40,8 @@ std::vector<std::byte> encode_index(const SegmentIdentity& segment, std::span<co
 Result<IndexView> IndexView::open(const SegmentIdentity& segment, Bytes file) {
   Result<Table> table = decode_table(TableKind::kIndex, segment, file);
   if (!table) return std::unexpected(std::move(table.error()));
-  if (table->payload.size() % kIndexEntryBytes != 0) return fail(ErrorCode::kDamaged, "the index ends inside an entry");
+  if (table->payload.size() % kIndexEntryBytes != 0)
+    return fail(ErrorCode::kDamaged, "the index ends inside an entry");
   const IndexView view(table->payload);
   for (std::size_t i = 1; i < view.size(); ++i) {
     const IndexEntry before = view.at(i - 1);
@@ -62,14 +64,15 @@ IndexEntry IndexView::at(std::size_t slot) const {
 }
 
 std::optional<IndexEntry> IndexView::find(Offset target) const {
-  const std::size_t after = partition_point(size(), [&](std::size_t slot) { return at(slot).base_offset <= target; });
+  const std::size_t after =
+      partition_point(size(), [&](std::size_t slot) { return at(slot).base_offset <= target; });
   if (after == 0) return std::nullopt;
   return at(after - 1);
 }
 
 std::optional<IndexEntry> IndexView::find(Timestamp target) const {
-  const std::size_t after =
-      partition_point(size(), [&](std::size_t slot) { return at(slot).last_timestamp_before < target; });
+  const std::size_t after = partition_point(
+      size(), [&](std::size_t slot) { return at(slot).last_timestamp_before < target; });
   if (after == 0) return std::nullopt;
   return at(after - 1);
 }

@@ -1,4 +1,5 @@
-// The offset and time index of a segment: sparse, derived, one file for both. Normative page: docs/design/format-tables.md.
+// The offset and time index of a segment: sparse, derived, one file for both. Normative page:
+// docs/design/format-tables.md.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,8 @@
 
 namespace bimip::engine {
 
-// One per limits::kIndexStrideBytes of log, for the block that begins there; the first block always has one.
+// One per limits::kIndexStrideBytes of log, for the block that begins there; the first block always
+// has one.
 struct IndexEntry {
   Offset base_offset{};
   FilePosition position{};
@@ -26,14 +28,16 @@ inline constexpr std::size_t kIndexEntryBytes = 24;
 // Lookups over entries as encoded, in place. Immutable; views the file's bytes.
 class IndexView {
  public:
-  // kDamaged when the file is not an index or its entries are not in order; kForeign when of another segment.
+  // kDamaged when the file is not an index or its entries are not in order; kForeign when of
+  // another segment.
   [[nodiscard]] static Result<IndexView> open(const SegmentIdentity& segment, Bytes file);
 
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] IndexEntry at(std::size_t slot) const;
   // The last entry whose base offset is not after `target`; nothing when there is none.
   [[nodiscard]] std::optional<IndexEntry> find(Offset target) const;
-  // The last entry before which no record is as late as `target`: reading on from it finds the first that is.
+  // The last entry before which no record is as late as `target`: reading on from it finds the
+  // first that is.
   [[nodiscard]] std::optional<IndexEntry> find(Timestamp target) const;
 
  private:

@@ -16,7 +16,8 @@ static_assert(kPayloadBytesAt + 8 == kTableHeaderBytes);
 
 }  // namespace
 
-std::vector<std::byte> encode_table(TableKind kind, const SegmentIdentity& identity, Bytes payload) {
+std::vector<std::byte> encode_table(TableKind kind, const SegmentIdentity& identity,
+                                    Bytes payload) {
   std::vector<std::byte> file(kTableHeaderBytes + payload.size());
   store(file.data() + kMagicAt, kTableMagic);
   store(file.data() + kVersionAt, kTableVersion);
@@ -24,21 +25,25 @@ std::vector<std::byte> encode_table(TableKind kind, const SegmentIdentity& ident
   codec::store_identity(file.data() + kIdentityAt, identity);
   store(file.data() + kPayloadBytesAt, std::uint64_t{payload.size()});
   std::ranges::copy(payload, file.begin() + kTableHeaderBytes);
-  codec::store_wide(file.data(), xxh3_128(Bytes(file).subspan(kMagicAt), codec::seed_of(identity.store)));
+  codec::store_wide(file.data(),
+                    xxh3_128(Bytes(file).subspan(kMagicAt), codec::seed_of(identity.store)));
   return file;
 }
 
 Result<Table> decode_table(TableKind kind, Bytes file) {
   if (file.size() < kTableHeaderBytes) return fail(ErrorCode::kDamaged, "too short for a table");
-  if (load<std::uint32_t>(file.data() + kMagicAt) != kTableMagic) return fail(ErrorCode::kDamaged, "not a table");
+  if (load<std::uint32_t>(file.data() + kMagicAt) != kTableMagic)
+    return fail(ErrorCode::kDamaged, "not a table");
   const SegmentIdentity identity = codec::load_identity(file.data() + kIdentityAt);
-  if (xxh3_128(file.subspan(kMagicAt), codec::seed_of(identity.store)) != codec::load_wide<Hash128>(file.data())) {
+  if (xxh3_128(file.subspan(kMagicAt), codec::seed_of(identity.store)) !=
+      codec::load_wide<Hash128>(file.data())) {
     return fail(ErrorCode::kDamaged, "the table fails its checksum");
   }
   const auto version = load<std::uint16_t>(file.data() + kVersionAt);
   if (version != kTableVersion) {
-    return fail(ErrorCode::kUnsupportedVersion, "the table is of format version " + std::to_string(version) +
-                                                    "; this program knows version " + std::to_string(kTableVersion));
+    return fail(ErrorCode::kUnsupportedVersion,
+                "the table is of format version " + std::to_string(version) +
+                    "; this program knows version " + std::to_string(kTableVersion));
   }
   const auto is_kind = load<std::uint16_t>(file.data() + kKindAt);
   if (is_kind != static_cast<std::uint16_t>(kind)) {
@@ -54,7 +59,8 @@ Result<Table> decode_table(TableKind kind, Bytes file) {
 Result<Table> decode_table(TableKind kind, const SegmentIdentity& identity, Bytes file) {
   Result<Table> table = decode_table(kind, file);
   if (table && table->identity != identity) {
-    return fail(ErrorCode::kForeign, "the table is of another " + codec::difference(table->identity, identity));
+    return fail(ErrorCode::kForeign,
+                "the table is of another " + codec::difference(table->identity, identity));
   }
   return table;
 }

@@ -1,5 +1,5 @@
-// The envelope of every file that is written whole and never changed in place: catalog, manifest, index,
-// producers, checkpoint. Normative page: docs/design/format-table.md.
+// The envelope of every file that is written whole and never changed in place: catalog, manifest,
+// index, producers, checkpoint. Normative page: docs/design/format-table.md.
 #pragma once
 
 #include <cstdint>
@@ -31,9 +31,11 @@ struct Table {
 // The whole file: header, payload. The checksum covers both.
 [[nodiscard]] std::vector<std::byte> encode_table(TableKind kind, const SegmentIdentity& identity,
                                                   Bytes payload);
-// kDamaged (empty, truncated, trailing bytes and zeros too), kUnsupportedVersion, kForeign when of another kind.
+// kDamaged (empty, truncated, trailing bytes and zeros too), kUnsupportedVersion, kForeign when of
+// another kind.
 [[nodiscard]] Result<Table> decode_table(TableKind kind, Bytes file);
 // The same, and kForeign unless it is about `identity`.
-[[nodiscard]] Result<Table> decode_table(TableKind kind, const SegmentIdentity& identity, Bytes file);
+[[nodiscard]] Result<Table> decode_table(TableKind kind, const SegmentIdentity& identity,
+                                         Bytes file);
 
 }  // namespace bimip::engine

@@ -7,16 +7,21 @@ namespace bimip::engine {
 Status validate(const TopicConfig& config) {
   const auto out_of_bounds = [](std::string_view field, auto value, auto min, auto max) -> Status {
     if (value >= min && value <= max) return {};
-    return fail(ErrorCode::kInvalidArgument, std::string(field) + " is " + std::to_string(value) + "; it may be from " +
-                                                 std::to_string(min) + " to " + std::to_string(max));
+    return fail(ErrorCode::kInvalidArgument, std::string(field) + " is " + std::to_string(value) +
+                                                 "; it may be from " + std::to_string(min) +
+                                                 " to " + std::to_string(max));
   };
-  if (Status good = out_of_bounds("partitions", config.partitions, 1U, limits::kPartitionsPerTopicMax); !good) return good;
-  if (Status good = out_of_bounds("segment_bytes", config.segment_bytes, limits::kSegmentBytesMin, limits::kSegmentBytesMax);
+  if (Status good =
+          out_of_bounds("partitions", config.partitions, 1U, limits::kPartitionsPerTopicMax);
+      !good)
+    return good;
+  if (Status good = out_of_bounds("segment_bytes", config.segment_bytes, limits::kSegmentBytesMin,
+                                  limits::kSegmentBytesMax);
       !good) {
     return good;
   }
-  if (Status good = out_of_bounds("segment_age_s", std::int64_t{config.segment_age.count()}, std::int64_t{1},
-                                  limits::kSegmentAgeMaxSeconds);
+  if (Status good = out_of_bounds("segment_age_s", std::int64_t{config.segment_age.count()},
+                                  std::int64_t{1}, limits::kSegmentAgeMaxSeconds);
       !good) {
     return good;
   }
@@ -28,9 +33,11 @@ Status validate(const TopicConfig& config) {
 
 Status validate_topic_name(std::string_view name) {
   const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
   };
-  if (name.empty() || name.size() > limits::kTopicNameBytesMax || name.front() == '.' || !std::ranges::all_of(name, allowed)) {
+  if (name.empty() || name.size() > limits::kTopicNameBytesMax || name.front() == '.' ||
+      !std::ranges::all_of(name, allowed)) {
     return fail(ErrorCode::kInvalidArgument,
                 "a topic's name has 1 to " + std::to_string(limits::kTopicNameBytesMax) +
                     " letters, digits, '.', '_' or '-', and does not begin with '.'");

@@ -20,8 +20,9 @@ enum class Durability : std::uint8_t {
 struct TopicConfig {
   std::uint32_t partitions = 1;
   Durability durability = Durability::kDurable;
-  std::uint64_t segment_bytes = limits::kSegmentBytesDefault;       // roll at this size ...
-  std::chrono::seconds segment_age = limits::kSegmentAgeDefault;   // ... or at this age of its first record
+  std::uint64_t segment_bytes = limits::kSegmentBytesDefault;  // roll at this size ...
+  std::chrono::seconds segment_age =
+      limits::kSegmentAgeDefault;  // ... or at this age of its first record
   friend bool operator==(const TopicConfig&, const TopicConfig&) = default;
 };
 

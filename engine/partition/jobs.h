@@ -1,4 +1,5 @@
-// Blocking work that must not hold up a writer thread: preparing, extending, sealing, checkpoints, cold reads.
+// Blocking work that must not hold up a writer thread: preparing, extending, sealing, checkpoints,
+// cold reads.
 #pragma once
 
 #include <condition_variable>

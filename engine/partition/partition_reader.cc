@@ -7,7 +7,8 @@
 
 namespace bimip::engine {
 
-void PartitionReader::reset(const Manifest& manifest, std::shared_ptr<const ActiveSegment> active, Offset end) {
+void PartitionReader::reset(const Manifest& manifest, std::shared_ptr<const ActiveSegment> active,
+                            Offset end) {
   const MutexLock lock(mutex_);
   segments_.clear();
   for (const ManifestSegment& segment : manifest.segments) {
@@ -48,17 +49,19 @@ LogBounds PartitionReader::bounds() const {
           .durable_end = Offset(durable_.load(std::memory_order_acquire))};
 }
 
-std::optional<Result<RecordBatch>> PartitionReader::read_memory(Offset from, std::size_t bytes_max) const {
+std::optional<Result<RecordBatch>> PartitionReader::read_memory(Offset from,
+                                                                std::size_t bytes_max) const {
   const LogBounds now = bounds();
   if (from < now.start || from > now.visible_end) {
     return fail(ErrorCode::kOutOfRange,
-                "offset " + std::to_string(from.value()) + " is outside [" + std::to_string(now.start.value()) + ", " +
+                "offset " + std::to_string(from.value()) + " is outside [" +
+                    std::to_string(now.start.value()) + ", " +
                     std::to_string(now.visible_end.value()) + ")",
                 {.first = now.start, .end = now.visible_end});
   }
   if (from == now.visible_end) return RecordBatch({}, {.first = from, .end = from});
-  std::vector<BlockRef> blocks = parts_.tail.find(partition_.topic, partition_.partition,
-                                                  {.first = from, .end = now.visible_end}, bytes_max);
+  std::vector<BlockRef> blocks = parts_.tail.find(
+      partition_.topic, partition_.partition, {.first = from, .end = now.visible_end}, bytes_max);
   if (blocks.empty()) return std::nullopt;
   const Offset end = blocks.back()->header.end_offset();
   return RecordBatch(std::move(blocks), {.first = from, .end = end});
@@ -99,7 +102,8 @@ Result<RecordBatch> PartitionReader::read_disk(Offset from, std::size_t bytes_ma
   const OffsetRange wanted{.first = from, .end = end};
   Result<std::shared_ptr<const Segment>> segment = open(*known);
   if (!segment) {
-    // A sealed segment that cannot be opened is a hole as long as the segment; the rest of the log stays readable.
+    // A sealed segment that cannot be opened is a hole as long as the segment; the rest of the log
+    // stays readable.
     Error& error = segment.error();
     if (error.code == ErrorCode::kIo) return std::unexpected(std::move(error));
     return fail(ErrorCode::kDamaged, std::move(error.message), wanted);
@@ -107,10 +111,13 @@ Result<RecordBatch> PartitionReader::read_disk(Offset from, std::size_t bytes_ma
   return read_segment(**segment, wanted, end, bytes_max);
 }
 
-Result<RecordBatch> PartitionReader::read_segment(const Segment& segment, OffsetRange wanted, Offset segment_end,
-                                                  std::size_t bytes_max) const {
+Result<RecordBatch> PartitionReader::read_segment(const Segment& segment, OffsetRange wanted,
+                                                  Offset segment_end, std::size_t bytes_max) const {
   const IndexEntry start = segment.find(wanted.first);
-  BlockReader reader({.file = segment.file(), .segment = segment.identity(), .from = start.position, .end = segment.end()},
+  BlockReader reader({.file = segment.file(),
+                      .segment = segment.identity(),
+                      .from = start.position,
+                      .end = segment.end()},
                      parts_.pool);
   std::vector<BlockRef> blocks;
   std::size_t bytes = 0;
@@ -124,8 +131,9 @@ Result<RecordBatch> PartitionReader::read_segment(const Segment& segment, Offset
       if (!good) return std::unexpected(std::move(good.error()));
       const Offset resume = *good ? (*good)->base_offset : segment_end;
       if (resume > wanted.first) {
-        return fail(ErrorCode::kDamaged, std::move(block.error().message),
-                    {.first = std::max(expected, wanted.first), .end = std::min(resume, wanted.end)});
+        return fail(
+            ErrorCode::kDamaged, std::move(block.error().message),
+            {.first = std::max(expected, wanted.first), .end = std::min(resume, wanted.end)});
       }
       expected = resume;
       continue;
@@ -133,7 +141,8 @@ Result<RecordBatch> PartitionReader::read_segment(const Segment& segment, Offset
     const BlockHeader& header = (*block)->header;
     if (header.base_offset > std::max(expected, wanted.first) && blocks.empty()) {
       return fail(ErrorCode::kDamaged, "records are missing between two good blocks",
-                  {.first = std::max(expected, wanted.first), .end = std::min(header.base_offset, wanted.end)});
+                  {.first = std::max(expected, wanted.first),
+                   .end = std::min(header.base_offset, wanted.end)});
     }
     if (header.base_offset > expected && !blocks.empty()) break;
     expected = header.end_offset();
@@ -144,7 +153,8 @@ Result<RecordBatch> PartitionReader::read_segment(const Segment& segment, Offset
   if (blocks.empty()) {
     return fail(ErrorCode::kDamaged, "the segment ends before the record", wanted);
   }
-  return RecordBatch(std::move(blocks), {.first = wanted.first, .end = std::min(expected, wanted.end)});
+  return RecordBatch(std::move(blocks),
+                     {.first = wanted.first, .end = std::min(expected, wanted.end)});
 }
 
 Result<Offset> PartitionReader::find_time(Timestamp time) const {
@@ -157,7 +167,8 @@ Result<Offset> PartitionReader::find_time(Timestamp time) const {
   while (from < now.visible_end) {
     Result<RecordBatch> batch = read_disk(from, limits::kIndexStrideBytes);
     if (!batch) {
-      if (batch.error().code != ErrorCode::kDamaged) return std::unexpected(std::move(batch.error()));
+      if (batch.error().code != ErrorCode::kDamaged)
+        return std::unexpected(std::move(batch.error()));
       from = batch.error().range.end;
       continue;
     }

@@ -39,14 +39,17 @@ class PartitionReader {
 
   [[nodiscard]] LogBounds bounds() const;
 
-  // The answer when it needs no disk: from the tail cache, empty at the end, or a refusal; else nothing.
-  [[nodiscard]] std::optional<Result<RecordBatch>> read_memory(Offset from, std::size_t bytes_max) const;
+  // The answer when it needs no disk: from the tail cache, empty at the end, or a refusal; else
+  // nothing.
+  [[nodiscard]] std::optional<Result<RecordBatch>> read_memory(Offset from,
+                                                               std::size_t bytes_max) const;
   // Blocks on the disk.
   [[nodiscard]] Result<RecordBatch> read_disk(Offset from, std::size_t bytes_max) const;
   [[nodiscard]] Result<Offset> find_time(Timestamp time) const;
 
  private:
-  // A segment as this reader knows it: open when it was active under this reader, else by its place.
+  // A segment as this reader knows it: open when it was active under this reader, else by its
+  // place.
   struct Known {
     Offset base{};
     Timestamp last_timestamp{};  // of a sealed one
@@ -58,8 +61,8 @@ class PartitionReader {
   [[nodiscard]] std::optional<Known> segment_of(Timestamp time) const;
   [[nodiscard]] Offset end_of(const Known& segment) const;
   [[nodiscard]] Result<std::shared_ptr<const Segment>> open(const Known& known) const;
-  [[nodiscard]] Result<RecordBatch> read_segment(const Segment& segment, OffsetRange wanted, Offset segment_end,
-                                                 std::size_t bytes_max) const;
+  [[nodiscard]] Result<RecordBatch> read_segment(const Segment& segment, OffsetRange wanted,
+                                                 Offset segment_end, std::size_t bytes_max) const;
 
   Parts parts_;
   const Path folder_;

@@ -7,8 +7,8 @@
 
 namespace bimip::engine {
 
-PartitionWriter::PartitionWriter(WriterParts parts, const TopicConfig& config, RecoveredPartition recovered,
-                                 PartitionReader& reader)
+PartitionWriter::PartitionWriter(WriterParts parts, const TopicConfig& config,
+                                 RecoveredPartition recovered, PartitionReader& reader)
     : parts_(std::move(parts)),
       config_(config),
       reader_(reader),
@@ -50,13 +50,14 @@ void PartitionWriter::accept(AppendRequest& request) {
 }
 
 void PartitionWriter::pump() {
-  while (!pending_.empty() && phase_ == Phase::kWriting && in_flight_ < commits_.size() && !degraded_ &&
-         worth_committing() && commit_some()) {
+  while (!pending_.empty() && phase_ == Phase::kWriting && in_flight_ < commits_.size() &&
+         !degraded_ && worth_committing() && commit_some()) {
   }
 }
 
-// A commit costs the device about the same whatever it holds. One is always under way; another joins it once it would
-// carry as many answers, so that requests gather instead of scattering over the commits in flight.
+// A commit costs the device about the same whatever it holds. One is always under way; another
+// joins it once it would carry as many answers, so that requests gather instead of scattering over
+// the commits in flight.
 bool PartitionWriter::worth_committing() const {
   if (in_flight_ == 0) return true;
   const Commit& newest = commits_[(oldest_commit_ + in_flight_ - 1) % commits_.size()];
@@ -64,8 +65,8 @@ bool PartitionWriter::worth_committing() const {
 }
 
 bool PartitionWriter::commit_some() {
-  const std::size_t payload =
-      std::min(pending_payload_, std::max(limits::kCommitPayloadBytes, pending_.front().payload_bytes_));
+  const std::size_t payload = std::min(
+      pending_payload_, std::max(limits::kCommitPayloadBytes, pending_.front().payload_bytes_));
   if (!make_room(block_bytes_for(payload))) return false;
 
   const Timestamp now = stamp();
@@ -88,11 +89,12 @@ bool PartitionWriter::commit_some() {
   return true;
 }
 
-void PartitionWriter::pack_request(AppendRequest& request, MutableBytes payload, Timestamp now, Commit& commit,
-                                   Packed& packed) {
+void PartitionWriter::pack_request(AppendRequest& request, MutableBytes payload, Timestamp now,
+                                   Commit& commit, Packed& packed) {
   if (is_superseded(request, now)) {
-    request.on_appended(fail(ErrorCode::kSuperseded,
-                             "the producer has published a later number, and this one is not among those remembered"));
+    request.on_appended(fail(
+        ErrorCode::kSuperseded,
+        "the producer has published a later number, and this one is not among those remembered"));
     return;
   }
   Answer answer{.request = &request, .appended = {}};
@@ -104,7 +106,8 @@ void PartitionWriter::pack_request(AppendRequest& request, MutableBytes payload,
       offset = tail_.next_offset + packed.records;
       fields.timestamp = now;
       fields.entity.reset();
-      packed.payload_bytes += encode_record(fields, packed.records, payload.subspan(packed.payload_bytes));
+      packed.payload_bytes +=
+          encode_record(fields, packed.records, payload.subspan(packed.payload_bytes));
       ++packed.records;
       producers_.add(fields, offset, now);
     }
@@ -122,11 +125,13 @@ void PartitionWriter::pack_request(AppendRequest& request, MutableBytes payload,
 
 bool PartitionWriter::is_superseded(const AppendRequest& request, Timestamp now) const {
   return std::ranges::any_of(request.records, [&](const RecordFields& fields) {
-    return fields.producer && producers_.look(fields, now).known == ProducerTable::Known::kSuperseded;
+    return fields.producer &&
+           producers_.look(fields, now).known == ProducerTable::Known::kSuperseded;
   });
 }
 
-// Every record was a retry. What they retry is in the newest commit at the latest; when none is in flight it is durable.
+// Every record was a retry. What they retry is in the newest commit at the latest; when none is in
+// flight it is durable.
 void PartitionWriter::answer_behind_newest(Commit& unused) {
   std::vector<Answer> answers = std::move(unused.answers);
   unused.answers.clear();
@@ -140,26 +145,28 @@ void PartitionWriter::answer_behind_newest(Commit& unused) {
 }
 
 void PartitionWriter::submit_block(Commit& commit, const Packed& packed, Timestamp now) {
-  BlockHeader header{.identity = active_->identity(),
-                     .position = tail_.position,
-                     .number = tail_.next_block,
-                     .base_offset = tail_.next_offset,
-                     .offset_span = packed.records,
-                     .record_count = packed.records,
-                     .payload_bytes = static_cast<std::uint32_t>(packed.payload_bytes),
-                     .block_bytes = static_cast<std::uint32_t>(block_bytes_for(packed.payload_bytes)),
-                     .durable_offset = durable_end_,
-                     .first_timestamp = packed.records > 0 ? now : Timestamp{},
-                     .last_timestamp = packed.records > 0 ? now : Timestamp{},
-                     .previous = tail_.previous,
-                     .payload_checksum = {},
-                     .checksum = {}};
+  BlockHeader header{
+      .identity = active_->identity(),
+      .position = tail_.position,
+      .number = tail_.next_block,
+      .base_offset = tail_.next_offset,
+      .offset_span = packed.records,
+      .record_count = packed.records,
+      .payload_bytes = static_cast<std::uint32_t>(packed.payload_bytes),
+      .block_bytes = static_cast<std::uint32_t>(block_bytes_for(packed.payload_bytes)),
+      .durable_offset = durable_end_,
+      .first_timestamp = packed.records > 0 ? now : Timestamp{},
+      .last_timestamp = packed.records > 0 ? now : Timestamp{},
+      .previous = tail_.previous,
+      .payload_checksum = {},
+      .checksum = {}};
   const MutableBytes block = commit.memory->bytes().first(header.block_bytes);
   finish_block(header, block);
   commit.block = std::make_shared<const Block>(header, block, commit.memory);
   commit.operation.kind = DeviceOperation::Kind::kWrite;
-  commit.operation.durability =
-      config_.durability == Durability::kDurable ? WriteDurability::kDurable : WriteDurability::kWritten;
+  commit.operation.durability = config_.durability == Durability::kDurable
+                                    ? WriteDurability::kDurable
+                                    : WriteDurability::kWritten;
   commit.operation.file = slot_;
   commit.operation.position = header.position;
   commit.operation.bytes = block;
@@ -170,7 +177,9 @@ void PartitionWriter::submit_block(Commit& commit, const Packed& packed, Timesta
   mean_block_bytes_ = (mean_block_bytes_ * 7 + header.block_bytes) / 8;
   since_checkpoint_ += header.block_bytes;
   witnessed_ = header.durable_offset == header.end_offset();
-  if (since_checkpoint_ >= std::max<std::size_t>(limits::kCheckpointBytes, 4 * producers_.snapshot_bytes())) plan_checkpoint();
+  if (since_checkpoint_ >=
+      std::max<std::size_t>(limits::kCheckpointBytes, 4 * producers_.snapshot_bytes()))
+    plan_checkpoint();
   submit(commit);
 }
 
@@ -187,13 +196,16 @@ void PartitionWriter::submit(Commit& commit) {
 }
 
 // Never goes back within a partition, whatever the wall clock does.
-Timestamp PartitionWriter::stamp() { return last_timestamp_ = std::max(last_timestamp_, parts_.clock.now()); }
+Timestamp PartitionWriter::stamp() {
+  return last_timestamp_ = std::max(last_timestamp_, parts_.clock.now());
+}
 
 void PartitionWriter::on_finished(DeviceOperation& operation) {
   if (operation.kind == DeviceOperation::Kind::kSync) {
     on_synced();
   } else {
-    const auto mine = std::ranges::find_if(commits_, [&](const Commit& c) { return &c.operation == &operation; });
+    const auto mine =
+        std::ranges::find_if(commits_, [&](const Commit& c) { return &c.operation == &operation; });
     BIMIP_ASSERT(mine != commits_.end());
     mine->finished = true;
     publish_finished();
@@ -241,7 +253,8 @@ void PartitionWriter::publish(Commit& commit) {
 // `end`: everything below was written.
 void PartitionWriter::answer(std::vector<Answer>& answers, Offset end) {
   for (Answer& answer : answers) {
-    const bool wants_durable = answer.request->durability.value_or(config_.durability) == Durability::kDurable;
+    const bool wants_durable =
+        answer.request->durability.value_or(config_.durability) == Durability::kDurable;
     if (wants_durable && durable_end_ < end) {
       awaiting_sync_.emplace_back(end, std::move(answer));
     } else {
@@ -276,10 +289,12 @@ void PartitionWriter::on_synced() {
 }
 
 void PartitionWriter::durable_moved() {
-  if (planned_checkpoint_ && planned_checkpoint_->tail.next_offset <= durable_end_) write_checkpoint();
+  if (planned_checkpoint_ && planned_checkpoint_->tail.next_offset <= durable_end_)
+    write_checkpoint();
 }
 
-// An empty block whose durable offset is the log's end: after it, damage anywhere before is known to be rot.
+// An empty block whose durable offset is the log's end: after it, damage anywhere before is known
+// to be rot.
 void PartitionWriter::write_witness() {
   const std::size_t bytes = block_bytes_for(0);
   if (!make_room(bytes)) return;
@@ -299,11 +314,13 @@ void PartitionWriter::tick() {
   const bool settled = in_flight_ == 0 && pending_.empty() && phase_ == Phase::kWriting;
   const bool all_durable = durable_end_ == written_end_;
   if (!all_durable && (closing_ || now - last_sync_ >= limits::kBackgroundSync)) start_sync();
-  if (settled && all_durable && !witnessed_ && (closing_ || now - last_activity_ >= limits::kWitnessAfter)) {
+  if (settled && all_durable && !witnessed_ &&
+      (closing_ || now - last_activity_ >= limits::kWitnessAfter)) {
     write_witness();
     return;
   }
-  const bool aged = totals_.record_count > 0 && parts_.clock.now() - totals_.first_timestamp >= config_.segment_age;
+  const bool aged = totals_.record_count > 0 &&
+                    parts_.clock.now() - totals_.first_timestamp >= config_.segment_age;
   if (settled && aged && !closing_) start_roll();
 }
 

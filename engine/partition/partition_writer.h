@@ -1,5 +1,6 @@
-// The writing side of a partition: packs waiting appends into commit blocks, keeps several on their way to the disk,
-// answers them in order, rolls from segment to segment. Reasons and figures: docs/design/append.md.
+// The writing side of a partition: packs waiting appends into commit blocks, keeps several on their
+// way to the disk, answers them in order, rolls from segment to segment. Reasons and figures:
+// docs/design/append.md.
 #pragma once
 
 #include <array>
@@ -31,14 +32,15 @@ struct WriterParts {
   std::function<void(Job)> post;  // runs a job on the writer loop's thread, soon; thread-safe
 };
 
-// A state machine fed by its writer loop: requests, finished device operations, finished jobs, time. It never blocks.
-// Owner-thread only.
-// Invariants: blocks reach `reader` and requests their answer in offset order; on a durable topic neither before the
-// bytes are durable; the durable offset in a block is at most its base offset; after the first failed write or sync
-// nothing is written any more (kDegraded).
+// A state machine fed by its writer loop: requests, finished device operations, finished jobs,
+// time. It never blocks. Owner-thread only. Invariants: blocks reach `reader` and requests their
+// answer in offset order; on a durable topic neither before the bytes are durable; the durable
+// offset in a block is at most its base offset; after the first failed write or sync nothing is
+// written any more (kDegraded).
 class PartitionWriter {
  public:
-  PartitionWriter(WriterParts parts, const TopicConfig& config, RecoveredPartition recovered, PartitionReader& reader);
+  PartitionWriter(WriterParts parts, const TopicConfig& config, RecoveredPartition recovered,
+                  PartitionReader& reader);
 
   // Takes a valid request; its answer comes in due time.
   void accept(AppendRequest& request);
@@ -46,10 +48,12 @@ class PartitionWriter {
   void pump();
   // One of this writer's operations came back from the queue; its result is in it.
   void on_finished(DeviceOperation& operation);
-  // Called a few times a second: age of the segment, background sync, the closing witness of an idle log.
+  // Called a few times a second: age of the segment, background sync, the closing witness of an
+  // idle log.
   void tick();
 
-  // Refuses new requests from now on; finishes what was accepted, makes everything durable, vouches for it.
+  // Refuses new requests from now on; finishes what was accepted, makes everything durable, vouches
+  // for it.
   void close();
   // Nothing is in flight and, after close(), nothing will be.
   [[nodiscard]] bool idle() const;
@@ -86,7 +90,8 @@ class PartitionWriter {
     std::size_t payload_bytes = 0;
     std::uint32_t records = 0;
   };
-  void pack_request(AppendRequest& request, MutableBytes payload, Timestamp now, Commit& commit, Packed& packed);
+  void pack_request(AppendRequest& request, MutableBytes payload, Timestamp now, Commit& commit,
+                    Packed& packed);
   [[nodiscard]] bool is_superseded(const AppendRequest& request, Timestamp now) const;
   void submit_block(Commit& commit, const Packed& packed, Timestamp now);
   void submit(Commit& commit);
@@ -159,12 +164,14 @@ class PartitionWriter {
   DeviceOperation sync_operation_;
   bool syncing_ = false;
   Offset sync_covers_{};
-  std::deque<std::pair<Offset, Answer>> awaiting_sync_;  // each is answered when durable_end_ reaches its offset
+  std::deque<std::pair<Offset, Answer>>
+      awaiting_sync_;  // each is answered when durable_end_ reaches its offset
 
   Phase phase_ = Phase::kWriting;
   std::uint64_t mean_block_bytes_ = 0;
   std::uint64_t since_checkpoint_ = 0;
-  std::optional<Checkpoint> planned_checkpoint_{};  // to be written once durable_end_ reaches its end
+  std::optional<Checkpoint>
+      planned_checkpoint_{};  // to be written once durable_end_ reaches its end
   bool checkpointing_ = false;
   std::shared_ptr<SealWork> blocked_seal_{};  // waits for space
   bool extending_ = false;

@@ -1,4 +1,5 @@
-// How the writer gets room: extending the active segment, preparing the next, rolling, sealing, checkpoints.
+// How the writer gets room: extending the active segment, preparing the next, rolling, sealing,
+// checkpoints.
 #include <algorithm>
 
 #include "engine/base/assert.h"
@@ -9,7 +10,8 @@ namespace bimip::engine {
 // Whether a block of this length can be written now. When not, what is needed has been started.
 bool PartitionWriter::make_room(std::size_t block_bytes) {
   const FilePosition end = tail_.position + block_bytes;
-  const std::uint64_t blocks_end_max = config_.segment_bytes - limits::kSectorBytes;  // the footer's place
+  const std::uint64_t blocks_end_max =
+      config_.segment_bytes - limits::kSectorBytes;  // the footer's place
   if (end.value() > blocks_end_max && totals_.record_count > 0) {
     start_roll();
     return false;
@@ -28,9 +30,11 @@ ZeroAhead PartitionWriter::zero_ahead() const {
   return mean_block_bytes_ < limits::kZeroAheadBelowCommitBytes ? ZeroAhead::kYes : ZeroAhead::kNo;
 }
 
-// Grows with the segment, so that ten thousand quiet partitions reserve little and a busy one seldom asks.
+// Grows with the segment, so that ten thousand quiet partitions reserve little and a busy one
+// seldom asks.
 std::uint64_t PartitionWriter::extend_bytes() const {
-  const std::uint64_t bytes = std::clamp(tail_.position.value(), limits::kExtendBytesMin, limits::kExtendBytesMax);
+  const std::uint64_t bytes =
+      std::clamp(tail_.position.value(), limits::kExtendBytesMin, limits::kExtendBytesMax);
   return bytes / limits::kSectorBytes * limits::kSectorBytes;
 }
 
@@ -47,11 +51,13 @@ void PartitionWriter::extend(std::size_t block_bytes) {
   const std::uint64_t missing = (tail_.position + block_bytes > space_.allocated_end)
                                     ? tail_.position + block_bytes - space_.allocated_end
                                     : 0;
-  const std::uint64_t left = config_.segment_bytes - std::min(config_.segment_bytes, space_.allocated_end.value());
+  const std::uint64_t left =
+      config_.segment_bytes - std::min(config_.segment_bytes, space_.allocated_end.value());
   std::uint64_t bytes = std::max(missing, std::min(extend_bytes(), left));
   bytes = (bytes + limits::kSectorBytes - 1) / limits::kSectorBytes * limits::kSectorBytes;
   auto grown = std::make_shared<FilePosition>(space_.allocated_end);
-  run_job({.work = [keeper = keeper_.get(), space = space_, bytes, zero = zero_ahead(), grown]() -> Status {
+  run_job({.work = [keeper = keeper_.get(), space = space_, bytes, zero = zero_ahead(),
+                    grown]() -> Status {
              Result<FilePosition> end = keeper->extend(space, bytes, zero);
              if (!end) return std::unexpected(std::move(end.error()));
              *grown = *end;
@@ -75,7 +81,9 @@ void PartitionWriter::prepare_next() {
   no_space_.reset();
   preparing_ = true;
   const std::uint64_t bytes =
-      std::max(limits::kExtendBytesMin, std::min(extend_bytes(), config_.segment_bytes / limits::kSectorBytes * limits::kSectorBytes));
+      std::max(limits::kExtendBytesMin,
+               std::min(extend_bytes(),
+                        config_.segment_bytes / limits::kSectorBytes * limits::kSectorBytes));
   auto made = std::make_shared<std::optional<SegmentSpace>>();
   run_job({.work = [keeper = keeper_.get(), bytes, zero = zero_ahead(), made]() -> Status {
              Result<SegmentSpace> space = keeper->prepare(bytes, zero);
@@ -91,7 +99,8 @@ void PartitionWriter::prepare_next() {
                }});
 }
 
-// A job could not get what it needed. A full device is no damage: nothing was written; it is asked again later.
+// A job could not get what it needed. A full device is no damage: nothing was written; it is asked
+// again later.
 void PartitionWriter::out_of_space(Error error) {
   if (error.code != ErrorCode::kNoSpace) return degrade(std::move(error));
   no_space_ = std::move(error);
@@ -173,10 +182,12 @@ void PartitionWriter::seal_behind(std::shared_ptr<SealWork> work) {
                [this, work](Status status) {
                  if (status) {
                    const Epoch epoch = work->seal.header.identity.epoch;
-                   reader_.sealed(*std::ranges::find(keeper_->manifest().segments, epoch, &ManifestSegment::epoch));
+                   reader_.sealed(*std::ranges::find(keeper_->manifest().segments, epoch,
+                                                     &ManifestSegment::epoch));
                    return;
                  }
-                 // Every step of it can be repeated: tick() does. Until then there is no next segment to roll to.
+                 // Every step of it can be repeated: tick() does. Until then there is no next
+                 // segment to roll to.
                  if (status.error().code == ErrorCode::kNoSpace) blocked_seal_ = work;
                  out_of_space(std::move(status.error()));
                }});
@@ -200,8 +211,10 @@ void PartitionWriter::write_checkpoint() {
            .done =
                [this](Status status) {
                  checkpointing_ = false;
-                 // Derived: without room for it, recovery reads more. Other errors are the device's.
-                 if (!status && status.error().code != ErrorCode::kNoSpace) degrade(std::move(status.error()));
+                 // Derived: without room for it, recovery reads more. Other errors are the
+                 // device's.
+                 if (!status && status.error().code != ErrorCode::kNoSpace)
+                   degrade(std::move(status.error()));
                }});
 }
 

@@ -36,9 +36,11 @@ ProducerTable::Answer ProducerTable::look(const RecordFields& record, Timestamp 
       const std::deque<ProducerRun>& runs = found->second->runs;
       const std::uint64_t number = record.producer->number.value();
       if (number < end_number(runs.back())) {
-        const auto run = std::ranges::find_if(runs, [&](const ProducerRun& r) { return number < end_number(r); });
+        const auto run = std::ranges::find_if(
+            runs, [&](const ProducerRun& r) { return number < end_number(r); });
         if (number < run->first_number.value()) return {.known = Known::kSuperseded, .offset = {}};
-        return {.known = Known::kStored, .offset = run->first_offset + (number - run->first_number.value())};
+        return {.known = Known::kStored,
+                .offset = run->first_offset + (number - run->first_number.value())};
       }
     }
   }
@@ -60,13 +62,18 @@ void ProducerTable::add_number(const ProducerMark& mark, Offset offset, Timestam
   forget_idle(now);
   auto found = by_id_.find(mark.id);
   if (found == by_id_.end()) {
-    found = by_id_.emplace(mark.id, producers_.insert(producers_.end(), {.id = mark.id, .last_seen = {}, .runs = {}, .numbers = 0})).first;
+    found = by_id_
+                .emplace(mark.id, producers_.insert(
+                                      producers_.end(),
+                                      {.id = mark.id, .last_seen = {}, .runs = {}, .numbers = 0}))
+                .first;
   } else {
     producers_.splice(producers_.end(), producers_, found->second);
   }
   Producer& producer = *found->second;
   producer.last_seen = now;
-  const bool continues = !producer.runs.empty() && end_number(producer.runs.back()) == mark.number.value() &&
+  const bool continues = !producer.runs.empty() &&
+                         end_number(producer.runs.back()) == mark.number.value() &&
                          producer.runs.back().first_offset + producer.runs.back().count == offset;
   if (continues) {
     ++producer.runs.back().count;

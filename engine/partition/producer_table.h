@@ -1,5 +1,5 @@
-// What a partition remembers of its producers, so that a retried publish is stored once. Format page:
-// docs/design/format-tables.md; reasons: docs/design/retried-publish.md.
+// What a partition remembers of its producers, so that a retried publish is stored once. Format
+// page: docs/design/format-tables.md; reasons: docs/design/retried-publish.md.
 #pragma once
 
 #include <chrono>
@@ -14,8 +14,8 @@
 namespace bimip::engine {
 
 // Derived from the log: adding the same records in the same order gives the same answers.
-// Bounded by the limits of engine/base/limits.h: producers, numbers a producer, keys, and idle time.
-// Owner-thread only.
+// Bounded by the limits of engine/base/limits.h: producers, numbers a producer, keys, and idle
+// time. Owner-thread only.
 class ProducerTable {
  public:
   ProducerTable() = default;
@@ -24,7 +24,8 @@ class ProducerTable {
   enum class Known : std::uint8_t {
     kNew,         // not stored, as far as this table remembers
     kStored,      // stored, at `offset`
-    kSuperseded,  // its producer has stored a later number, and whether it stored this one is not remembered
+    kSuperseded,  // its producer has stored a later number, and whether it stored this one is not
+                  // remembered
   };
   struct Answer {
     Known known = Known::kNew;

@@ -45,12 +45,15 @@ class Recovery {
     return {};
   }
 
-  // Removes what an interrupted step left behind and nothing refers to; names what it does not know.
+  // Removes what an interrupted step left behind and nothing refers to; names what it does not
+  // know.
   Status tidy_folder() {
     Result<std::vector<std::string>> names = device_.list(place_.folder);
     if (!names) return std::unexpected(std::move(names.error()));
     const std::vector<ManifestSegment>& segments = out_.keeper->manifest().segments;
-    const auto listed = [&](Epoch epoch) { return std::ranges::find(segments, epoch, &ManifestSegment::epoch) != segments.end(); };
+    const auto listed = [&](Epoch epoch) {
+      return std::ranges::find(segments, epoch, &ManifestSegment::epoch) != segments.end();
+    };
     for (const std::string& name : *names) {
       if (name == file_names::kManifest) continue;
       if (name.ends_with(file_names::kNewSuffix)) {
@@ -67,7 +70,8 @@ class Recovery {
     return {};
   }
 
-  // A segment that the manifest does not list was made by a step that never finished: no commit went into it.
+  // A segment that the manifest does not list was made by a step that never finished: no commit
+  // went into it.
   Status remove_if_unused(const std::string& name, Epoch epoch) {
     Result<std::shared_ptr<File>> file = device_.open(path(name), OpenMode::kRead);
     if (!file) return std::unexpected(std::move(file.error()));
@@ -75,7 +79,8 @@ class Recovery {
     Result<std::size_t> got = (*file)->read_at(FilePosition(0), sector);
     if (!got) return std::unexpected(std::move(got.error()));
     out_.report.bytes_read += *got;
-    if (epoch >= out_.keeper->manifest().next_epoch && all_zero(sector)) return device_.remove(path(name));
+    if (epoch >= out_.keeper->manifest().next_epoch && all_zero(sector))
+      return device_.remove(path(name));
     note(name + ": a segment that the manifest does not list; left alone");
     if (epoch < out_.keeper->manifest().next_epoch) return {};
     Manifest manifest = out_.keeper->manifest();
@@ -90,20 +95,23 @@ class Recovery {
       out_.last_timestamp = std::max(out_.last_timestamp, segment.last_timestamp);
       const Path where = path(file_names::segment(segment.epoch));
       Result<std::shared_ptr<File>> file = device_.open(where, OpenMode::kRead);
-      Result<std::uint64_t> size = file ? (*file)->size() : Result<std::uint64_t>(std::unexpected(file.error()));
+      Result<std::uint64_t> size =
+          file ? (*file)->size() : Result<std::uint64_t>(std::unexpected(file.error()));
       if (size && *size == segment.file_bytes) continue;
       out_.report.damaged.push_back(
           {.epoch = segment.epoch,
            .from = FilePosition(0),
            .end = FilePosition(segment.file_bytes),
            .offsets = {.first = segment.base_offset, .end = segment.end_offset},
-           .why = size ? where.string() + ": has " + std::to_string(*size) + " bytes of " + std::to_string(segment.file_bytes)
+           .why = size ? where.string() + ": has " + std::to_string(*size) + " bytes of " +
+                             std::to_string(segment.file_bytes)
                        : size.error().message});
     }
     return {};
   }
 
-  // The state at the end of the newest sealed segment; rebuilt from the blocks when its file is missing or wrong.
+  // The state at the end of the newest sealed segment; rebuilt from the blocks when its file is
+  // missing or wrong.
   Status load_producers() {
     const std::vector<ManifestSegment>& segments = out_.keeper->manifest().segments;
     const auto active = std::ranges::find(segments, SegmentState::kActive, &ManifestSegment::state);
@@ -111,8 +119,9 @@ class Recovery {
     const Epoch newest = std::prev(active)->epoch;
     const Path where = path(file_names::producers(newest));
     Result<std::vector<std::byte>> bytes = read_file(device_, where, kTableBytesMax);
-    Result<ProducerState> state = bytes ? decode_producer_state(out_.keeper->identity(newest), *bytes)
-                                        : Result<ProducerState>(std::unexpected(bytes.error()));
+    Result<ProducerState> state = bytes
+                                      ? decode_producer_state(out_.keeper->identity(newest), *bytes)
+                                      : Result<ProducerState>(std::unexpected(bytes.error()));
     if (state) {
       out_.report.bytes_read += bytes->size();
       out_.producers = ProducerTable(*state);
@@ -123,12 +132,14 @@ class Recovery {
       if (now_ - segment->last_timestamp > limits::kProducerIdleMax) continue;
       if (Status done = replay_producers(*segment); !done) return done;
     }
-    return replace_file(device_, where,
-                        encode_producer_state(out_.keeper->identity(newest), out_.producers.snapshot()));
+    return replace_file(
+        device_, where,
+        encode_producer_state(out_.keeper->identity(newest), out_.producers.snapshot()));
   }
 
   Status replay_producers(const ManifestSegment& segment) {
-    Result<std::shared_ptr<File>> file = device_.open(path(file_names::segment(segment.epoch)), OpenMode::kRead);
+    Result<std::shared_ptr<File>> file =
+        device_.open(path(file_names::segment(segment.epoch)), OpenMode::kRead);
     if (!file) return {};  // reported by check_sealed
     BlockReader blocks({.file = *file,
                         .segment = out_.keeper->identity(segment.epoch),
@@ -162,7 +173,8 @@ class Recovery {
   // The active segment and, when it was begun, the prepared one.
   Status recover_segments() {
     const Manifest manifest = out_.keeper->manifest();
-    const auto active = std::ranges::find(manifest.segments, SegmentState::kActive, &ManifestSegment::state);
+    const auto active =
+        std::ranges::find(manifest.segments, SegmentState::kActive, &ManifestSegment::state);
     const auto prepared = std::next(active);
     if (prepared == manifest.segments.end()) return recover_active(*active, {}, {});
 
@@ -172,7 +184,8 @@ class Recovery {
       if (Status done = recover_active(*active, {}, {}); !done) return done;
       return keep_prepared(std::move(*begun));
     }
-    // The roll waited for everything before it, so the new segment proves that all of the old one was durable.
+    // The roll waited for everything before it, so the new segment proves that all of the old one
+    // was durable.
     if (Status done = recover_active(*active, {}, *begun->header); !done) return done;
     SegmentKeeper::Seal seal{.header = out_.active->header(),
                              .file = out_.active->file(),
@@ -189,16 +202,19 @@ class Recovery {
   struct Begun {
     SegmentSpace space;
     std::optional<SegmentHeader> header;  // when a commit may have gone into the segment
-    bool soiled = false;                  // no header, but not all zeros: a header write was cut short
+    bool soiled = false;  // no header, but not all zeros: a header write was cut short
   };
 
   Result<Begun> look_at_prepared(Epoch epoch) {
     const SegmentIdentity identity = out_.keeper->identity(epoch);
-    Result<std::shared_ptr<File>> file = device_.open(path(file_names::segment(epoch)), OpenMode::kReadWrite);
+    Result<std::shared_ptr<File>> file =
+        device_.open(path(file_names::segment(epoch)), OpenMode::kReadWrite);
     if (!file) return std::unexpected(std::move(file.error()));
     Result<std::uint64_t> size = (*file)->size();
     if (!size) return std::unexpected(std::move(size.error()));
-    Begun begun{.space = {.epoch = epoch, .file = *file, .allocated_end = FilePosition(*size)}, .header = {}, .soiled = false};
+    Begun begun{.space = {.epoch = epoch, .file = *file, .allocated_end = FilePosition(*size)},
+                .header = {},
+                .soiled = false};
     Sector sector{};
     Result<std::size_t> got = (*file)->read_at(FilePosition(0), sector);
     if (!got) return std::unexpected(std::move(got.error()));
@@ -209,8 +225,13 @@ class Recovery {
       return begun;
     }
     begun.soiled = !all_zero(sector);
-    // Commits wait for the header. A good block therefore means that the header was there and has rotted.
-    BlockReader blocks({.file = *file, .segment = identity, .from = FilePosition(0), .end = begun.space.allocated_end}, pool_);
+    // Commits wait for the header. A good block therefore means that the header was there and has
+    // rotted.
+    BlockReader blocks({.file = *file,
+                        .segment = identity,
+                        .from = FilePosition(0),
+                        .end = begun.space.allocated_end},
+                       pool_);
     Result<std::optional<BlockHeader>> good = blocks.resync();
     out_.report.bytes_read += blocks.bytes_read();
     if (!good) return std::unexpected(std::move(good.error()));
@@ -227,14 +248,16 @@ class Recovery {
 
   Status keep_prepared(Begun begun) {
     if (begun.soiled) {
-      Status clean = zero_range(*begun.space.file, FilePosition(0), FilePosition(limits::kSectorBytes));
+      Status clean =
+          zero_range(*begun.space.file, FilePosition(0), FilePosition(limits::kSectorBytes));
       if (!clean) return clean;
     }
     out_.prepared = std::move(begun.space);
     return {};
   }
 
-  // `header`: of the segment, when it is already known. `next`: of the segment behind it, when that was begun.
+  // `header`: of the segment, when it is already known. `next`: of the segment behind it, when that
+  // was begun.
   Status recover_active(const ManifestSegment& segment, std::optional<SegmentHeader> header,
                         const std::optional<SegmentHeader>& next) {
     const SegmentIdentity identity = out_.keeper->identity(segment.epoch);
@@ -255,7 +278,10 @@ class Recovery {
     out_.totals = start.from.totals;
     IndexBuilder index(start.from.index, start.from.totals.last_timestamp);
     Result<SegmentScan> scan = scan_segment(
-        {.place = {.file = *file, .segment = identity, .from = start.from.tail.position, .end = FilePosition(*size)},
+        {.place = {.file = *file,
+                   .segment = identity,
+                   .from = start.from.tail.position,
+                   .end = FilePosition(*size)},
          .tail = start.from.tail,
          .known_durable = std::max(start.known_durable, next ? next->base_offset : Offset(0))},
         pool_, [&](const Block& block) {
@@ -271,18 +297,22 @@ class Recovery {
     const bool torn = !next && scan->nonzero_end > scan->tail.position;
     out_.report.clean = !torn && (scan->witnessed || scan->tail == start.from.tail);
     if (torn) {
-      if (Status cut = cut_tail(**file, identity.epoch, scan->tail.position, scan->nonzero_end); !cut) return cut;
+      if (Status cut = cut_tail(**file, identity.epoch, scan->tail.position, scan->nonzero_end);
+          !cut)
+        return cut;
     }
     out_.last_timestamp = std::max(out_.last_timestamp, out_.totals.last_timestamp);
     out_.allocated_end = FilePosition(*size / limits::kSectorBytes * limits::kSectorBytes);
-    out_.active = std::make_shared<ActiveSegment>(*header, std::move(*file), std::move(index), scan->tail.position);
+    out_.active = std::make_shared<ActiveSegment>(*header, std::move(*file), std::move(index),
+                                                  scan->tail.position);
     return start.replace_checkpoint ? write_checkpoint() : Status{};
   }
 
   struct Start {
     Checkpoint from;
-    Offset known_durable{};           // a checkpoint knew of more than the file holds
-    bool replace_checkpoint = false;  // the one on disk must not be believed once the file has grown again
+    Offset known_durable{};  // a checkpoint knew of more than the file holds
+    bool replace_checkpoint =
+        false;  // the one on disk must not be believed once the file has grown again
   };
 
   // The newest checkpoint of the segment, or its very beginning with the producers known so far.
@@ -321,7 +351,8 @@ class Recovery {
                                           .producers = out_.producers.snapshot()});
   }
 
-  Result<SegmentHeader> read_header(const File& file, const SegmentIdentity& identity, const ManifestSegment& segment) {
+  Result<SegmentHeader> read_header(const File& file, const SegmentIdentity& identity,
+                                    const ManifestSegment& segment) {
     Sector sector{};
     Result<std::size_t> got = file.read_at(FilePosition(0), sector);
     if (!got) return std::unexpected(std::move(got.error()));
@@ -331,8 +362,13 @@ class Recovery {
     // Everything in it is known from the manifest and the segment before.
     const std::vector<ManifestSegment>& segments = out_.keeper->manifest().segments;
     const auto here = std::ranges::find(segments, segment.epoch, &ManifestSegment::epoch);
-    note(file_names::segment(segment.epoch) + ": its header is damaged or of another segment; taken from the manifest");
-    SegmentHeader known{.identity = identity, .base_offset = segment.base_offset, .first_block = {}, .previous = {}, .created_at = now_};
+    note(file_names::segment(segment.epoch) +
+         ": its header is damaged or of another segment; taken from the manifest");
+    SegmentHeader known{.identity = identity,
+                        .base_offset = segment.base_offset,
+                        .first_block = {},
+                        .previous = {},
+                        .created_at = now_};
     if (here != segments.begin()) {
       known.first_block = std::prev(here)->end_block;
       known.previous = std::prev(here)->last;

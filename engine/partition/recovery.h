@@ -1,4 +1,5 @@
-// Opens a partition: finds its log's end, cuts a torn tail, names damage. Reasons and proofs: docs/design/recovery.md.
+// Opens a partition: finds its log's end, cuts a torn tail, names damage. Reasons and proofs:
+// docs/design/recovery.md.
 #pragma once
 
 #include <memory>
@@ -39,7 +40,8 @@ struct PartitionReport {
   std::uint64_t bytes_read = 0;
   std::vector<TornTail> torn{};
   std::vector<DamagedRange> damaged{};
-  std::vector<std::string> notes;  // derived files that were missing or wrong, files that do not belong here
+  std::vector<std::string>
+      notes;  // derived files that were missing or wrong, files that do not belong here
 };
 
 struct RecoveredPartition {
@@ -54,10 +56,12 @@ struct RecoveredPartition {
   PartitionReport report;
 };
 
-// Idempotent, also when it is cut short by a crash: nothing is overwritten before it is durable elsewhere. Reads the manifest, the
-// newest checkpoint and what was written after it, not the data. Everything it answers is durable.
-// kDamaged, kForeign, kUnsupportedVersion: the manifest, without which nothing is believed. kIo, kNoSpace.
+// Idempotent, also when it is cut short by a crash: nothing is overwritten before it is durable
+// elsewhere. Reads the manifest, the newest checkpoint and what was written after it, not the data.
+// Everything it answers is durable. kDamaged, kForeign, kUnsupportedVersion: the manifest, without
+// which nothing is believed. kIo, kNoSpace.
 [[nodiscard]] Result<RecoveredPartition> recover_partition(Device& device, BufferPool& pool,
-                                                           const SegmentKeeper::Place& place, Timestamp now);
+                                                           const SegmentKeeper::Place& place,
+                                                           Timestamp now);
 
 }  // namespace bimip::engine

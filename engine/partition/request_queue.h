@@ -28,7 +28,8 @@ class RequestList {
   AppendRequest* tail_ = nullptr;
 };
 
-// push() from any thread; take_all() from one. (Treiber's stack, emptied in one exchange and reversed.)
+// push() from any thread; take_all() from one. (Treiber's stack, emptied in one exchange and
+// reversed.)
 class RequestQueue {
  public:
   // True when the queue was empty: the consumer may be asleep.

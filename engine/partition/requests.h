@@ -1,5 +1,6 @@
-// What a caller asks of a partition. Each request is an object of the caller's, given by reference and kept,
-// with everything it views, until its one answer; so that a request costs the log no allocation.
+// What a caller asks of a partition. Each request is an object of the caller's, given by reference
+// and kept, with everything it views, until its one answer; so that a request costs the log no
+// allocation.
 #pragma once
 
 #include <optional>
@@ -26,24 +27,25 @@ struct Appended {
   }
 };
 
-// Records to be stored together: all or none of them survive a crash, their new offsets are contiguous.
-// A record that carries a producer mark or an idempotency key which the log remembers is not stored again;
-// it is answered with the offset it has.
+// Records to be stored together: all or none of them survive a crash, their new offsets are
+// contiguous. A record that carries a producer mark or an idempotency key which the log remembers
+// is not stored again; it is answered with the offset it has.
 class AppendRequest {
  public:
   TopicId topic{};
   PartitionId partition{};
-  // At least one; together at most limits::kBlockBytesMax with the block's header. Timestamps and entity links are
-  // the log's to set: what the caller puts there is ignored.
+  // At least one; together at most limits::kBlockBytesMax with the block's header. Timestamps and
+  // entity links are the log's to set: what the caller puts there is ignored.
   std::span<const RecordFields> records;
   // Less than the topic's is allowed, more too; nothing: the topic's.
   std::optional<Durability> durability{};
 
   virtual ~AppendRequest() = default;
-  // Called once, in offset order within the partition, on the partition's writer thread (or inside append()
-  // for a refusal): must not block. The request may be destroyed or appended again inside.
-  // Errors: kInvalidArgument, kTooLarge, kNotFound: as it is, never. kBusy, kNoSpace: nothing was stored, retry later.
-  // kSuperseded: the number is older than those remembered. kDegraded, kClosed: it may or may not have been stored.
+  // Called once, in offset order within the partition, on the partition's writer thread (or inside
+  // append() for a refusal): must not block. The request may be destroyed or appended again inside.
+  // Errors: kInvalidArgument, kTooLarge, kNotFound: as it is, never. kBusy, kNoSpace: nothing was
+  // stored, retry later. kSuperseded: the number is older than those remembered. kDegraded,
+  // kClosed: it may or may not have been stored.
   virtual void on_appended(Result<Appended> result) = 0;
 
  private:
@@ -64,7 +66,8 @@ class RecordBatch {
   RecordBatch(std::vector<BlockRef> blocks, OffsetRange range)
       : blocks_(std::move(blocks)), range_(range) {}
 
-  // Offsets covered: reading goes on at range().end. An offset inside without a record was compacted away.
+  // Offsets covered: reading goes on at range().end. An offset inside without a record was
+  // compacted away.
   [[nodiscard]] OffsetRange range() const { return range_; }
   [[nodiscard]] const std::vector<BlockRef>& blocks() const { return blocks_; }
 
@@ -101,9 +104,9 @@ class ReadRequest {
   std::size_t bytes_max = 1024 * 1024;  // at least one block is read, whatever its size
 
   virtual ~ReadRequest() = default;
-  // Called once, inside read() when the records are in memory, else on a reader thread. Reading at visible_end
-  // answers an empty batch. Errors: kOutOfRange (range: what is readable), kDamaged (range: what is not;
-  // reading can go on at range.end), kNotFound, kIo, kClosed.
+  // Called once, inside read() when the records are in memory, else on a reader thread. Reading at
+  // visible_end answers an empty batch. Errors: kOutOfRange (range: what is readable), kDamaged
+  // (range: what is not; reading can go on at range.end), kNotFound, kIo, kClosed.
   virtual void on_read(Result<RecordBatch> result) = 0;
 };
 

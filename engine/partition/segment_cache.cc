@@ -3,7 +3,8 @@
 namespace bimip::engine {
 
 Result<std::shared_ptr<const Segment>> SegmentCache::open(const SealedSegment::Place& place) {
-  const Key key{.partition = (std::uint64_t{place.segment.topic.value()} << 32) | place.segment.partition.value(),
+  const Key key{.partition = (std::uint64_t{place.segment.topic.value()} << 32) |
+                             place.segment.partition.value(),
                 .epoch = place.segment.epoch};
   {
     const MutexLock lock(mutex_);

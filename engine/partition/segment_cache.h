@@ -10,7 +10,8 @@
 
 namespace bimip::engine {
 
-// Bounds open files and maps whatever the number of segments. Thread-safe; opening happens outside its lock.
+// Bounds open files and maps whatever the number of segments. Thread-safe; opening happens outside
+// its lock.
 class SegmentCache {
  public:
   SegmentCache(Device& device, BufferPool& pool, std::size_t segments_max)

@@ -15,12 +15,13 @@ SegmentIdentity with_epoch(SegmentIdentity identity, Epoch epoch) {
 }
 
 // A new segment file of so many reserved bytes, synced, its name not yet durable.
-Result<std::shared_ptr<File>> create_segment_file(Device& device, const Path& path, std::uint64_t bytes,
-                                                  ZeroAhead zero) {
+Result<std::shared_ptr<File>> create_segment_file(Device& device, const Path& path,
+                                                  std::uint64_t bytes, ZeroAhead zero) {
   Result<std::shared_ptr<File>> file = device.open(path, OpenMode::kCreate);
   if (!file) return file;
   Status done = (*file)->allocate(FilePosition(0), bytes);
-  if (done && zero == ZeroAhead::kYes) done = zero_range(**file, FilePosition(0), FilePosition(bytes));
+  if (done && zero == ZeroAhead::kYes)
+    done = zero_range(**file, FilePosition(0), FilePosition(bytes));
   if (done) done = (*file)->sync();
   if (!done) {
     (void)device.remove(path);
@@ -41,7 +42,9 @@ Status zero_range(File& file, FilePosition from, FilePosition end) {
   return file.sync();
 }
 
-SegmentIdentity SegmentKeeper::identity(Epoch epoch) const { return with_epoch(place_.partition, epoch); }
+SegmentIdentity SegmentKeeper::identity(Epoch epoch) const {
+  return with_epoch(place_.partition, epoch);
+}
 
 Status SegmentKeeper::check_space(std::uint64_t bytes) const {
   Result<std::uint64_t> free = device_.free_bytes(place_.folder);
@@ -58,21 +61,31 @@ Status SegmentKeeper::create(Device& device, const Place& place, Timestamp now) 
   const Epoch epoch(1);
   SegmentKeeper keeper(device, place, {});
   if (Status room = keeper.check_space(limits::kExtendBytesMin); !room) return room;
-  Result<std::shared_ptr<File>> file = create_segment_file(device, keeper.path(file_names::segment(epoch)),
-                                                           limits::kExtendBytesMin, ZeroAhead::kYes);
+  Result<std::shared_ptr<File>> file = create_segment_file(
+      device, keeper.path(file_names::segment(epoch)), limits::kExtendBytesMin, ZeroAhead::kYes);
   if (!file) return std::unexpected(std::move(file.error()));
   Sector sector;
-  encode_segment_header({.identity = keeper.identity(epoch), .base_offset = {}, .first_block = {}, .previous = {}, .created_at = now}, sector);
+  encode_segment_header({.identity = keeper.identity(epoch),
+                         .base_offset = {},
+                         .first_block = {},
+                         .previous = {},
+                         .created_at = now},
+                        sector);
   if (Status done = (*file)->write_at(FilePosition(0), sector); !done) return done;
   if (Status done = (*file)->sync(); !done) return done;
-  Manifest manifest{.partition = place.partition, .version = 0, .next_epoch = epoch + 1, .log_start = {}, .segments = {}};
+  Manifest manifest{.partition = place.partition,
+                    .version = 0,
+                    .next_epoch = epoch + 1,
+                    .log_start = {},
+                    .segments = {}};
   manifest.segments.push_back({.epoch = epoch, .state = SegmentState::kActive});
   return keeper.replace_manifest(std::move(manifest));
 }
 
 Status SegmentKeeper::replace_manifest(Manifest manifest) {
   ++manifest.version;
-  Status done = replace_file(device_, path(std::string(file_names::kManifest)), encode_manifest(manifest));
+  Status done =
+      replace_file(device_, path(std::string(file_names::kManifest)), encode_manifest(manifest));
   if (done) manifest_ = std::move(manifest);
   return done;
 }
@@ -92,16 +105,19 @@ Result<SegmentSpace> SegmentKeeper::prepare(std::uint64_t bytes, ZeroAhead zero)
     remove_quietly(file_names::segment(epoch));
     return std::unexpected(std::move(done.error()));
   }
-  return SegmentSpace{.epoch = epoch, .file = std::move(*file), .allocated_end = FilePosition(bytes)};
+  return SegmentSpace{
+      .epoch = epoch, .file = std::move(*file), .allocated_end = FilePosition(bytes)};
 }
 
-Result<FilePosition> SegmentKeeper::extend(const SegmentSpace& space, std::uint64_t bytes, ZeroAhead zero) {
+Result<FilePosition> SegmentKeeper::extend(const SegmentSpace& space, std::uint64_t bytes,
+                                           ZeroAhead zero) {
   if (Status room = check_space(bytes); !room) return std::unexpected(std::move(room.error()));
   if (Status done = space.file->allocate(space.allocated_end, bytes); !done) {
     return std::unexpected(std::move(done.error()));
   }
   const FilePosition end = space.allocated_end + bytes;
-  Status done = zero == ZeroAhead::kYes ? zero_range(*space.file, space.allocated_end, end) : space.file->sync();
+  Status done = zero == ZeroAhead::kYes ? zero_range(*space.file, space.allocated_end, end)
+                                        : space.file->sync();
   if (!done) return std::unexpected(std::move(done.error()));
   return end;
 }
@@ -159,7 +175,8 @@ Status SegmentKeeper::write_checkpoint(Epoch epoch, const Checkpoint& checkpoint
                       encode_checkpoint(identity(epoch), checkpoint));
 }
 
-// What it removes is derived and no longer needed; a file that stays is removed by the next recovery.
+// What it removes is derived and no longer needed; a file that stays is removed by the next
+// recovery.
 void SegmentKeeper::remove_quietly(const std::string& name) { (void)device_.remove(path(name)); }
 
 }  // namespace bimip::engine

@@ -1,20 +1,21 @@
-// A partition's files and its manifest: creates, extends, seals, checkpoints. All of it blocks on the disk.
-// Format pages: docs/design/format-segment.md, format-tables.md; the order of steps: docs/design/segments.md.
+// A partition's files and its manifest: creates, extends, seals, checkpoints. All of it blocks on
+// the disk. Format pages: docs/design/format-segment.md, format-tables.md; the order of steps:
+// docs/design/segments.md.
 #pragma once
 
 #include <memory>
 #include <optional>
 
 #include "engine/device/device.h"
+#include "engine/format/log_tail.h"
 #include "engine/format/manifest.h"
 #include "engine/format/producer_state.h"
 #include "engine/segment/segment.h"
-#include "engine/format/log_tail.h"
 
 namespace bimip::engine {
 
-// A segment file with room: bytes below `allocated_end` can be written without asking for space. None of them were
-// written since this life of the file began.
+// A segment file with room: bytes below `allocated_end` can be written without asking for space.
+// None of them were written since this life of the file began.
 struct SegmentSpace {
   Epoch epoch{};
   std::shared_ptr<File> file{};
@@ -23,7 +24,8 @@ struct SegmentSpace {
 
 enum class ZeroAhead : std::uint8_t { kNo, kYes };
 
-// One at a time: its calls must not overlap. After an error other than kNoSpace the partition is to be reopened.
+// One at a time: its calls must not overlap. After an error other than kNoSpace the partition is to
+// be reopened.
 class SegmentKeeper {
  public:
   struct Place {
@@ -34,8 +36,8 @@ class SegmentKeeper {
   SegmentKeeper(Device& device, Place place, Manifest manifest)
       : device_(device), place_(std::move(place)), manifest_(std::move(manifest)) {}
 
-  // A new partition in an empty folder: its first segment, then its manifest. Durable when it returns, except
-  // the folder's own name.
+  // A new partition in an empty folder: its first segment, then its manifest. Durable when it
+  // returns, except the folder's own name.
   [[nodiscard]] static Status create(Device& device, const Place& place, Timestamp now);
 
   [[nodiscard]] const Manifest& manifest() const { return manifest_; }
@@ -43,11 +45,14 @@ class SegmentKeeper {
   [[nodiscard]] SegmentIdentity identity(Epoch epoch) const;
   [[nodiscard]] Path path(const std::string& name) const { return place_.folder / name; }
 
-  // Makes the segment after the active one, and lists it in the manifest before it is used. Durable when it returns.
+  // Makes the segment after the active one, and lists it in the manifest before it is used. Durable
+  // when it returns.
   [[nodiscard]] Result<SegmentSpace> prepare(std::uint64_t bytes, ZeroAhead zero);
 
-  // More room at the end; answers the new allocated_end. kNoSpace: the room is as before, or a part more.
-  [[nodiscard]] Result<FilePosition> extend(const SegmentSpace& space, std::uint64_t bytes, ZeroAhead zero);
+  // More room at the end; answers the new allocated_end. kNoSpace: the room is as before, or a part
+  // more.
+  [[nodiscard]] Result<FilePosition> extend(const SegmentSpace& space, std::uint64_t bytes,
+                                            ZeroAhead zero);
 
   struct Seal {
     SegmentHeader header;
@@ -57,8 +62,9 @@ class SegmentKeeper {
     std::vector<IndexEntry> index{};
     ProducerState producers{};  // as at `tail`
   };
-  // Completes the active segment and makes the prepared one, which began with `next`, the active one: footer, length, index, producers,
-  // then the manifest. Every step can be repeated after a crash. Durable when it returns.
+  // Completes the active segment and makes the prepared one, which began with `next`, the active
+  // one: footer, length, index, producers, then the manifest. Every step can be repeated after a
+  // crash. Durable when it returns.
   [[nodiscard]] Status seal(const Seal& seal, const SegmentHeader& next);
 
   // Durable when it returns. Losing it costs a longer recovery, nothing else.

@@ -22,8 +22,7 @@ struct Evidence {
 
 class Scanner {
  public:
-  Scanner(const ScanStart& start, BufferPool& pool)
-      : start_(start), blocks_(start.place, pool) {
+  Scanner(const ScanStart& start, BufferPool& pool) : start_(start), blocks_(start.place, pool) {
     scan_.tail = start.tail;
   }
 
@@ -34,8 +33,10 @@ class Scanner {
         accept(**block, visit);
         continue;
       }
-      if (!block && block.error().code == ErrorCode::kIo) return std::unexpected(std::move(block.error()));
-      const std::string why = block ? "a good block that does not continue the log" : block.error().message;
+      if (!block && block.error().code == ErrorCode::kIo)
+        return std::unexpected(std::move(block.error()));
+      const std::string why =
+          block ? "a good block that does not continue the log" : block.error().message;
       Result<bool> go_on = pass_damage(why);
       if (!go_on) return std::unexpected(std::move(go_on.error()));
       if (!*go_on) break;
@@ -52,7 +53,8 @@ class Scanner {
     visit(block);
   }
 
-  // Decides what the damage at the tail is. True: passed over, go on at the next good block. False: the log ends here.
+  // Decides what the damage at the tail is. True: passed over, go on at the next good block. False:
+  // the log ends here.
   Result<bool> pass_damage(const std::string& why) {
     Result<Evidence> evidence = look_behind();
     if (!evidence) return std::unexpected(std::move(evidence.error()));
@@ -60,7 +62,8 @@ class Scanner {
     if (durable <= scan_.tail.next_offset) return false;
     // Without a good block behind it the damage reaches as far as there is anything.
     const std::uint64_t sectors =
-        (std::max(scan_.nonzero_end, scan_.tail.position + 1).value() + limits::kSectorBytes - 1) / limits::kSectorBytes;
+        (std::max(scan_.nonzero_end, scan_.tail.position + 1).value() + limits::kSectorBytes - 1) /
+        limits::kSectorBytes;
     DamagedRange damage{.epoch = start_.place.segment.epoch,
                         .from = scan_.tail.position,
                         .end = FilePosition(sectors * limits::kSectorBytes),

@@ -28,8 +28,8 @@ std::vector<BlockRef> TailCache::find(TopicId topic, PartitionId partition, Offs
   const auto here = blocks_.find(key(topic, partition));
   if (here == blocks_.end()) return found;
   const std::deque<BlockRef>& blocks = here->second;
-  auto next = std::ranges::upper_bound(blocks, wanted.first, {},
-                                       [](const BlockRef& block) { return block->header.base_offset; });
+  auto next = std::ranges::upper_bound(
+      blocks, wanted.first, {}, [](const BlockRef& block) { return block->header.base_offset; });
   if (next == blocks.begin()) return found;
   --next;
   if ((*next)->header.end_offset() <= wanted.first) return found;

@@ -11,15 +11,16 @@
 
 namespace bimip::engine {
 
-// Bounded by bytes: the block that was added first, of whichever partition, goes first. Thread-safe.
+// Bounded by bytes: the block that was added first, of whichever partition, goes first.
+// Thread-safe.
 class TailCache {
  public:
   explicit TailCache(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
   // Blocks of a partition are added in offset order.
   void add(BlockRef block);
-  // Consecutive blocks from the one that holds `from`, none beginning at or after `end`, up to `bytes_max` but at least one;
-  // empty when the block that holds `from` is not here.
+  // Consecutive blocks from the one that holds `from`, none beginning at or after `end`, up to
+  // `bytes_max` but at least one; empty when the block that holds `from` is not here.
   [[nodiscard]] std::vector<BlockRef> find(TopicId topic, PartitionId partition, OffsetRange wanted,
                                            std::size_t bytes_max) const;
   // Forgets a partition's blocks.

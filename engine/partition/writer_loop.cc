@@ -10,7 +10,8 @@ constexpr std::chrono::milliseconds kTick{250};
 
 }  // namespace
 
-WriterLoop::WriterLoop(Parts parts, std::unique_ptr<WriteQueue> queue) : parts_(parts), queue_(std::move(queue)) {}
+WriterLoop::WriterLoop(Parts parts, std::unique_ptr<WriteQueue> queue)
+    : parts_(parts), queue_(std::move(queue)) {}
 
 WriterLoop::~WriterLoop() { stop(); }
 
@@ -79,7 +80,8 @@ bool WriterLoop::run_once(std::chrono::microseconds wait) {
     closed_ = true;
     for (Partition* partition : partitions_) partition->writer().close();
   }
-  const bool all_idle = std::ranges::all_of(partitions_, [](Partition* p) { return p->writer().idle(); });
+  const bool all_idle =
+      std::ranges::all_of(partitions_, [](Partition* p) { return p->writer().idle(); });
   return !(all_idle && requests_.empty());
 }
 

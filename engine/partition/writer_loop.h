@@ -1,4 +1,5 @@
-// One writer thread's life: takes requests, lets its partitions pack and publish, waits for the device.
+// One writer thread's life: takes requests, lets its partitions pack and publish, waits for the
+// device.
 #pragma once
 
 #include <atomic>
@@ -11,7 +12,8 @@
 
 namespace bimip::engine {
 
-// Partitions belong to one loop for life; only its thread touches their writers. push() and post() are thread-safe.
+// Partitions belong to one loop for life; only its thread touches their writers. push() and post()
+// are thread-safe.
 class WriterLoop {
  public:
   struct Parts {

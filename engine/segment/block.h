@@ -8,8 +8,8 @@
 
 namespace bimip::engine {
 
-// Its checksums hold. Immutable once shared. Keeps the memory it lies in, which several blocks may share; the
-// BufferPool of that memory outlives it.
+// Its checksums hold. Immutable once shared. Keeps the memory it lies in, which several blocks may
+// share; the BufferPool of that memory outlives it.
 struct Block {
   BlockHeader header;
   Bytes bytes;  // header.block_bytes long

@@ -15,8 +15,8 @@ bool all_zero(Bytes bytes) {
 }
 
 Result<Bytes> BlockReader::look(FilePosition position, std::size_t count) {
-  const bool inside = chunk_ && position >= chunk_start_ &&
-                      position + count <= chunk_start_ + chunk_bytes_;
+  const bool inside =
+      chunk_ && position >= chunk_start_ && position + count <= chunk_start_ + chunk_bytes_;
   if (!inside) {
     chunk_ = std::make_shared<Buffer>(pool_.take(std::max(count, kChunkBytes)));
     Result<std::size_t> got = place_.file->read_at(position, chunk_->bytes());
@@ -35,7 +35,8 @@ Result<Bytes> BlockReader::look(FilePosition position, std::size_t count) {
 Result<BlockRef> BlockReader::block_at(FilePosition position) {
   Result<Bytes> head = look(position, limits::kSectorBytes);
   if (!head) return std::unexpected(std::move(head.error()));
-  if (head->size() < kBlockHeaderBytes) return fail(ErrorCode::kDamaged, "the file ends where a block should begin");
+  if (head->size() < kBlockHeaderBytes)
+    return fail(ErrorCode::kDamaged, "the file ends where a block should begin");
   Result<BlockHeader> header = decode_block_header(*head);
   if (!header) return std::unexpected(std::move(header.error()));
   if (Status here = check_place(*header, place_.segment, position); !here) {
@@ -43,8 +44,10 @@ Result<BlockRef> BlockReader::block_at(FilePosition position) {
   }
   Result<Bytes> whole = look(position, header->block_bytes);
   if (!whole) return std::unexpected(std::move(whole.error()));
-  if (whole->size() < header->block_bytes) return fail(ErrorCode::kDamaged, "the file ends inside a block");
-  if (Status good = check_payload(*header, *whole); !good) return std::unexpected(std::move(good.error()));
+  if (whole->size() < header->block_bytes)
+    return fail(ErrorCode::kDamaged, "the file ends inside a block");
+  if (Status good = check_payload(*header, *whole); !good)
+    return std::unexpected(std::move(good.error()));
   return std::make_shared<const Block>(*header, *whole, chunk_);
 }
 
@@ -66,7 +69,8 @@ Result<std::optional<BlockHeader>> BlockReader::resync() {
     if (!all_zero(*sector)) {
       nonzero_end_ = std::max(nonzero_end_, probe + sector->size());
       Result<BlockRef> block = block_at(probe);
-      if (!block && block.error().code == ErrorCode::kIo) return std::unexpected(std::move(block.error()));
+      if (!block && block.error().code == ErrorCode::kIo)
+        return std::unexpected(std::move(block.error()));
       if (block && probe > position_) {
         position_ = probe;
         return (*block)->header;

@@ -1,4 +1,5 @@
-// Reads the commit blocks of one segment file, one after another, and finds the next good one after damage.
+// Reads the commit blocks of one segment file, one after another, and finds the next good one after
+// damage.
 #pragma once
 
 #include <memory>
@@ -10,8 +11,8 @@
 
 namespace bimip::engine {
 
-// Verifies everything it answers: checksums and that the block belongs to this segment at this position.
-// Thread-compatible. `pool` outlives the blocks.
+// Verifies everything it answers: checksums and that the block belongs to this segment at this
+// position. Thread-compatible. `pool` outlives the blocks.
 class BlockReader {
  public:
   struct Place {
@@ -20,18 +21,20 @@ class BlockReader {
     FilePosition from;  // a block begins here
     FilePosition end;   // no block begins at or after this; may be past the file's end
   };
-  BlockReader(Place place, BufferPool& pool) : place_(std::move(place)), pool_(pool), position_(place_.from) {}
+  BlockReader(Place place, BufferPool& pool)
+      : place_(std::move(place)), pool_(pool), position_(place_.from) {}
 
   [[nodiscard]] FilePosition position() const { return position_; }
   void seek(FilePosition position) { position_ = position; }
   [[nodiscard]] bool at_end() const { return position_ >= place_.end; }
 
-  // The block at position(), which moves behind it. kDamaged, kForeign, kUnsupportedVersion: position() stays.
-  // kIo: the device failed.
+  // The block at position(), which moves behind it. kDamaged, kForeign, kUnsupportedVersion:
+  // position() stays. kIo: the device failed.
   [[nodiscard]] Result<BlockRef> next();
 
-  // The first good block behind the one at position(), good or not, which moves to it; nothing when there is none
-  // before the end, position() then stays. Looks at every sector, so its cost is the distance.
+  // The first good block behind the one at position(), good or not, which moves to it; nothing when
+  // there is none before the end, position() then stays. Looks at every sector, so its cost is the
+  // distance.
   [[nodiscard]] Result<std::optional<BlockHeader>> resync();
 
   // Bytes that were read from the file so far.

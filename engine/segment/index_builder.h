@@ -19,7 +19,8 @@ class IndexBuilder {
   // Blocks come in the order of their positions.
   void add(const BlockHeader& block) {
     if (block.record_count == 0) return;
-    if (entries_.empty() || block.position - entries_.back().position >= limits::kIndexStrideBytes) {
+    if (entries_.empty() ||
+        block.position - entries_.back().position >= limits::kIndexStrideBytes) {
       entries_.push_back({.base_offset = block.base_offset,
                           .position = block.position,
                           .last_timestamp_before = last_timestamp_});

@@ -47,7 +47,8 @@ IndexEntry ActiveSegment::find(Offset target) const {
 
 IndexEntry ActiveSegment::find(Timestamp target) const {
   const MutexLock lock(mutex_);
-  return last_where(index_.entries(), [&](const IndexEntry& e) { return e.last_timestamp_before < target; })
+  return last_where(index_.entries(),
+                    [&](const IndexEntry& e) { return e.last_timestamp_before < target; })
       .value_or(first_block());
 }
 
@@ -86,7 +87,8 @@ Result<std::shared_ptr<SealedSegment>> SealedSegment::open(Device& device, const
   Result<std::uint64_t> size = (*file)->size();
   if (!size) return std::unexpected(std::move(size.error()));
   if (*size != place.file_bytes) {
-    return fail(ErrorCode::kDamaged, path.string() + ": is " + std::to_string(*size) + " bytes long, its manifest says " +
+    return fail(ErrorCode::kDamaged, path.string() + ": is " + std::to_string(*size) +
+                                         " bytes long, its manifest says " +
                                          std::to_string(place.file_bytes));
   }
   const FilePosition end(place.file_bytes - limits::kSectorBytes);
@@ -98,7 +100,8 @@ Result<std::shared_ptr<SealedSegment>> SealedSegment::open(Device& device, const
   if (!index) {
     Result<IndexBuilder> rebuilt = rebuild_index(*file, place.segment, end, pool);
     if (!rebuilt) return std::unexpected(std::move(rebuilt.error()));
-    Status written = replace_file(device, index_path, encode_index(place.segment, rebuilt->entries()));
+    Status written =
+        replace_file(device, index_path, encode_index(place.segment, rebuilt->entries()));
     if (!written) return std::unexpected(std::move(written.error()));
     mapping = map_file(device, index_path);
     if (!mapping) return std::unexpected(std::move(mapping.error()));
@@ -109,7 +112,9 @@ Result<std::shared_ptr<SealedSegment>> SealedSegment::open(Device& device, const
       new SealedSegment(place, std::move(*file), std::move(*mapping), *index));
 }
 
-IndexEntry SealedSegment::find(Offset target) const { return index_.find(target).value_or(first_block()); }
+IndexEntry SealedSegment::find(Offset target) const {
+  return index_.find(target).value_or(first_block());
+}
 
 IndexEntry SealedSegment::find(Timestamp target) const {
   return index_.find(target).value_or(first_block());

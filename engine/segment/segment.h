@@ -1,4 +1,5 @@
-// The two states of a segment: active (growing, its index in memory) and sealed (immutable, its index mapped).
+// The two states of a segment: active (growing, its index in memory) and sealed (immutable, its
+// index mapped).
 #pragma once
 
 #include <memory>
@@ -43,7 +44,8 @@ class Segment {
 class ActiveSegment final : public Segment {
  public:
   // `end`: behind its last block.
-  ActiveSegment(SegmentHeader header, std::shared_ptr<File> file, IndexBuilder index, FilePosition end)
+  ActiveSegment(SegmentHeader header, std::shared_ptr<File> file, IndexBuilder index,
+                FilePosition end)
       : Segment(header.identity, std::move(file), header.base_offset),
         header_(header),
         index_(std::move(index)),
@@ -67,15 +69,17 @@ class ActiveSegment final : public Segment {
 // Immutable.
 class SealedSegment final : public Segment {
  public:
-  // An index that is missing or wrong is rebuilt from the blocks and written anew. The blocks themselves are checked
-  // when they are read. kDamaged when the file has not its length, kNotFound, kIo.
+  // An index that is missing or wrong is rebuilt from the blocks and written anew. The blocks
+  // themselves are checked when they are read. kDamaged when the file has not its length,
+  // kNotFound, kIo.
   struct Place {
     Path folder{};
     SegmentIdentity segment{};
     Offset base_offset{};
     std::uint64_t file_bytes = 0;  // as the manifest knows it
   };
-  [[nodiscard]] static Result<std::shared_ptr<SealedSegment>> open(Device& device, const Place& place,
+  [[nodiscard]] static Result<std::shared_ptr<SealedSegment>> open(Device& device,
+                                                                   const Place& place,
                                                                    BufferPool& pool);
 
   [[nodiscard]] IndexEntry find(Offset target) const override;

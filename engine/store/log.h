@@ -1,4 +1,5 @@
-// All that a front end knows of the log. The local store implements it; a distributed log can stand behind it later.
+// All that a front end knows of the log. The local store implements it; a distributed log can stand
+// behind it later.
 #pragma once
 
 #include <string>
@@ -23,9 +24,10 @@ class Log {
  public:
   virtual ~Log() = default;
 
-  // Durable when it returns; blocks on the disk. Creating a topic again with the same configuration succeeds.
-  // kAlreadyExists when it is there with another one, kInvalidArgument, kNoSpace, kIo.
-  [[nodiscard]] virtual Result<TopicInfo> create_topic(std::string_view name, const TopicConfig& config) = 0;
+  // Durable when it returns; blocks on the disk. Creating a topic again with the same configuration
+  // succeeds. kAlreadyExists when it is there with another one, kInvalidArgument, kNoSpace, kIo.
+  [[nodiscard]] virtual Result<TopicInfo> create_topic(std::string_view name,
+                                                       const TopicConfig& config) = 0;
   [[nodiscard]] virtual Result<TopicInfo> find_topic(std::string_view name) const = 0;
   [[nodiscard]] virtual std::vector<TopicInfo> list_topics() const = 0;  // by name
 
@@ -39,7 +41,8 @@ class Log {
   virtual void unwatch(TopicId topic, PartitionId partition, Watcher& watcher) = 0;
 };
 
-// Where records of a key go: XXH3-64 of the key modulo the partitions. Never changes for a given count.
+// Where records of a key go: XXH3-64 of the key modulo the partitions. Never changes for a given
+// count.
 [[nodiscard]] PartitionId partition_of_key(Bytes key, std::uint32_t partitions);
 
 }  // namespace bimip::engine

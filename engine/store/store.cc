@@ -52,7 +52,8 @@ Status Store::load() {
   const bool has_catalog = std::ranges::find(*names, file_names::kCatalog) != names->end();
   const bool has_lock = std::ranges::find(*names, file_names::kLock) != names->end();
   if (!has_catalog && !has_lock && !names->empty()) {
-    return fail(ErrorCode::kForeign, options_.directory.string() + ": is not empty and not a Bimip data directory");
+    return fail(ErrorCode::kForeign,
+                options_.directory.string() + ": is not empty and not a Bimip data directory");
   }
   Result<std::unique_ptr<FileLock>> lock = device_->lock(options_.directory / file_names::kLock);
   if (!lock) return std::unexpected(std::move(lock.error()));
@@ -69,7 +70,8 @@ Status Store::create_catalog() {
     Result<std::vector<std::string>> names = device_->list(topics);
     if (!names) return std::unexpected(std::move(names.error()));
     if (!names->empty()) {
-      return fail(ErrorCode::kDamaged, options_.directory.string() + ": the catalog is missing, but there are topics");
+      return fail(ErrorCode::kDamaged,
+                  options_.directory.string() + ": the catalog is missing, but there are topics");
     }
   }
   if (Status done = device_->create_directory(topics); !done) return done;
@@ -78,7 +80,9 @@ Status Store::create_catalog() {
   catalog_.created_at = clock_->now();
   report_.store = catalog_.store;
   report_.created = true;
-  if (Status done = replace_file(*device_, options_.directory / file_names::kCatalog, encode_catalog(catalog_)); !done) {
+  if (Status done = replace_file(*device_, options_.directory / file_names::kCatalog,
+                                 encode_catalog(catalog_));
+      !done) {
     return done;
   }
   const Path parent = options_.directory.parent_path();
@@ -98,7 +102,6 @@ Status Store::load_catalog() {
 }
 
 Status Store::find_orphans() {
-  const MutexLock lock(catalog_mutex_);
   Result<std::vector<std::string>> names = device_->list(options_.directory / file_names::kTopics);
   if (!names) return std::unexpected(std::move(names.error()));
   for (const std::string& name : *names) {
@@ -121,7 +124,8 @@ Status Store::start_threads() {
     readers_ = std::make_unique<ThreadJobRunner>(options_.reader_threads);
   }
   loop_ = std::make_unique<WriterLoop>(
-      WriterLoop::Parts{.jobs = *jobs_, .clock = *clock_, .pool = pool_, .tail = tail_}, std::move(*queue));
+      WriterLoop::Parts{.jobs = *jobs_, .clock = *clock_, .pool = pool_, .tail = tail_},
+      std::move(*queue));
   std::vector<CatalogTopic> topics;
   {
     const MutexLock lock(catalog_mutex_);
@@ -140,24 +144,30 @@ Path Store::topic_folder(std::string_view name) const {
 }
 
 SegmentKeeper::Place Store::place_of(const CatalogTopic& topic, PartitionId partition) const {
-  return {.folder = topic_folder(topic.name) / file_names::partition(partition),
-          .partition = {.store = report_.store, .topic = topic.id, .partition = partition, .epoch = {}},
-          .free_space_floor = options_.free_space_floor};
+  return {
+      .folder = topic_folder(topic.name) / file_names::partition(partition),
+      .partition = {.store = report_.store, .topic = topic.id, .partition = partition, .epoch = {}},
+      .free_space_floor = options_.free_space_floor};
 }
 
 void Store::open_topic(const CatalogTopic& topic) {
   auto opened = std::make_unique<Topic>();
-  opened->info = {.id = topic.id, .name = topic.name, .created_at = topic.created_at, .config = topic.config};
+  opened->info = {
+      .id = topic.id, .name = topic.name, .created_at = topic.created_at, .config = topic.config};
   for (std::uint32_t i = 0; i < topic.config.partitions; ++i) {
     SegmentKeeper::Place place = place_of(topic, PartitionId(i));
     auto partition = std::make_unique<Partition>(
-        Partition::Parts{.loop = *loop_, .reader = {.pool = pool_, .tail = tail_, .sealed = *sealed_}}, place, topic.config);
-    Result<RecoveredPartition> recovered = recover_partition(*device_, pool_, partition->place(), clock_->now());
+        Partition::Parts{.loop = *loop_,
+                         .reader = {.pool = pool_, .tail = tail_, .sealed = *sealed_}},
+        place, topic.config);
+    Result<RecoveredPartition> recovered =
+        recover_partition(*device_, pool_, partition->place(), clock_->now());
     if (recovered) {
       report_.partitions.push_back(recovered->report);
       hand_over(*partition, std::move(*recovered));
     } else {
-      report_.unusable.push_back({.topic = topic.name, .partition = PartitionId(i), .error = recovered.error()});
+      report_.unusable.push_back(
+          {.topic = topic.name, .partition = PartitionId(i), .error = recovered.error()});
       partition->set_unusable(std::move(recovered.error()));
     }
     opened->partitions.push_back(std::move(partition));
@@ -180,26 +190,33 @@ void Store::hand_over(Partition& partition, RecoveredPartition recovered) {
 }
 
 Result<TopicInfo> Store::create_topic(std::string_view name, const TopicConfig& config) {
-  if (Status good = validate_topic_name(name); !good) return std::unexpected(std::move(good.error()));
+  if (Status good = validate_topic_name(name); !good)
+    return std::unexpected(std::move(good.error()));
   if (Status good = validate(config); !good) return std::unexpected(std::move(good.error()));
   const MutexLock lock(catalog_mutex_);
   if (closed_) return fail(ErrorCode::kClosed, "the log is closing");
   if (Result<TopicInfo> there = find_topic(name)) {
     if (there->config == config) return there;
-    return fail(ErrorCode::kAlreadyExists, "topic '" + std::string(name) + "' exists with another configuration");
+    return fail(ErrorCode::kAlreadyExists,
+                "topic '" + std::string(name) + "' exists with another configuration");
   }
   std::uint64_t partitions = config.partitions;
   for (const CatalogTopic& topic : catalog_.topics) partitions += topic.config.partitions;
   if (catalog_.next_topic.value() > limits::kTopicsMax || partitions > limits::kPartitionsMax) {
-    return fail(ErrorCode::kInvalidArgument, "a store holds at most " + std::to_string(limits::kTopicsMax) + " topics and " +
-                                                 std::to_string(limits::kPartitionsMax) + " partitions");
+    return fail(ErrorCode::kInvalidArgument,
+                "a store holds at most " + std::to_string(limits::kTopicsMax) + " topics and " +
+                    std::to_string(limits::kPartitionsMax) + " partitions");
   }
-  const CatalogTopic topic{.id = catalog_.next_topic, .name = std::string(name), .created_at = clock_->now(), .config = config};
+  const CatalogTopic topic{.id = catalog_.next_topic,
+                           .name = std::string(name),
+                           .created_at = clock_->now(),
+                           .config = config};
   if (Status made = make_topic_files(topic); !made) return std::unexpected(std::move(made.error()));
   Catalog changed = catalog_;
   changed.next_topic = topic.id + 1;
   changed.topics.push_back(topic);
-  Status done = replace_file(*device_, options_.directory / file_names::kCatalog, encode_catalog(changed));
+  Status done =
+      replace_file(*device_, options_.directory / file_names::kCatalog, encode_catalog(changed));
   if (!done) return std::unexpected(std::move(done.error()));
   catalog_ = std::move(changed);
   open_topic(topic);
@@ -224,10 +241,12 @@ Status Store::make_topic_files(const CatalogTopic& topic) {
   return device_->sync_directory(folder.parent_path());
 }
 
-// A folder that the catalog does not know, from a creation that a crash cut short: renamed, never removed.
+// A folder that the catalog does not know, from a creation that a crash cut short: renamed, never
+// removed.
 Status Store::set_aside(const Path& folder) {
   for (std::uint64_t n = 1;; ++n) {
-    const Path aside = folder.parent_path() / ("#" + folder.filename().string() + "-" + std::to_string(n));
+    const Path aside =
+        folder.parent_path() / ("#" + folder.filename().string() + "-" + std::to_string(n));
     Result<bool> taken = device_->exists(aside);
     if (!taken) return std::unexpected(std::move(taken.error()));
     if (!*taken) return device_->rename(folder, aside);
@@ -237,7 +256,8 @@ Status Store::set_aside(const Path& folder) {
 Result<TopicInfo> Store::find_topic(std::string_view name) const {
   const std::shared_lock lock(names_mutex_);
   const auto found = by_name_.find(name);
-  if (found == by_name_.end()) return fail(ErrorCode::kNotFound, "no topic '" + std::string(name) + "'");
+  if (found == by_name_.end())
+    return fail(ErrorCode::kNotFound, "no topic '" + std::string(name) + "'");
   return found->second->info;
 }
 
@@ -256,31 +276,41 @@ Partition* Store::find(TopicId topic, PartitionId partition) const {
 }
 
 Error Store::no_such_partition(TopicId topic, PartitionId partition) {
-  return {ErrorCode::kNotFound, "no partition " + std::to_string(partition.value()) + " of topic id " + std::to_string(topic.value())};
+  return {ErrorCode::kNotFound, "no partition " + std::to_string(partition.value()) +
+                                    " of topic id " + std::to_string(topic.value())};
 }
 
 void Store::append(AppendRequest& request) {
-  if (closed_.load(std::memory_order_acquire)) return request.on_appended(fail(ErrorCode::kClosed, "the log is closing"));
+  if (closed_.load(std::memory_order_acquire))
+    return request.on_appended(fail(ErrorCode::kClosed, "the log is closing"));
   Partition* partition = find(request.topic, request.partition);
-  if (partition == nullptr) return request.on_appended(std::unexpected(no_such_partition(request.topic, request.partition)));
+  if (partition == nullptr)
+    return request.on_appended(
+        std::unexpected(no_such_partition(request.topic, request.partition)));
   partition->append(request);
 }
 
 void Store::read(ReadRequest& request) {
   const Partition* partition = find(request.topic, request.partition);
-  if (partition == nullptr) return request.on_read(std::unexpected(no_such_partition(request.topic, request.partition)));
+  if (partition == nullptr)
+    return request.on_read(std::unexpected(no_such_partition(request.topic, request.partition)));
   if (partition->unusable()) return request.on_read(std::unexpected(*partition->unusable()));
-  if (auto answer = partition->reader().read_memory(request.from, request.bytes_max)) return request.on_read(std::move(*answer));
+  if (auto answer = partition->reader().read_memory(request.from, request.bytes_max))
+    return request.on_read(std::move(*answer));
   JobRunner& runner = manual_ != nullptr ? *jobs_ : *readers_;
-  runner.post([partition, &request] { request.on_read(partition->reader().read_disk(request.from, request.bytes_max)); });
+  runner.post([partition, &request] {
+    request.on_read(partition->reader().read_disk(request.from, request.bytes_max));
+  });
 }
 
 void Store::find_time(TimeRequest& request) {
   const Partition* partition = find(request.topic, request.partition);
-  if (partition == nullptr) return request.on_found(std::unexpected(no_such_partition(request.topic, request.partition)));
+  if (partition == nullptr)
+    return request.on_found(std::unexpected(no_such_partition(request.topic, request.partition)));
   if (partition->unusable()) return request.on_found(std::unexpected(*partition->unusable()));
   JobRunner& runner = manual_ != nullptr ? *jobs_ : *readers_;
-  runner.post([partition, &request] { request.on_found(partition->reader().find_time(request.time)); });
+  runner.post(
+      [partition, &request] { request.on_found(partition->reader().find_time(request.time)); });
 }
 
 Result<LogBounds> Store::bounds(TopicId topic, PartitionId partition) const {

@@ -49,8 +49,8 @@ struct StoreReport {
     PartitionId partition;
     Error error;
   };
-  std::vector<Unusable> unusable;   // the others work
-  std::vector<std::string> orphans; // folders that no topic refers to
+  std::vector<Unusable> unusable;    // the others work
+  std::vector<std::string> orphans;  // folders that no topic refers to
 
   [[nodiscard]] std::uint64_t bytes_read() const;
 };
@@ -58,22 +58,25 @@ struct StoreReport {
 // Thread-safe. One a process and directory. Destroying it does what close() does.
 class Store final : public Log {
  public:
-  // Creates the store when the directory is missing or empty. Errors: kLocked, kForeign (a directory of something
-  // else), kDamaged and kUnsupportedVersion (the catalog), kIo, kNoSpace. A partition that cannot be recovered does not
-  // fail the store: it is in the report, and answers with its error.
+  // Creates the store when the directory is missing or empty. Errors: kLocked, kForeign (a
+  // directory of something else), kDamaged and kUnsupportedVersion (the catalog), kIo, kNoSpace. A
+  // partition that cannot be recovered does not fail the store: it is in the report, and answers
+  // with its error.
   [[nodiscard]] static Result<std::unique_ptr<Store>> open(StoreOptions options);
   ~Store() override;
 
   [[nodiscard]] const StoreReport& report() const { return report_; }
   [[nodiscard]] Device& device() { return *device_; }
 
-  // Refuses new appends, answers those accepted, makes all durable. The store only answers kClosed afterwards.
+  // Refuses new appends, answers those accepted, makes all durable. The store only answers kClosed
+  // afterwards.
   void close();
 
   // kManual: does one round of everything that is due; false when there was nothing to do.
   bool step();
 
-  [[nodiscard]] Result<TopicInfo> create_topic(std::string_view name, const TopicConfig& config) override;
+  [[nodiscard]] Result<TopicInfo> create_topic(std::string_view name,
+                                               const TopicConfig& config) override;
   [[nodiscard]] Result<TopicInfo> find_topic(std::string_view name) const override;
   [[nodiscard]] std::vector<TopicInfo> list_topics() const override;
   void append(AppendRequest& request) override;
@@ -91,15 +94,16 @@ class Store final : public Log {
 
   explicit Store(StoreOptions options);
   [[nodiscard]] Status load();
-  [[nodiscard]] Status create_catalog();
-  [[nodiscard]] Status load_catalog();
+  [[nodiscard]] Status create_catalog() EXCLUDES(catalog_mutex_);
+  [[nodiscard]] Status load_catalog() EXCLUDES(catalog_mutex_);
   [[nodiscard]] Status start_threads();
-  [[nodiscard]] Status find_orphans();
+  [[nodiscard]] Status find_orphans() REQUIRES(catalog_mutex_);
   void open_topic(const CatalogTopic& topic);
   [[nodiscard]] Status make_topic_files(const CatalogTopic& topic);
   [[nodiscard]] Status set_aside(const Path& folder);
   [[nodiscard]] Path topic_folder(std::string_view name) const;
-  [[nodiscard]] SegmentKeeper::Place place_of(const CatalogTopic& topic, PartitionId partition) const;
+  [[nodiscard]] SegmentKeeper::Place place_of(const CatalogTopic& topic,
+                                              PartitionId partition) const;
   void hand_over(Partition& partition, RecoveredPartition recovered);
   [[nodiscard]] Partition* find(TopicId topic, PartitionId partition) const;
   [[nodiscard]] static Error no_such_partition(TopicId topic, PartitionId partition);
