@@ -46,6 +46,7 @@ void PartitionWriter::accept(AppendRequest& request) {
     return;
   }
   pending_payload_ += request.payload_bytes_;
+  ++pending_count_;
   pending_.push_back(request);
 }
 
@@ -55,13 +56,13 @@ void PartitionWriter::pump() {
   }
 }
 
-// A commit costs the device about the same whatever it holds. One is always under way; another
-// joins it once it would carry as many answers, so that requests gather instead of scattering over
-// the commits in flight.
+// A commit costs the device about the same whatever it holds, until it is large. One is always
+// under way; another joins it once it is large, or would carry as many answers: so requests gather
+// instead of scattering over the commits in flight.
 bool PartitionWriter::worth_committing() const {
-  if (in_flight_ == 0) return true;
+  if (in_flight_ == 0 || pending_payload_ >= limits::kCommitWorthBytes) return true;
   const Commit& newest = commits_[(oldest_commit_ + in_flight_ - 1) % commits_.size()];
-  return pending_payload_ >= newest.operation.bytes.size();
+  return pending_count_ >= newest.answers.size();
 }
 
 bool PartitionWriter::commit_some() {
@@ -78,6 +79,7 @@ bool PartitionWriter::commit_some() {
   while (!pending_.empty() && pending_.front().payload_bytes_ <= payload - packed.payload_bytes) {
     AppendRequest& request = pending_.pop_front();
     pending_payload_ -= request.payload_bytes_;
+    --pending_count_;
     request.target_->took(request);
     pack_request(request, out, now, commit, packed);
   }
@@ -358,6 +360,7 @@ void PartitionWriter::refuse_pending(const Error& error) {
     request.on_appended(std::unexpected(error));
   }
   pending_payload_ = 0;
+  pending_count_ = 0;
 }
 
 }  // namespace bimip::engine

@@ -153,6 +153,7 @@ class PartitionWriter {
 
   RequestList pending_;
   std::size_t pending_payload_ = 0;
+  std::size_t pending_count_ = 0;
   std::array<Commit, limits::kCommitsInFlightMax> commits_;  // a ring
   std::size_t oldest_commit_ = 0;
   std::size_t in_flight_ = 0;

@@ -42,7 +42,9 @@ class Pending : public Request {
 
 class PendingAppend final : public Pending<AppendRequest, Appended> {
  public:
-  explicit PendingAppend(std::vector<RecordFields> fields) : fields_(std::move(fields)) { records = fields_; }
+  explicit PendingAppend(std::vector<RecordFields> fields) : fields_(std::move(fields)) {
+    records = fields_;
+  }
   void on_appended(Result<Appended> result) override { keep(std::move(result)); }
 
  private:
@@ -69,10 +71,12 @@ inline RecordFields value_record(std::string_view value, std::string_view key = 
 // Waits for answers; `drive` is called meanwhile, for a log that has no threads of its own.
 class LogClient {
  public:
-  explicit LogClient(Log& log, std::function<void()> drive = [] { std::this_thread::yield(); })
+  explicit LogClient(
+      Log& log, std::function<void()> drive = [] { std::this_thread::yield(); })
       : log_(log), drive_(std::move(drive)) {}
 
-  Result<Appended> append(TopicId topic, std::vector<RecordFields> fields, PartitionId partition = PartitionId(0),
+  Result<Appended> append(TopicId topic, std::vector<RecordFields> fields,
+                          PartitionId partition = PartitionId(0),
                           std::optional<Durability> durability = {}) {
     PendingAppend request(std::move(fields));
     request.topic = topic;
@@ -81,7 +85,8 @@ class LogClient {
     log_.append(request);
     return wait(request);
   }
-  Result<Appended> append(TopicId topic, std::string_view value, PartitionId partition = PartitionId(0)) {
+  Result<Appended> append(TopicId topic, std::string_view value,
+                          PartitionId partition = PartitionId(0)) {
     return append(topic, std::vector{value_record(value)}, partition);
   }
 
@@ -110,7 +115,8 @@ class LogClient {
     std::vector<OffsetRange> gaps;
   };
   // From `from` to the end; damage is noted and passed over.
-  Result<Everything> read_all(TopicId topic, PartitionId partition = PartitionId(0), Offset from = Offset(0)) {
+  Result<Everything> read_all(TopicId topic, PartitionId partition = PartitionId(0),
+                              Offset from = Offset(0)) {
     Everything all;
     while (true) {
       Result<RecordBatch> batch = read(topic, from, partition);

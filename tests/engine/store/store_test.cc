@@ -13,7 +13,8 @@ namespace bimip::testing {
 namespace {
 
 std::unique_ptr<Store> open_store(const Path& directory) {
-  Result<std::unique_ptr<Store>> store = Store::open({.directory = directory, .free_space_floor = 0});
+  Result<std::unique_ptr<Store>> store =
+      Store::open({.directory = directory, .free_space_floor = 0});
   if (!store) {
     ADD_FAILURE() << store.error().message;
     return nullptr;
@@ -42,7 +43,9 @@ TEST(Store, GivesBackWhatWasAppendedBeforeItWasClosed) {
   {
     const auto store = open_store(directory.path());
     LogClient log(*store);
-    const TopicId topic = store->create_topic("orders", {.partitions = 2, .segment_age = limits::kSegmentAgeDefault})->id;
+    const TopicId topic =
+        store->create_topic("orders", {.partitions = 2, .segment_age = limits::kSegmentAgeDefault})
+            ->id;
     ASSERT_TRUE(log.append(topic, "a", PartitionId(0)));
     ASSERT_TRUE(log.append(topic, "b", PartitionId(1)));
     ASSERT_TRUE(log.append(topic, "c", PartitionId(1)));
@@ -51,8 +54,10 @@ TEST(Store, GivesBackWhatWasAppendedBeforeItWasClosed) {
   LogClient log(*store);
   const Result<TopicInfo> topic = store->find_topic("orders");
   ASSERT_TRUE(topic);
-  EXPECT_EQ(log.read_all(topic->id, PartitionId(0))->records, (std::vector<StoredRecord>{{0, "", "a"}}));
-  EXPECT_EQ(log.read_all(topic->id, PartitionId(1))->records, (std::vector<StoredRecord>{{0, "", "b"}, {1, "", "c"}}));
+  EXPECT_EQ(log.read_all(topic->id, PartitionId(0))->records,
+            (std::vector<StoredRecord>{{0, "", "a"}}));
+  EXPECT_EQ(log.read_all(topic->id, PartitionId(1))->records,
+            (std::vector<StoredRecord>{{0, "", "b"}, {1, "", "c"}}));
   for (const PartitionReport& partition : store->report().partitions) EXPECT_TRUE(partition.clean);
   EXPECT_EQ(log.append(topic->id, "d", PartitionId(1))->first, Offset(2));
 }
@@ -73,7 +78,8 @@ TEST(Store, RollsFromSegmentToSegmentAndReadsThemAll) {
     ASSERT_TRUE(all) << all.error().message;
     ASSERT_EQ(all->records.size(), static_cast<std::size_t>(round + 1) * 40);
     EXPECT_TRUE(all->gaps.empty());
-    for (std::size_t i = 0; i < all->records.size(); ++i) ASSERT_EQ(all->records[i].value, large + std::to_string(i));
+    for (std::size_t i = 0; i < all->records.size(); ++i)
+      ASSERT_EQ(all->records[i].value, large + std::to_string(i));
   }
 }
 
