@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "engine/base/assert.h"
-#include "engine/base/limits.h"
 #include "engine/device/posix_error.h"
+#include "engine/device/write_operation.h"
 
 namespace bimip::engine {
 namespace {
@@ -75,6 +75,7 @@ Result<FileSlot> PosixWriteQueue::attach(std::shared_ptr<File> file) {
 void PosixWriteQueue::detach(FileSlot slot) { slots_.at(static_cast<std::uint32_t>(slot)).reset(); }
 
 void PosixWriteQueue::submit(DeviceOperation& operation) {
+  expect_well_formed(operation);
   auto file = slots_.at(static_cast<std::uint32_t>(operation.file));
   BIMIP_ASSERT(file != nullptr);
   {
@@ -123,8 +124,6 @@ void PosixWriteQueue::run(const Job& job) {
     operation.result = job.file->sync();
     return;
   }
-  BIMIP_ASSERT(operation.position.value() % limits::kSectorBytes == 0);
-  BIMIP_ASSERT(!operation.bytes.empty() && operation.bytes.size() % limits::kSectorBytes == 0);
   const int descriptor = operation.durability == WriteDurability::kDurable
                              ? job.file->direct_descriptor()
                              : job.file->buffered_descriptor();

@@ -1,0 +1,12 @@
+// What every write queue expects of the operations it is given.
+#pragma once
+
+#include "engine/device/device.h"
+
+namespace bimip::engine {
+
+// Aborts when a write is empty, or not aligned in the file and in memory: direct I/O would refuse
+// it on one file system and take it on the next.
+void expect_well_formed(const DeviceOperation& operation);
+
+}  // namespace bimip::engine
