@@ -89,7 +89,7 @@ void PosixWriteQueue::poll(std::chrono::microseconds wait,
                            std::vector<DeviceOperation*>& finished) {
   std::unique_lock lock(mutex_);
   const auto something = [this] { return woken_ || !finished_.empty(); };
-  if (wait.count() > 0) owner_may_go_on_.wait_for(lock, wait, something);
+  if (wait.count() > 0) owner_may_go_on_.wait_for(lock, std::min(wait, kPollWaitMax), something);
   woken_ = false;
   finished.insert(finished.end(), finished_.begin(), finished_.end());
   finished_.clear();

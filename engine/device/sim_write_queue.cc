@@ -53,7 +53,7 @@ void SimWriteQueue::poll(std::chrono::microseconds wait, std::vector<DeviceOpera
   std::unique_lock lock(wake_mutex_);
   const bool may_wait = wait.count() > 0 && !woken_;
   if (may_wait && flights_.empty()) {
-    wake_condition_.wait_for(lock, wait, [this] { return woken_; });
+    wake_condition_.wait_for(lock, std::min(wait, kPollWaitMax), [this] { return woken_; });
   }
   woken_ = false;
   lock.unlock();

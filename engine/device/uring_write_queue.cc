@@ -158,7 +158,7 @@ void UringWriteQueue::poll(std::chrono::microseconds wait,
                            std::vector<DeviceOperation*>& finished) {
   become_owner();
   const std::size_t before = finished.size();
-  const auto deadline = Clock::now() + wait;
+  const auto deadline = Clock::now() + std::min(wait, kPollWaitMax);
   for (;;) {
     start_waiting();
     reap(finished);

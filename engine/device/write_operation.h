@@ -9,4 +9,7 @@ namespace bimip::engine {
 // it on one file system and take it on the next.
 void expect_well_formed(const DeviceOperation& operation);
 
+// The longest a poll() really waits, so that "for ever" can be added to the time of day.
+inline constexpr std::chrono::microseconds kPollWaitMax = std::chrono::hours(24);
+
 }  // namespace bimip::engine
