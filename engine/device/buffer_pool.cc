@@ -47,6 +47,7 @@ Buffer::~Buffer() {
 BufferPool::BufferPool(std::size_t arena_bytes)
     : arena_(map_arena(arena_bytes / limits::kSectorBytes * limits::kSectorBytes)),
       blocks_(arena_.size() / limits::kSectorBytes) {
+  const MutexLock lock(mutex_);
   lists_.fill(kNone);
   // Freed one by one, the sectors join into the largest blocks the arena has room for.
   for (std::size_t sector = blocks_.size(); sector > 0; --sector) {
@@ -63,7 +64,7 @@ Buffer BufferPool::take(std::size_t bytes) {
   const std::size_t size_class = class_of(bytes);
   const std::size_t size = bytes_of(size_class);
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (const Sector sector = take_block(size_class); sector != kNone) {
       return Buffer(this, arena_.subspan(sector * limits::kSectorBytes, size));
     }
@@ -95,7 +96,7 @@ void BufferPool::give_back(MutableBytes bytes) {
     return;
   }
   const auto position = static_cast<std::size_t>(bytes.data() - arena_.data());
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   free_block(static_cast<Sector>(position / limits::kSectorBytes), class_of(bytes.size()));
 }
 

@@ -6,11 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "engine/base/bytes.h"
 #include "engine/base/limits.h"
+#include "engine/base/thread_annotations.h"
 
 namespace bimip::engine {
 
@@ -70,16 +70,16 @@ class BufferPool {
     Sector next = kNone;
   };
 
-  [[nodiscard]] Sector take_block(std::size_t size_class);
+  [[nodiscard]] Sector take_block(std::size_t size_class) REQUIRES(mutex_);
   void give_back(MutableBytes bytes);
-  void free_block(Sector sector, std::size_t size_class);
-  void link(Sector sector, std::size_t size_class);
-  void unlink(Sector sector);
+  void free_block(Sector sector, std::size_t size_class) REQUIRES(mutex_);
+  void link(Sector sector, std::size_t size_class) REQUIRES(mutex_);
+  void unlink(Sector sector) REQUIRES(mutex_);
 
   const MutableBytes arena_;
-  std::mutex mutex_;
-  std::vector<Block> blocks_;           // under mutex_, one a sector
-  std::array<Sector, kClasses> lists_;  // under mutex_, the first free block of each class
+  Mutex mutex_;
+  std::vector<Block> blocks_ GUARDED_BY(mutex_);           // one a sector
+  std::array<Sector, kClasses> lists_ GUARDED_BY(mutex_);  // the first free block of each class
 };
 
 }  // namespace bimip::engine

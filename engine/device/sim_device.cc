@@ -20,7 +20,7 @@ class SimFileLock final : public FileLock {
   SimFileLock(std::shared_ptr<SimDisk> disk, std::string path)
       : disk_(std::move(disk)), path_(std::move(path)) {}
   ~SimFileLock() override {
-    const std::lock_guard lock(disk_->mutex);
+    const MutexLock lock(disk_->mutex);
     disk_->locks.erase(path_);
   }
 
@@ -35,7 +35,7 @@ SimDevice::SimDevice(std::uint64_t seed) : disk_(std::make_shared<SimDisk>(seed)
 SimDevice::~SimDevice() = default;
 
 Result<std::shared_ptr<File>> SimDevice::open(const Path& path, OpenMode mode) {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   std::shared_ptr<SimNode> node;
   if (mode == OpenMode::kCreate) {
     const auto step = disk_->begin_step();
@@ -59,13 +59,13 @@ Result<std::shared_ptr<File>> SimDevice::open(const Path& path, OpenMode mode) {
 }
 
 Result<bool> SimDevice::exists(const Path& path) {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   if (auto on = disk_->powered(); !on) return std::unexpected(std::move(on.error()));
   return disk_->names.find(path) != nullptr;
 }
 
 Result<std::vector<std::string>> SimDevice::list(const Path& folder) {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   if (auto on = disk_->powered(); !on) return std::unexpected(std::move(on.error()));
   if (auto sound = disk_->check_faults(SimOperation::kList, folder); !sound) {
     return std::unexpected(std::move(sound.error()));
@@ -79,7 +79,7 @@ Result<std::vector<std::string>> SimDevice::list(const Path& folder) {
 }
 
 Status SimDevice::create_directory(const Path& folder) {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   const auto step = disk_->begin_step();
   if (!step) return std::unexpected(step.error());
   if (auto sound = disk_->check_faults(SimOperation::kCreateDirectory, folder); !sound) {
@@ -94,7 +94,7 @@ Status SimDevice::create_directory(const Path& folder) {
 }
 
 Status SimDevice::remove(const Path& path) {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   const auto step = disk_->begin_step();
   if (!step) return std::unexpected(step.error());
   if (auto sound = disk_->check_faults(SimOperation::kRemove, path); !sound) return sound;
@@ -103,7 +103,7 @@ Status SimDevice::remove(const Path& path) {
 }
 
 Status SimDevice::rename(const Path& from, const Path& to) {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   const auto step = disk_->begin_step();
   if (!step) return std::unexpected(step.error());
   if (auto sound = disk_->check_faults(SimOperation::kRename, from); !sound) return sound;
@@ -112,7 +112,7 @@ Status SimDevice::rename(const Path& from, const Path& to) {
 }
 
 Status SimDevice::sync_directory(const Path& folder) {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   const auto step = disk_->begin_step();
   if (!step) return std::unexpected(step.error());
   counters().syncs.fetch_add(1, std::memory_order_relaxed);
@@ -124,7 +124,7 @@ Status SimDevice::sync_directory(const Path& folder) {
 }
 
 Result<std::uint64_t> SimDevice::free_bytes(const Path& folder) {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   if (auto on = disk_->powered(); !on) return std::unexpected(std::move(on.error()));
   if (disk_->names.find(folder) == nullptr) {
     return fail_posix(ENOENT, "ask for the free space", folder);
@@ -140,7 +140,7 @@ Result<std::unique_ptr<FileLock>> SimDevice::lock(const Path& path) {
       return std::unexpected(std::move(created.error()));
     }
   }
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   const std::string key = path.lexically_normal().string();
   if (!disk_->locks.insert(key).second) {
     return fail(ErrorCode::kLocked,
@@ -150,37 +150,38 @@ Result<std::unique_ptr<FileLock>> SimDevice::lock(const Path& path) {
 }
 
 Result<std::unique_ptr<WriteQueue>> SimDevice::open_write_queue(BufferPool&) {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   if (auto on = disk_->powered(); !on) return std::unexpected(std::move(on.error()));
   return std::make_unique<SimWriteQueue>(disk_, counters());
 }
 
 std::uint64_t SimDevice::steps() const {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   return disk_->steps();
 }
 
 void SimDevice::crash_at(std::uint64_t step) {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   disk_->crash_at(step);
 }
 
 void SimDevice::crash() {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   disk_->crash();
 }
 
 bool SimDevice::crashed() const {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   return !disk_->powered();
 }
 
 std::unique_ptr<SimDevice> SimDevice::image(LossMode mode, std::uint64_t seed) const {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   std::vector<std::uint64_t> steps;
   disk_->names.collect_steps(steps);
   SimCrash crash(mode, seed, std::move(steps));
   auto after = std::make_unique<SimDevice>(seed);
+  const MutexLock lock_after(after->disk_->mutex);
   after->disk_->names = disk_->names.image(crash);
   after->disk_->set_capacity(disk_->capacity());
   return after;
@@ -188,22 +189,22 @@ std::unique_ptr<SimDevice> SimDevice::image(LossMode mode, std::uint64_t seed) c
 
 void SimDevice::fail_next(SimFault fault) {
   BIMIP_ASSERT(fault.times > 0);
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   disk_->add_fault(std::move(fault));
 }
 
 void SimDevice::clear_faults() {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   disk_->clear_faults();
 }
 
 void SimDevice::set_capacity(std::uint64_t bytes) {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   disk_->set_capacity(bytes);
 }
 
 std::vector<std::string> SimDevice::files() const {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   std::vector<std::string> paths;
   disk_->names.for_each_file(
       [&](const std::string& path, const SimNode&) { paths.push_back(path); });
@@ -211,14 +212,14 @@ std::vector<std::string> SimDevice::files() const {
 }
 
 Result<std::vector<std::byte>> SimDevice::contents(const Path& path) const {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   const auto node = disk_->names.find(path);
   if (node == nullptr) return fail_posix(ENOENT, "open", path);
   return node->file.seen().to_vector();
 }
 
 Status SimDevice::set_contents(const Path& path, Bytes bytes) {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   auto node = disk_->names.plant(path);
   if (!node) return std::unexpected(std::move(node.error()));
   (*node)->file.replace(bytes);
@@ -226,7 +227,7 @@ Status SimDevice::set_contents(const Path& path, Bytes bytes) {
 }
 
 Status SimDevice::overwrite(const Path& path, FilePosition position, Bytes bytes) {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   const auto node = disk_->names.find(path);
   if (node == nullptr) return fail_posix(ENOENT, "open", path);
   node->file.damage(position.value(), bytes);
@@ -235,7 +236,7 @@ Status SimDevice::overwrite(const Path& path, FilePosition position, Bytes bytes
 
 Status SimDevice::flip_bit(const Path& path, FilePosition position, unsigned bit) {
   BIMIP_ASSERT(bit < 8);
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   const auto node = disk_->names.find(path);
   if (node == nullptr) return fail_posix(ENOENT, "open", path);
   std::byte byte;

@@ -19,7 +19,7 @@ class SimMapping final : public Mapping {
 }  // namespace
 
 Result<std::size_t> SimFile::read_at(FilePosition position, MutableBytes into) const {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   if (auto on = disk_->powered(); !on) return std::unexpected(std::move(on.error()));
   counters_.reads.fetch_add(1, std::memory_order_relaxed);
   if (auto sound = disk_->check_faults(SimOperation::kRead, path_); !sound) {
@@ -31,7 +31,7 @@ Result<std::size_t> SimFile::read_at(FilePosition position, MutableBytes into) c
 }
 
 Status SimFile::write_at(FilePosition position, Bytes bytes) {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   const auto step = disk_->begin_step();
   if (!step) return std::unexpected(step.error());
   counters_.writes.fetch_add(1, std::memory_order_relaxed);
@@ -50,7 +50,7 @@ Status SimFile::write_at(FilePosition position, Bytes bytes) {
 }
 
 Status SimFile::sync() {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   const auto step = disk_->begin_step();
   if (!step) return std::unexpected(step.error());
   counters_.syncs.fetch_add(1, std::memory_order_relaxed);
@@ -66,7 +66,7 @@ Status SimFile::sync() {
 }
 
 Status SimFile::allocate(FilePosition from, std::uint64_t bytes) {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   const auto step = disk_->begin_step();
   if (!step) return std::unexpected(step.error());
   const std::uint64_t size = node_->file.seen().size();
@@ -83,7 +83,7 @@ Status SimFile::allocate(FilePosition from, std::uint64_t bytes) {
 }
 
 Status SimFile::truncate(std::uint64_t size) {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   const auto step = disk_->begin_step();
   if (!step) return std::unexpected(step.error());
   if (auto sound = disk_->check_faults(SimOperation::kTruncate, path_); !sound) return sound;
@@ -93,13 +93,13 @@ Status SimFile::truncate(std::uint64_t size) {
 }
 
 Result<std::uint64_t> SimFile::size() const {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   if (auto on = disk_->powered(); !on) return std::unexpected(std::move(on.error()));
   return node_->file.seen().size();
 }
 
 Result<std::unique_ptr<Mapping>> SimFile::map() const {
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   if (auto on = disk_->powered(); !on) return std::unexpected(std::move(on.error()));
   if (auto sound = disk_->check_faults(SimOperation::kMap, path_); !sound) {
     return std::unexpected(std::move(sound.error()));

@@ -3,10 +3,10 @@
 
 #include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <utility>
 #include <vector>
 
+#include "engine/base/thread_annotations.h"
 #include "engine/device/device.h"
 #include "engine/device/sim_disk.h"
 
@@ -64,9 +64,10 @@ class SimWriteQueue final : public WriteQueue {
     std::uint64_t step;  // of its submission; 0: it never reached the disk
     Status fault;
   };
-  void complete(Flight flight);
-  [[nodiscard]] Status finish_write(const Flight& flight, std::uint64_t now);
-  [[nodiscard]] Status finish_sync(const Flight& flight);
+  void complete(Flight flight) REQUIRES(disk_->mutex);
+  [[nodiscard]] Status finish_write(const Flight& flight, std::uint64_t now) REQUIRES(disk_->mutex);
+  [[nodiscard]] Status finish_sync(const Flight& flight) REQUIRES(disk_->mutex);
+  [[nodiscard]] bool wait_for_wake(std::chrono::microseconds wait);
   void complete_some(std::size_t at_least, std::vector<DeviceOperation*>& finished);
 
   const std::shared_ptr<SimDisk> disk_;
@@ -74,9 +75,9 @@ class SimWriteQueue final : public WriteQueue {
   std::vector<std::shared_ptr<SimFile>> slots_;  // null: free
   std::vector<Flight> flights_;
 
-  std::mutex wake_mutex_;
-  std::condition_variable wake_condition_;
-  bool woken_ = false;  // under wake_mutex_
+  Mutex wake_mutex_;
+  std::condition_variable_any wake_condition_;
+  bool woken_ GUARDED_BY(wake_mutex_) = false;
 };
 
 }  // namespace bimip::engine

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "engine/base/assert.h"
 #include "engine/device/sim_handles.h"
@@ -36,7 +37,7 @@ void SimWriteQueue::submit(DeviceOperation& operation) {
   auto& counter = write ? counters_.writes : counters_.syncs;
   counter.fetch_add(1, std::memory_order_relaxed);
 
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   Flight flight{.operation = &operation, .file = std::move(file), .step = 0, .fault = {}};
   if (const auto step = disk_->begin_step()) {
     flight.step = *step;
@@ -50,19 +51,22 @@ void SimWriteQueue::submit(DeviceOperation& operation) {
 }
 
 void SimWriteQueue::poll(std::chrono::microseconds wait, std::vector<DeviceOperation*>& finished) {
-  std::unique_lock lock(wake_mutex_);
-  const bool may_wait = wait.count() > 0 && !woken_;
-  if (may_wait && flights_.empty()) {
-    wake_condition_.wait_for(lock, std::min(wait, kPollWaitMax), [this] { return woken_; });
+  const bool woken = wait_for_wake(flights_.empty() ? wait : std::chrono::microseconds::zero());
+  complete_some(wait.count() > 0 && !woken ? 1 : 0, finished);
+}
+
+bool SimWriteQueue::wait_for_wake(std::chrono::microseconds wait) {
+  const auto deadline = std::chrono::steady_clock::now() + std::min(wait, kPollWaitMax);
+  const MutexLock lock(wake_mutex_);
+  while (!woken_ && wait.count() > 0) {
+    if (wake_condition_.wait_until(wake_mutex_, deadline) == std::cv_status::timeout) break;
   }
-  woken_ = false;
-  lock.unlock();
-  complete_some(may_wait ? 1 : 0, finished);
+  return std::exchange(woken_, false);
 }
 
 void SimWriteQueue::wake() {
   {
-    const std::lock_guard lock(wake_mutex_);
+    const MutexLock lock(wake_mutex_);
     woken_ = true;
   }
   wake_condition_.notify_one();
@@ -70,7 +74,7 @@ void SimWriteQueue::wake() {
 
 void SimWriteQueue::complete_some(std::size_t at_least, std::vector<DeviceOperation*>& finished) {
   if (flights_.empty()) return;
-  const std::lock_guard lock(disk_->mutex);
+  const MutexLock lock(disk_->mutex);
   at_least = std::min(at_least, flights_.size());
   std::size_t count = at_least + disk_->random.below(flights_.size() - at_least + 1);
   if (!disk_->powered()) count = flights_.size();
