@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <new>
@@ -44,7 +45,15 @@ Buffer::~Buffer() {
 }
 
 BufferPool::BufferPool(std::size_t arena_bytes)
-    : arena_(map_arena(arena_bytes / limits::kSectorBytes * limits::kSectorBytes)) {}
+    : arena_(map_arena(arena_bytes / limits::kSectorBytes * limits::kSectorBytes)),
+      blocks_(arena_.size() / limits::kSectorBytes) {
+  const MutexLock lock(mutex_);
+  lists_.fill(kNone);
+  // Freed one by one, the sectors join into the largest blocks the arena has room for.
+  for (std::size_t sector = blocks_.size(); sector > 0; --sector) {
+    free_block(static_cast<Sector>(sector - 1), 0);
+  }
+}
 
 BufferPool::~BufferPool() {
   if (!arena_.empty()) ::munmap(arena_.data(), arena_.size());
@@ -55,21 +64,28 @@ Buffer BufferPool::take(std::size_t bytes) {
   const std::size_t size_class = class_of(bytes);
   const std::size_t size = bytes_of(size_class);
   {
-    const std::lock_guard lock(mutex_);
-    if (auto& free = free_[size_class]; !free.empty()) {
-      std::byte* at = free.back();
-      free.pop_back();
-      return Buffer(this, {at, size});
-    }
-    if (arena_.size() - arena_used_ >= size) {
-      std::byte* at = arena_.data() + arena_used_;
-      arena_used_ += size;
-      return Buffer(this, {at, size});
+    const MutexLock lock(mutex_);
+    if (const Sector sector = take_block(size_class); sector != kNone) {
+      return Buffer(this, arena_.subspan(sector * limits::kSectorBytes, size));
     }
   }
   void* at = std::aligned_alloc(limits::kSectorBytes, size);
   if (at == nullptr) throw std::bad_alloc();
   return Buffer(this, {static_cast<std::byte*>(at), size});
+}
+
+// From the smallest class that has a block; what is left of a larger one stays free in halves.
+BufferPool::Sector BufferPool::take_block(std::size_t size_class) {
+  std::size_t found = size_class;
+  while (found < kClasses && lists_[found] == kNone) ++found;
+  if (found == kClasses) return kNone;
+  const Sector sector = lists_[found];
+  unlink(sector);
+  while (found > size_class) {
+    --found;
+    link(sector + (Sector{1} << found), found);
+  }
+  return sector;
 }
 
 void BufferPool::give_back(MutableBytes bytes) {
@@ -79,8 +95,39 @@ void BufferPool::give_back(MutableBytes bytes) {
     std::free(bytes.data());
     return;
   }
-  const std::lock_guard lock(mutex_);
-  free_[class_of(bytes.size())].push_back(bytes.data());
+  const auto position = static_cast<std::size_t>(bytes.data() - arena_.data());
+  const MutexLock lock(mutex_);
+  free_block(static_cast<Sector>(position / limits::kSectorBytes), class_of(bytes.size()));
+}
+
+// Joins the block with its other half as long as that one is free too.
+void BufferPool::free_block(Sector sector, std::size_t size_class) {
+  for (; size_class + 1 < kClasses; ++size_class) {
+    const Sector other = sector ^ (Sector{1} << size_class);
+    if (other >= blocks_.size() || blocks_[other].free_class != size_class) break;
+    unlink(other);
+    sector = std::min(sector, other);
+  }
+  link(sector, size_class);
+}
+
+void BufferPool::link(Sector sector, std::size_t size_class) {
+  Sector& first = lists_[size_class];
+  blocks_[sector] = Block{.free_class = static_cast<std::uint8_t>(size_class), .next = first};
+  if (first != kNone) blocks_[first].previous = sector;
+  first = sector;
+}
+
+void BufferPool::unlink(Sector sector) {
+  Block& block = blocks_[sector];
+  BIMIP_ASSERT(block.free_class != kNotFree);
+  if (block.previous == kNone) {
+    lists_[block.free_class] = block.next;
+  } else {
+    blocks_[block.previous].next = block.next;
+  }
+  if (block.next != kNone) blocks_[block.next].previous = block.previous;
+  block = Block{};
 }
 
 }  // namespace bimip::engine

@@ -2,13 +2,15 @@
 // kernel.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "engine/base/bytes.h"
 #include "engine/base/limits.h"
+#include "engine/base/thread_annotations.h"
 
 namespace bimip::engine {
 
@@ -36,6 +38,10 @@ class Buffer {
 
 // Powers of two from a sector to limits::kBlockBytesMax. When the arena has no room the buffer
 // comes from the heap: slower to write, never refused. Thread-safe.
+//
+// A buddy allocator (Knuth, The Art of Computer Programming 2.5): a free block is split for a
+// smaller buffer and joined with its neighbour again, so that many small commits leave room for
+// later large ones.
 class BufferPool {
  public:
   explicit BufferPool(std::size_t arena_bytes);
@@ -49,15 +55,31 @@ class BufferPool {
 
  private:
   friend class Buffer;
-  void give_back(MutableBytes bytes);
 
+  // A block is named by its first sector's place in the arena; one of class c has 2^c sectors.
+  using Sector = std::uint32_t;
+  static constexpr Sector kNone = ~Sector{0};
+  static constexpr std::uint8_t kNotFree = 0xFF;
   static constexpr std::size_t kClasses = 10;  // 4 KiB << 0 .. 4 KiB << 9
   static_assert((limits::kSectorBytes << (kClasses - 1)) == limits::kBlockBytesMax);
 
-  MutableBytes arena_;
-  std::mutex mutex_;
-  std::size_t arena_used_ = 0;              // under mutex_
-  std::vector<std::byte*> free_[kClasses];  // under mutex_; arena pieces only
+  // Of a free block's first sector: its class and its neighbours in that class's list.
+  struct Block {
+    std::uint8_t free_class = kNotFree;
+    Sector previous = kNone;
+    Sector next = kNone;
+  };
+
+  [[nodiscard]] Sector take_block(std::size_t size_class) REQUIRES(mutex_);
+  void give_back(MutableBytes bytes);
+  void free_block(Sector sector, std::size_t size_class) REQUIRES(mutex_);
+  void link(Sector sector, std::size_t size_class) REQUIRES(mutex_);
+  void unlink(Sector sector) REQUIRES(mutex_);
+
+  const MutableBytes arena_;
+  Mutex mutex_;
+  std::vector<Block> blocks_ GUARDED_BY(mutex_);           // one a sector
+  std::array<Sector, kClasses> lists_ GUARDED_BY(mutex_);  // the first free block of each class
 };
 
 }  // namespace bimip::engine

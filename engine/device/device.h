@@ -119,8 +119,8 @@ class FileLock {
 
 class BufferPool;
 
-// A file system. Thread-safe. Errors: kNotFound, kAlreadyExists, kNoSpace, kLocked, else kIo with
-// the operating system's words and the path.
+// A file system. Thread-safe. Outlives its files, mappings, locks and queues. Errors: kNotFound,
+// kAlreadyExists, kNoSpace, kLocked, else kIo with the operating system's words and the path.
 class Device {
  public:
   virtual ~Device() = default;

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "engine/base/assert.h"
-#include "engine/base/limits.h"
 #include "engine/device/posix_error.h"
+#include "engine/device/write_operation.h"
 
 namespace bimip::engine {
 namespace {
@@ -55,7 +55,7 @@ PosixWriteQueue::PosixWriteQueue(DeviceCounters& counters) : counters_(counters)
 
 PosixWriteQueue::~PosixWriteQueue() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     closing_ = true;
   }
   work_is_there_.notify_all();
@@ -75,10 +75,11 @@ Result<FileSlot> PosixWriteQueue::attach(std::shared_ptr<File> file) {
 void PosixWriteQueue::detach(FileSlot slot) { slots_.at(static_cast<std::uint32_t>(slot)).reset(); }
 
 void PosixWriteQueue::submit(DeviceOperation& operation) {
+  expect_well_formed(operation);
   auto file = slots_.at(static_cast<std::uint32_t>(operation.file));
   BIMIP_ASSERT(file != nullptr);
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     waiting_.push_back({&operation, std::move(file)});
   }
   work_is_there_.notify_one();
@@ -86,9 +87,11 @@ void PosixWriteQueue::submit(DeviceOperation& operation) {
 
 void PosixWriteQueue::poll(std::chrono::microseconds wait,
                            std::vector<DeviceOperation*>& finished) {
-  std::unique_lock lock(mutex_);
-  const auto something = [this] { return woken_ || !finished_.empty(); };
-  if (wait.count() > 0) owner_may_go_on_.wait_for(lock, wait, something);
+  const auto deadline = std::chrono::steady_clock::now() + std::min(wait, kPollWaitMax);
+  const MutexLock lock(mutex_);
+  while (!woken_ && finished_.empty() && wait.count() > 0) {
+    if (owner_may_go_on_.wait_until(mutex_, deadline) == std::cv_status::timeout) break;
+  }
   woken_ = false;
   finished.insert(finished.end(), finished_.begin(), finished_.end());
   finished_.clear();
@@ -96,23 +99,26 @@ void PosixWriteQueue::poll(std::chrono::microseconds wait,
 
 void PosixWriteQueue::wake() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     woken_ = true;
   }
   owner_may_go_on_.notify_one();
 }
 
+std::optional<PosixWriteQueue::Job> PosixWriteQueue::next_job() {
+  const MutexLock lock(mutex_);
+  while (waiting_.empty() && !closing_) work_is_there_.wait(mutex_);
+  if (waiting_.empty()) return std::nullopt;
+  Job job = std::move(waiting_.front());
+  waiting_.pop_front();
+  return job;
+}
+
 void PosixWriteQueue::work() {
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    work_is_there_.wait(lock, [this] { return closing_ || !waiting_.empty(); });
-    if (waiting_.empty()) return;
-    const Job job = std::move(waiting_.front());
-    waiting_.pop_front();
-    lock.unlock();
-    run(job);
-    lock.lock();
-    finished_.push_back(job.operation);
+  while (const auto job = next_job()) {
+    run(*job);
+    const MutexLock lock(mutex_);
+    finished_.push_back(job->operation);
     owner_may_go_on_.notify_one();
   }
 }
@@ -123,8 +129,6 @@ void PosixWriteQueue::run(const Job& job) {
     operation.result = job.file->sync();
     return;
   }
-  BIMIP_ASSERT(operation.position.value() % limits::kSectorBytes == 0);
-  BIMIP_ASSERT(!operation.bytes.empty() && operation.bytes.size() % limits::kSectorBytes == 0);
   const int descriptor = operation.durability == WriteDurability::kDurable
                              ? job.file->direct_descriptor()
                              : job.file->buffered_descriptor();

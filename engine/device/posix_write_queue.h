@@ -3,10 +3,11 @@
 
 #include <condition_variable>
 #include <deque>
-#include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
+#include "engine/base/thread_annotations.h"
 #include "engine/device/device.h"
 #include "engine/device/posix_file.h"
 
@@ -35,6 +36,8 @@ class PosixWriteQueue final : public WriteQueue {
     DeviceOperation* operation;
     std::shared_ptr<PosixFile> file;
   };
+  // Waits for work; none when the queue is closing and nothing is left to do.
+  [[nodiscard]] std::optional<Job> next_job();
   void work();
   void run(const Job& job);
 
@@ -45,13 +48,13 @@ class PosixWriteQueue final : public WriteQueue {
   DeviceCounters& counters_;
   std::vector<std::shared_ptr<PosixFile>> slots_;  // null: free
 
-  std::mutex mutex_;
-  std::condition_variable work_is_there_;
-  std::condition_variable owner_may_go_on_;
-  std::deque<Job> waiting_;                 // under mutex_
-  std::vector<DeviceOperation*> finished_;  // under mutex_
-  bool woken_ = false;                      // under mutex_
-  bool closing_ = false;                    // under mutex_
+  Mutex mutex_;
+  std::condition_variable_any work_is_there_;
+  std::condition_variable_any owner_may_go_on_;
+  std::deque<Job> waiting_ GUARDED_BY(mutex_);
+  std::vector<DeviceOperation*> finished_ GUARDED_BY(mutex_);
+  bool woken_ GUARDED_BY(mutex_) = false;
+  bool closing_ GUARDED_BY(mutex_) = false;
 
   std::vector<std::thread> threads_;
 };

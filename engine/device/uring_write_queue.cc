@@ -15,6 +15,7 @@
 #include "engine/base/limits.h"
 #include "engine/device/buffer_pool.h"
 #include "engine/device/posix_error.h"
+#include "engine/device/write_operation.h"
 
 namespace bimip::engine {
 namespace {
@@ -136,9 +137,8 @@ void UringWriteQueue::detach(FileSlot slot_number) {
 }
 
 void UringWriteQueue::submit(DeviceOperation& operation) {
+  expect_well_formed(operation);
   if (operation.kind == DeviceOperation::Kind::kWrite) {
-    BIMIP_ASSERT(operation.position.value() % limits::kSectorBytes == 0);
-    BIMIP_ASSERT(!operation.bytes.empty() && operation.bytes.size() % limits::kSectorBytes == 0);
     counters_.writes.fetch_add(1, std::memory_order_relaxed);
   } else {
     counters_.syncs.fetch_add(1, std::memory_order_relaxed);
@@ -158,7 +158,7 @@ void UringWriteQueue::poll(std::chrono::microseconds wait,
                            std::vector<DeviceOperation*>& finished) {
   become_owner();
   const std::size_t before = finished.size();
-  const auto deadline = Clock::now() + wait;
+  const auto deadline = Clock::now() + std::min(wait, kPollWaitMax);
   for (;;) {
     start_waiting();
     reap(finished);
