@@ -68,7 +68,7 @@ install_buf() {
   say "installing buf $buf_version from npm into $folder"
   mkdir -p "$folder"
   quietly "$repository/build/log/npm" npm install --prefix "$folder" --no-audit --no-fund --no-save \
-    --loglevel=error "@bufbuild/buf@$buf_version" ||
+    --loglevel=error --fetch-retries=1 --fetch-retry-mintimeout=1000 "@bufbuild/buf@$buf_version" ||
     complain "buf could not be installed, the lint of proto/ will be skipped"
 }
 

@@ -57,6 +57,16 @@ missing_tools() {
   done
 }
 
+# tsan needs its address ranges free. Where the kernel scatters mappings over more than 30 bits it starts again without
+# that, which some containers forbid.
+warn_of_tsan() {
+  local bits
+  bits=$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 28)
+  if ((bits > 30)) && ! setarch -R true 2>/dev/null; then
+    complain "tsan programs may not start here: vm.mmap_rnd_bits is $bits (28 is fine) and this container keeps it so"
+  fi
+}
+
 # A filter that begins with a test program's whole name needs only that program built.
 targets_for_filter() {
   local program=${filter%%.*}
@@ -78,6 +88,7 @@ run_stage() {
     end_stage "$preset" "$started" 0 1 0 "cannot run here, missing: $missing(tools/install.sh installs them)"
     return
   fi
+  [[ $preset != tsan ]] || warn_of_tsan
   [[ -z $filter ]] || mapfile -t targets < <(targets_for_filter "$preset")
   if ! build "$preset" "${targets[@]}"; then
     end_stage "$preset" "$started" 0 1 0 "the build failed"
