@@ -29,7 +29,8 @@ inline constexpr std::size_t kCommitsInFlightMax = 4;
 // Records of one commit, before it is closed and the next begun. Above 1 MiB a device's rate grows
 // no more.
 inline constexpr std::size_t kCommitPayloadBytes = 1024 * 1024 - 8192;
-// From this size on a commit is sent off without waiting for company: the device's rate then grows with the size.
+// From this size on a commit is sent off without waiting for company: the device's rate then grows
+// with the size.
 inline constexpr std::size_t kCommitWorthBytes = 48 * 1024;
 // Bytes accepted but not yet packed, a partition; above it an append is answered kBusy.
 inline constexpr std::size_t kPendingBytesMax = 32 * 1024 * 1024;
@@ -43,7 +44,8 @@ inline constexpr std::int64_t kSegmentAgeMaxSeconds = 10LL * 366 * 24 * 3600;
 // First and largest step by which an active segment's space grows.
 inline constexpr std::uint64_t kExtendBytesMin = 256 * 1024;
 inline constexpr std::uint64_t kExtendBytesMax = 16 * 1024 * 1024;
-// The same while commits are large and space is not zeroed ahead: a few hundredths of a second's worth.
+// The same while commits are large and space is not zeroed ahead: a few hundredths of a second's
+// worth.
 inline constexpr std::uint64_t kExtendUnzeroedBytesMax = 128 * 1024 * 1024;
 // Below this mean commit the space ahead is zeroed: a write into zeroed space needs no file-system
 // journal.

@@ -350,9 +350,9 @@ void Store::close() {
     }
   }
   readers_.reset();
+  jobs_.reset();  // before the loop: a job's last act is to wake it
   topics_.clear();
   loop_.reset();
-  jobs_.reset();
 }
 
 }  // namespace bimip::engine
