@@ -8,6 +8,7 @@
 //   DIR/topics/NAME/PARTITION/EPOCH.producers    table: retried-publish state at a sealed segment's
 //   end DIR/topics/NAME/PARTITION/EPOCH.checkpoint   table: a prefix of the active segment, so that
 //   opening is cheap DIR/topics/NAME/PARTITION/EPOCH.torn-POSITION-N   bytes that recovery cut off
+//   DIR/spare/N.spare                            zeros: a segment file that nobody uses yet
 // A name with the suffix ".new" is one being written; it means nothing and may be removed.
 #pragma once
 
@@ -26,12 +27,18 @@ inline constexpr std::string_view kTopics = "topics";
 inline constexpr std::string_view kManifest = "manifest";
 inline constexpr std::string_view kNewSuffix = ".new";
 
+inline constexpr std::string_view kSpares = "spare";
+
 std::string partition(PartitionId partition);  // "0", "1", ...
 std::string segment(Epoch epoch);              // "0000000001.segment": ten digits, more when needed
 std::string index(Epoch epoch);
 std::string producers(Epoch epoch);
 std::string checkpoint(Epoch epoch);
 std::string torn(Epoch epoch, FilePosition position, std::uint64_t n);
+
+std::string spare(std::uint64_t number);
+// The number of a spare's name; nothing for other names.
+std::optional<std::uint64_t> parse_spare(std::string_view name);
 
 enum class FileKind : std::uint8_t { kSegment, kIndex, kProducers, kCheckpoint, kTorn };
 struct PartitionFile {
