@@ -22,6 +22,9 @@ inline constexpr std::size_t kFrameBytesMax = kMessageBytesMax + 64 * 1024;
 // cost is spread, small enough that a slow socket holds little.
 inline constexpr std::size_t kDeliveryBytes = 128 * 1024;
 
+// The words of an error: they may repeat what the peer sent.
+inline constexpr std::size_t kErrorTextBytes = 1024;
+
 // Bytes a session has for its socket and the socket has not taken. Above it deliveries wait in the
 // log, and above twice as much nothing is read from the peer.
 inline constexpr std::size_t kOutputBytes = 512 * 1024;
