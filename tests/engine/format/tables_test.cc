@@ -83,6 +83,10 @@ TEST(ProducerState, WithRunsOutOfOrderIsDamaged) {
   EXPECT_TRUE(producers_refused([](Runs& r) { r[0].count = 17; })) << "they overlap";
   EXPECT_TRUE(producers_refused([](Runs& r) { std::swap(r[0], r[1]); }));
   EXPECT_TRUE(producers_refused([](Runs& r) { r[1].count = ~0ULL; })) << "numbers overflow";
+  EXPECT_TRUE(producers_refused([](Runs& r) {
+    r[1].first_offset = Offset(0);
+    r[1].count = ~0ULL - 895;
+  })) << "numbers overflow, offsets do not";
   EXPECT_TRUE(producers_refused([](Runs& r) { r[1].first_offset = Offset(~0ULL - 3); }))
       << "offsets overflow";
 }
