@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/base/random.h"
+#include "engine/device/device.h"
 
 namespace bimip::engine::file_names {
 namespace {
@@ -18,6 +19,9 @@ TEST(FileNames, AreTheseNames) {
   EXPECT_EQ(segment(Epoch(9'999'999'999)), "9999999999.segment");
   EXPECT_EQ(segment(Epoch(10'000'000'000)), "10000000000.segment");
 }
+
+// What a crash leaves of a replacement is known for what it is when the store is opened.
+static_assert(kNewSuffix == kAsideSuffix);
 
 TEST(FileNames, AreReadBack) {
   const auto expect = [](const std::string& name, FileKind kind, Epoch epoch) {
