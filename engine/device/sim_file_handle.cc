@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "engine/base/assert.h"
+#include "engine/base/limits.h"
 #include "engine/device/sim_handles.h"
 
 namespace bimip::engine {
@@ -47,6 +48,13 @@ Status SimFile::write_at(FilePosition position, Bytes bytes) {
   node_->file.write(*step, position.value(), bytes);
   counters_.bytes_written.fetch_add(bytes.size(), std::memory_order_relaxed);
   return disk_->end_step();
+}
+
+// Nothing here tells a page cache from the disk behind it: both lose what was not synced.
+Status SimFile::write_aligned_at(FilePosition position, Bytes bytes) {
+  BIMIP_ASSERT(position.value() % limits::kSectorBytes == 0 &&
+               bytes.size() % limits::kSectorBytes == 0);
+  return write_at(position, bytes);
 }
 
 Status SimFile::sync() {

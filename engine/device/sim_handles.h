@@ -26,6 +26,7 @@ class SimFile final : public File {
   [[nodiscard]] Result<std::size_t> read_at(FilePosition position,
                                             MutableBytes into) const override;
   [[nodiscard]] Status write_at(FilePosition position, Bytes bytes) override;
+  [[nodiscard]] Status write_aligned_at(FilePosition position, Bytes bytes) override;
   [[nodiscard]] Status sync() override;
   [[nodiscard]] Status allocate(FilePosition from, std::uint64_t bytes) override;
   [[nodiscard]] Status truncate(std::uint64_t size) override;

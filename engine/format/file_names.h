@@ -3,6 +3,7 @@
 // In the data directory:
 //   LOCK                                held by the process that has the store open
 //   catalog                             table: store identity and topics
+//   spare/N.spare                       zeros: a segment file that nobody uses yet
 //   topics/NAME/PARTITION/              a partition's folder
 // In a partition's folder:
 //   manifest                            table: the partition's segments
@@ -29,12 +30,18 @@ inline constexpr std::string_view kTopics = "topics";
 inline constexpr std::string_view kManifest = "manifest";
 inline constexpr std::string_view kNewSuffix = ".new";
 
+inline constexpr std::string_view kSpares = "spare";
+
 std::string partition(PartitionId partition);  // "0", "1", ...
 std::string segment(Epoch epoch);              // "0000000001.segment": ten digits, more when needed
 std::string index(Epoch epoch);
 std::string producers(Epoch epoch);
 std::string checkpoint(Epoch epoch);
 std::string torn(Epoch epoch, FilePosition position, std::uint64_t n);
+
+std::string spare(std::uint64_t number);
+// The number of a spare's name; nothing for other names.
+std::optional<std::uint64_t> parse_spare(std::string_view name);
 
 enum class FileKind : std::uint8_t { kSegment, kIndex, kProducers, kCheckpoint, kTorn };
 struct PartitionFile {

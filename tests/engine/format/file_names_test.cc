@@ -20,6 +20,15 @@ TEST(FileNames, AreTheseNames) {
   EXPECT_EQ(segment(Epoch(10'000'000'000)), "10000000000.segment");
 }
 
+TEST(FileNames, OfSparesAreReadBackAndNoOthers) {
+  EXPECT_EQ(spare(17), "17.spare");
+  EXPECT_EQ(parse_spare("17.spare"), 17U);
+  EXPECT_EQ(parse_spare(spare(~0ULL)), ~0ULL);
+  for (const std::string name : {"", ".spare", "017.spare", "+17.spare", "17.spare.new", "17",
+                                 "18446744073709551616.spare", "0000000012.segment"})
+    EXPECT_FALSE(parse_spare(name)) << name;
+}
+
 // What a crash leaves of a replacement is known for what it is when the store is opened.
 static_assert(kNewSuffix == kAsideSuffix);
 

@@ -8,6 +8,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace bimip::engine;              // NOLINT
   using namespace bimip::engine::file_names;  // NOLINT
   const std::string name(as_text(bimip::testing::fuzz_input(data, size)));
+  if (const auto number = parse_spare(name)) BIMIP_ASSERT(name == spare(*number));
   const std::optional<PartitionFile> file = parse(name);
   if (!file) return 0;
   switch (file->kind) {
