@@ -155,6 +155,9 @@ class Device {
   DeviceCounters counters_;
 };
 
+// What replace_file puts behind the name it writes to first. A file with such a name means nothing.
+inline constexpr std::string_view kAsideSuffix = ".new";
+
 // Writes `bytes` beside `path`, syncs them, renames them onto `path` and syncs the folder: after a
 // crash the path holds the old bytes or the new ones, whole. Durable when it returns.
 [[nodiscard]] Status replace_file(Device& device, const Path& path, Bytes bytes);

@@ -193,7 +193,8 @@ int PosixFile::direct_descriptor() {
   std::call_once(direct_tried_, [this] {
     // Through /proc, because the file may have been renamed since it was opened.
     const Path self = "/proc/self/fd/" + std::to_string(buffered_.get());
-    Descriptor direct = open_descriptor(self, O_RDWR | O_DIRECT);
+    const int mode = ::fcntl(buffered_.get(), F_GETFL) & O_ACCMODE;  // never more than was asked
+    Descriptor direct = open_descriptor(self, mode | O_DIRECT);
     if (direct.is_open() && sectors_suffice(direct.get())) direct_ = std::move(direct);
   });
   return direct_.is_open() ? direct_.get() : buffered_.get();
