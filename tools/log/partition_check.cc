@@ -97,6 +97,12 @@ std::optional<Offset> PartitionCheck::end_of(std::size_t segment) const {
   return facts_[segment]->tail.next_offset;
 }
 
+// Where the offsets of damage end that reaches to the segment's end.
+Offset PartitionCheck::lost_end(std::size_t segment) const {
+  if (is_sealed(segment) || facts_[segment]->footer) return *end_of(segment);
+  return known_durable(segment);
+}
+
 // Everything below was durable, as files other than the segment prove.
 Offset PartitionCheck::known_durable(std::size_t segment) const {
   Offset durable(0);

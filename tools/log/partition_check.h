@@ -52,6 +52,7 @@ class PartitionCheck {
   [[nodiscard]] bool is_sealed(std::size_t segment) const;
   [[nodiscard]] bool is_prepared(std::size_t segment) const;
   [[nodiscard]] Offset known_durable(std::size_t segment) const;
+  [[nodiscard]] Offset lost_end(std::size_t segment) const;
   [[nodiscard]] std::optional<Offset> end_of(std::size_t segment) const;
   void report(Finding finding);
 

@@ -162,7 +162,7 @@ void PartitionCheck::judge_bad(std::size_t segment) {
                     .what = bad.why,
                     .next = kGap};
     const bool proven = is_sealed(segment) || durable > bad.offsets.first;
-    if (proven && !bad.behind) finding.offsets.end = std::max(bad.offsets.first, known);
+    if (proven && !bad.behind) finding.offsets.end = std::max(bad.offsets.first, lost_end(segment));
     if (!proven && bad.whole) {
       finding.what +=
           "; every sector of it arrived, so no power cut explains it, but nothing proves that it "
