@@ -49,12 +49,11 @@ std::string verify_text(const VerifyReport& report, double seconds) {
     if (finding.verdict == Verdict::kDamage) ++damages;
     out += finding_text(finding);
   }
-  out += std::to_string(report.partitions) + " partitions, " + std::to_string(report.segments) +
-         " segments, " + std::to_string(report.blocks) + " blocks, " +
-         std::to_string(report.records) + " records; " + bytes_text(report.bytes_read) + " at " +
+  out += count_text(report.partitions, "partition") + ", " +
+         count_text(report.segments, "segment") + ", " + count_text(report.blocks, "block") + ", " +
+         count_text(report.records, "record") + "; " + bytes_text(report.bytes_read) + " at " +
          rate_text(report.bytes_read, seconds) + "\n";
-  return out +
-         (damages == 0 ? "clean\n" : "damage found: " + std::to_string(damages) + " findings\n");
+  return out + (damages == 0 ? "clean\n" : "damaged: " + count_text(damages, "finding") + "\n");
 }
 
 Json verify_json(const VerifyReport& report, const VerifyArguments& arguments,

@@ -66,7 +66,7 @@ std::string record_text(const PartitionPlace& partition, const Record& record) {
   if (record.not_before) out += " not-before=" + time_text(*record.not_before);
   if (const Result<std::vector<Header>> headers = decode_headers(record.headers)) {
     for (const Header& header : *headers)
-      out += " " + escaped(as_bytes(header.name)) + ":" + escaped(header.value);
+      out += " {" + escaped(as_bytes(header.name)) + "=" + escaped(header.value) + "}";
   }
   return out + " | " + escaped(record.value) + "\n";
 }
@@ -116,7 +116,7 @@ std::string piece_text(const Piece& piece) {
     const BlockHeader& block = *piece.block;
     out += "  #" + std::to_string(block.number.value());
     if (block.record_count == 0) {
-      out += "  no record: vouches for";
+      out += "  no record";
     } else {
       out += "  offsets " + range_text({block.base_offset, block.end_offset()}) + "  records " +
              std::to_string(block.record_count) + "  payload " + bytes_text(block.payload_bytes) +

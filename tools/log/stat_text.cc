@@ -100,9 +100,9 @@ std::string stat_text(const StatReport& report, Detail detail) {
       out += segments_table(partition) + "\n";
   }
   out += partitions_table(report);
-  return out + std::to_string(report.topics) + " topics, " +
-         std::to_string(report.partitions.size()) + " partitions, " +
-         std::to_string(report.segments) + " segments\n";
+  return out + count_text(report.topics, "topic") + ", " +
+         count_text(report.partitions.size(), "partition") + ", " +
+         count_text(report.segments, "segment") + "\n";
 }
 
 Json stat_json(const StatReport& report) {

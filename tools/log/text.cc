@@ -125,6 +125,10 @@ std::string bytes_text(std::uint64_t bytes) {
   return print(value < 100 ? "%.1f %s" : "%.0f %s", value, kUnits.at(unit));
 }
 
+std::string count_text(std::uint64_t count, std::string_view of_what) {
+  return std::to_string(count) + " " + std::string(of_what) + (count == 1 ? "" : "s");
+}
+
 std::string range_text(const OffsetRange& range) {
   if (range.first == range.end) return "-";
   return "[" + std::to_string(range.first.value()) + ", " + std::to_string(range.end.value()) + ")";

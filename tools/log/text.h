@@ -16,6 +16,8 @@ namespace bimip::log_tools {
 [[nodiscard]] Result<Timestamp> parse_time(std::string_view text);
 // "12.3 MiB".
 [[nodiscard]] std::string bytes_text(std::uint64_t bytes);
+// "1 block", "2 blocks".
+[[nodiscard]] std::string count_text(std::uint64_t count, std::string_view of_what);
 // "[12, 40)"; "-" when empty.
 [[nodiscard]] std::string range_text(const OffsetRange& range);
 // 32 hexadecimal digits.
