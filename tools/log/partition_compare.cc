@@ -308,7 +308,10 @@ void PartitionCheck::compare_checkpoint(std::size_t segment) {
 
 void PartitionCheck::note_end(std::size_t segment) {
   const SegmentFacts& facts = *facts_[segment];
-  const bool ended_well = facts.blocks == 0 || facts.witnessed || facts.footer;
+  const auto& checkpoint = tables_[segment].checkpoint;
+  const bool cut_short =
+      checkpoint && checkpoint->tail.position.value() > place_.segments[segment].bytes;
+  const bool ended_well = facts.blocks == 0 || facts.witnessed || facts.footer || cut_short;
   if (ended_well || !is_sound(facts)) return;
   report({.verdict = Verdict::kNote,
           .file = place_.segments[segment].path,

@@ -49,7 +49,8 @@ OffsetRange offsets_at(const std::vector<std::byte>& segment, std::uint64_t posi
 }
 
 TEST(Damage, OfOneBitAnywhereIsFound) {
-  const ExampleStore store(40);
+  const ExampleStore store(40, ExampleStore::WithLarge::kYes);
+  ASSERT_TRUE(std::filesystem::exists(store.checkpoint()));
   const std::vector<Live> files = live_files(store.path());
   ASSERT_GT(files.size(), 10U);
   const char* given = std::getenv("BIMIP_TEST_SEED");

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 
 #include "engine/device/posix_device.h"
@@ -45,10 +46,12 @@ inline void change_byte(const Path& path, std::uint64_t position, std::uint8_t m
 }
 
 // Topic "orders": partition 0 with sealed segments and an active one, marks of producers and
-// idempotency keys; partition 1 with one young segment. Topic "quiet": empty.
+// idempotency keys; partition 1 with one young segment. Topic "quiet": empty. Topic "large", when
+// asked for: a segment that has a checkpoint.
 class ExampleStore {
  public:
-  explicit ExampleStore(int records = 60) {
+  enum class WithLarge : std::uint8_t { kNo, kYes };
+  explicit ExampleStore(int records = 60, WithLarge with_large = WithLarge::kNo) {
     const std::unique_ptr<Device> device = make_posix_device();
     const auto store = open_store(path(), *device);
     LogClient log(*store);
@@ -61,8 +64,12 @@ class ExampleStore {
       if (!log.append(topic, "small " + std::to_string(i), PartitionId(1)))
         throw std::runtime_error("no append");
     }
+    if (with_large == WithLarge::kYes) fill_large(log, store->create_topic("large", {})->id);
   }
 
+  [[nodiscard]] Path checkpoint() const {
+    return path() / "topics" / "large" / "0" / file_names::checkpoint(Epoch(1));
+  }
   [[nodiscard]] const Path& path() const { return directory_.path(); }
   [[nodiscard]] Path partition(int number = 0) const {
     return path() / "topics" / "orders" / std::to_string(number);
@@ -96,6 +103,15 @@ class ExampleStore {
  private:
   static SegmentIdentity decode_table_identity(Bytes bytes) {
     return decode_table(TableKind::kManifest, bytes)->identity;
+  }
+
+  static void fill_large(LogClient& log, TopicId topic) {
+    const std::string value(900'000, 'z');
+    for (std::uint64_t i = 0; i < 6; ++i) {
+      RecordFields fields = value_record(value);
+      fields.producer = ProducerMark{.id = {.high = 3, .low = 4}, .number = ProducerNumber(i)};
+      if (!log.append(topic, std::vector{fields})) throw std::runtime_error("no append");
+    }
   }
 
   static void append(LogClient& log, TopicId topic, int i) {

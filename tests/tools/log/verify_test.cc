@@ -212,6 +212,77 @@ TEST(Verify, ChecksSegmentsThatNoManifestNames) {
   EXPECT_EQ(report.findings[1].offsets, (OffsetRange{block.base_offset, block.end_offset()}));
 }
 
+// Tables whose checksums hold and which say what the log does not.
+
+TEST(Verify, FindsAStaleIndex) {
+  const ExampleStore full;
+  const Path path = full.files(file_names::FileKind::kIndex).front();
+  SegmentIdentity identity = full.manifest().partition;
+  identity.epoch = full.manifest().segments.front().epoch;
+  write_bytes(path, encode_index(identity, std::vector<IndexEntry>{}));
+  EXPECT_THAT(only(verify_path(full.path())).what, HasSubstr("has 0 entries"));
+  EXPECT_EQ(only(verify_path(full.path())).file, path);
+}
+
+TEST(Verify, FindsACheckpointThatTheLogContradicts) {
+  const ExampleStore store(1, ExampleStore::WithLarge::kYes);
+  SegmentIdentity identity{.store = store.manifest().partition.store,
+                           .topic = TopicId(3),
+                           .partition = PartitionId(0),
+                           .epoch = Epoch(1)};
+  const Checkpoint good = decode_checkpoint(identity, read_bytes(store.checkpoint())).value();
+  Checkpoint wrong = good;
+  ++wrong.totals.record_count;
+  write_bytes(store.checkpoint(), encode_checkpoint(identity, wrong));
+  EXPECT_THAT(only(verify_path(store.path())).what, HasSubstr("other totals"));
+  wrong = good;
+  wrong.tail.position += limits::kSectorBytes;
+  write_bytes(store.checkpoint(), encode_checkpoint(identity, wrong));
+  EXPECT_THAT(only(verify_path(store.path())).what, HasSubstr("no block ends"));
+  wrong = good;
+  ++wrong.producers.producers.at(0).runs.at(0).first_number;
+  write_bytes(store.checkpoint(), encode_checkpoint(identity, wrong));
+  EXPECT_THAT(verify_path(store.path()).findings, IsEmpty()) << "records are not decoded";
+  const VerifyReport deep = verify_path(store.path(), log_tools::Depth::kRecords);
+  EXPECT_FALSE(deep.is_clean());
+  EXPECT_THAT(to_text(deep), HasSubstr("not of that producer and number"));
+}
+
+TEST(Verify, FindsAManifestThatTheSegmentsContradict) {
+  const ExampleStore store;
+  Manifest wrong = store.manifest();
+  ++wrong.segments.front().record_count;
+  write_bytes(store.partition() / "manifest", encode_manifest(wrong));
+  EXPECT_THAT(only(verify_path(store.path())).what,
+              HasSubstr("the manifest contradict each other"));
+}
+
+TEST(Verify, FindsAnOlderManifest) {
+  const ExampleStore store;
+  const std::vector<std::byte> old = read_bytes(store.partition() / "manifest");
+  {
+    const std::unique_ptr<Device> device = make_posix_device();
+    const auto opened = open_store(store.path(), *device);
+    LogClient log(*opened);
+    const TopicId topic = opened->find_topic("orders")->id;
+    for (int i = 0; i < 40; ++i) ASSERT_TRUE(log.append(topic, std::string(5000, 'n')));
+  }
+  write_bytes(store.partition() / "manifest", old);
+  const VerifyReport report = verify_path(store.path());
+  EXPECT_FALSE(report.is_clean());
+  EXPECT_THAT(to_text(report), HasSubstr("the manifest does not list it"));
+}
+
+TEST(Verify, KnowsFromTheCheckpointThatASegmentWasCutShort) {
+  const ExampleStore store(1, ExampleStore::WithLarge::kYes);
+  const Path segment = store.checkpoint().parent_path() / file_names::segment(Epoch(1));
+  std::filesystem::resize_file(segment,
+                               limits::kSectorBytes + blocks_of(segment).at(0).block_bytes);
+  const Finding finding = only(verify_path(store.path()));
+  EXPECT_THAT(finding.what, HasSubstr("cut short"));
+  EXPECT_EQ(finding.offsets.first, Offset(1));
+}
+
 TEST(Verify, GoesOnWithoutACatalog) {
   const ExampleStore store;
   std::filesystem::remove(store.path() / "catalog");
