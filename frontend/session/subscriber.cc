@@ -55,6 +55,13 @@ std::string range_text(OffsetRange range) {
 engine::Result<std::set<std::uint32_t>> partitions_of(const v1::Subscribe& subscribe,
                                                       std::uint32_t partitions) {
   std::set<std::uint32_t> chosen(subscribe.partitions().begin(), subscribe.partitions().end());
+  if (subscribe.has_cursors()) {
+    if (!chosen.empty() || subscribe.cursors().cursors().empty())
+      return engine::fail(ErrorCode::kInvalidArgument,
+                          "cursors say which partitions: at least one, and none beside them");
+    for (const v1::Cursor& cursor : subscribe.cursors().cursors())
+      chosen.insert(cursor.partition());
+  }
   if (chosen.empty()) {
     for (std::uint32_t i = 0; i < partitions; ++i) chosen.insert(i);
   }
@@ -64,6 +71,14 @@ engine::Result<std::set<std::uint32_t>> partitions_of(const v1::Subscribe& subsc
                             " partitions, no partition " + std::to_string(*chosen.rbegin()));
   }
   return chosen;
+}
+
+Offset asked_offset(const v1::Subscribe& subscribe, engine::PartitionId partition) {
+  if (subscribe.from_case() == v1::Subscribe::kOffset) return Offset(subscribe.offset());
+  for (const v1::Cursor& cursor : subscribe.cursors().cursors()) {
+    if (cursor.partition() == partition.value()) return Offset(cursor.next_offset());
+  }
+  return Offset(0);
 }
 
 }  // namespace
@@ -130,12 +145,14 @@ engine::Status Subscriber::place(Subscription& subscription, Cursor& cursor,
       cursor.next = bounds->start;
       return {};
     case v1::Subscribe::kOffset:
-      cursor.next = Offset(subscribe.offset());
+    case v1::Subscribe::kCursors:
+      cursor.next = asked_offset(subscribe, cursor.partition);
       if (cursor.next <= bounds->visible_end) return {};
-      return engine::fail(ErrorCode::kOutOfRange,
-                          "offset " + std::to_string(subscribe.offset()) + " of partition " +
-                              std::to_string(cursor.partition.value()) + ": there is only " +
-                              range_text({.first = bounds->start, .end = bounds->visible_end}));
+      return engine::fail(
+          ErrorCode::kOutOfRange,
+          "offset " + std::to_string(cursor.next.value()) + " of partition " +
+              std::to_string(cursor.partition.value()) + ": there is only " +
+              range_text({.first = bounds->start, .end = bounds->visible_end}));
     case v1::Subscribe::kLast: {
       const std::uint64_t there = bounds->visible_end - bounds->start;
       cursor.next = bounds->visible_end - std::min<std::uint64_t>(subscribe.last(), there);

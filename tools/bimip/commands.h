@@ -1,0 +1,30 @@
+// The commands that speak to a server. Each adds itself to the program; when it was given, it sets
+// the exit code while the command line is parsed.
+#pragma once
+
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace bimip::tools {
+
+// What a script can rely on.
+enum Exit : int {
+  kDone = 0,
+  kRefused = 1,    // the server said no, or records are missing
+  kCannotRun = 2,  // a wrong flag, no server
+  kInterrupted = 130,
+};
+
+// Options of the whole program.
+struct Globals {
+  std::string server{};  // --server; empty: from the environment, else the usual one
+};
+
+void add_topic_commands(CLI::App& program, const Globals& globals, int& exit_code);
+void add_pub_command(CLI::App& program, const Globals& globals, int& exit_code);
+void add_sub_command(CLI::App& program, const Globals& globals, int& exit_code);
+
+}  // namespace bimip::tools

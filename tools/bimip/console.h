@@ -1,0 +1,67 @@
+// What the commands share: where the server is, how they complain, how they are interrupted.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/base/types.h"
+#include "tools/bimip/commands.h"
+#include "tools/client/endpoint.h"
+
+namespace bimip::tools {
+
+// "bimip: MESSAGE" on standard error.
+void complain(std::string_view message);
+// The same, and the exit code that the error calls for.
+int complain(const engine::Error& error);
+
+// --server, else BIMIP_SERVER, else this machine.
+[[nodiscard]] engine::Result<client::Endpoint> server_of(const Globals& globals);
+
+// Set by SIGINT and SIGTERM from the first call on.
+[[nodiscard]] const std::atomic<bool>& interruption();
+
+// "5s", "2m", "1h", "7d", "250ms". Nothing for other texts.
+[[nodiscard]] std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
+// "64MiB", "512KB", "4096". Nothing for other texts.
+[[nodiscard]] std::optional<std::uint64_t> parse_bytes(std::string_view text);
+
+// Standard output, gathered into large writes. Thread-compatible.
+class Output {
+ public:
+  Output() = default;
+  ~Output() { (void)flush(); }
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+  // False once its reader is gone.
+  bool write(std::string_view text);
+  bool flush();
+
+ private:
+  std::string waiting_;
+  bool is_open_ = true;
+};
+
+// A line on standard error that is drawn again and again, on a terminal only.
+class Progress {
+ public:
+  explicit Progress(std::uint64_t bytes_total);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  void show(std::uint64_t messages, std::uint64_t bytes_done);
+  // Before something else is written.
+  void wipe();
+
+ private:
+  const bool is_terminal_;
+  const std::uint64_t bytes_total_;  // 0: not known
+  const std::chrono::steady_clock::time_point began_;
+  std::chrono::steady_clock::time_point shown_at_{};
+  bool drawn_ = false;
+};
+
+}  // namespace bimip::tools

@@ -1,0 +1,42 @@
+// bimip: the tool.
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include "tools/bimip/commands.h"
+#include "tools/bimip/console.h"
+#include "tools/bimip/log_commands.h"
+
+int main(int argc, char** argv) try {
+  using namespace bimip::tools;
+  std::signal(SIGPIPE, SIG_IGN);
+  CLI::App app{
+      "Uses, inspects and verifies Bimip.\n\nExample:\n"
+      "  bimip topic create events && bimip pub events hello && "
+      "bimip sub events --from earliest --count 1"};
+  app.name("bimip");
+  app.set_version_flag("--version", "bimip " BIMIP_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  Globals globals;
+  app.add_option("--server", globals.server,
+                 "HOST:PORT of the server; else BIMIP_SERVER, else 127.0.0.1:7450");
+  int exit_code = kDone;
+  add_topic_commands(app, globals, exit_code);
+  add_pub_command(app, globals, exit_code);
+  add_sub_command(app, globals, exit_code);
+  add_log_commands(app, exit_code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    complain(std::string(error.what()) + " (see bimip --help)");
+    return kCannotRun;
+  }
+  return exit_code;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "bimip: %s\n", error.what());
+  return 2;
+}

@@ -1,0 +1,240 @@
+#include "tools/client/connection.h"
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "bimip/v1/stanza.pb.h"
+#include "frontend/stanza/codes.h"
+
+namespace bimip::client {
+namespace {
+
+using engine::ErrorCode;
+
+constexpr std::size_t kReadBytes = 256 * 1024;
+
+std::unexpected<engine::Error> gone(const std::string& why) {
+  return engine::fail(ErrorCode::kIo, why);
+}
+
+std::unexpected<engine::Error> gone_with(const std::string& what, int error) {
+  return gone(what + ": " + std::strerror(error));
+}
+
+int milliseconds_until(Clock::time_point until) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
+}
+
+struct AddressList {
+  addrinfo* first = nullptr;
+  ~AddressList() {
+    if (first != nullptr) ::freeaddrinfo(first);
+  }
+};
+
+// Waits until the socket's connect() has ended; what became of it.
+int outcome_of_connect(int socket, Clock::time_point until) {
+  pollfd wait{.fd = socket, .events = POLLOUT, .revents = 0};
+  if (::poll(&wait, 1, milliseconds_until(until)) <= 0) return ETIMEDOUT;
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size);
+  return error;
+}
+
+}  // namespace
+
+ErrorCode error_code_of(std::uint32_t wire_code) {
+  switch (static_cast<frontend::Code>(wire_code)) {
+    case frontend::Code::kNotFound:
+      return ErrorCode::kNotFound;
+    case frontend::Code::kAlreadyExists:
+      return ErrorCode::kAlreadyExists;
+    case frontend::Code::kTooLarge:
+      return ErrorCode::kTooLarge;
+    case frontend::Code::kOutOfRange:
+      return ErrorCode::kOutOfRange;
+    case frontend::Code::kDataLoss:
+      return ErrorCode::kDamaged;
+    case frontend::Code::kResourceExhausted:
+      return ErrorCode::kBusy;
+    case frontend::Code::kNoSpace:
+      return ErrorCode::kNoSpace;
+    case frontend::Code::kDegraded:
+      return ErrorCode::kDegraded;
+    case frontend::Code::kSuperseded:
+      return ErrorCode::kSuperseded;
+    case frontend::Code::kUnavailable:
+    case frontend::Code::kTimeout:
+      return ErrorCode::kIo;
+    default:
+      return ErrorCode::kInvalidArgument;
+  }
+}
+
+Connection::~Connection() {
+  if (socket_ >= 0) ::close(socket_);
+}
+
+Result<std::unique_ptr<Connection>> Connection::open(const Endpoint& endpoint,
+                                                     const ProducerIdentity& producer,
+                                                     std::chrono::milliseconds time) {
+  std::unique_ptr<Connection> connection(new Connection());
+  const Clock::time_point until = Clock::now() + time;
+  if (Status done = connection->connect(endpoint, until); !done)
+    return std::unexpected(std::move(done.error()));
+  if (Status done = connection->identify(producer, until); !done)
+    return std::unexpected(std::move(done.error()));
+  return connection;
+}
+
+Status Connection::connect(const Endpoint& endpoint, Clock::time_point until) {
+  const std::string where = endpoint.host + ":" + std::to_string(endpoint.port);
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  AddressList addresses;
+  const int found = ::getaddrinfo(endpoint.host.c_str(), std::to_string(endpoint.port).c_str(),
+                                  &hints, &addresses.first);
+  if (found != 0) return gone(where + ": " + ::gai_strerror(found));
+  int error = EHOSTUNREACH;
+  for (const addrinfo* at = addresses.first; at != nullptr; at = at->ai_next) {
+    const int fd = ::socket(at->ai_family, at->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return gone_with("socket", errno);
+    error = ::connect(fd, at->ai_addr, at->ai_addrlen) == 0 ? 0 : errno;
+    if (error == EINPROGRESS) error = outcome_of_connect(fd, until);
+    if (error == 0) {
+      const int on = 1;
+      ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+      socket_ = fd;
+      return {};
+    }
+    ::close(fd);
+  }
+  return gone_with("no server at " + where, error);
+}
+
+Status Connection::identify(const ProducerIdentity& producer, Clock::time_point until) {
+  output_.append(frontend::kPreface);
+  v1::Stanza stanza;
+  v1::Identity& identity = *stanza.mutable_identity();
+  identity.set_protocol_version(frontend::kProtocolVersion);
+  identity.set_eid("bimip");
+  identity.set_client("bimip");
+  identity.set_producer_id(producer.id);
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+  Result<v1::Stanza> answer = ask(std::move(stanza), left);
+  if (!answer) return std::unexpected(std::move(answer.error()));
+  if (!answer->has_welcome()) return gone("the server did not say Welcome");
+  const v1::Welcome& welcome = answer->welcome();
+  server_ = {.session_id = welcome.session_id(),
+             .message_bytes_max = welcome.limits().message_bytes_max(),
+             .publishes_in_flight_max = welcome.limits().publishes_in_flight_max(),
+             .credit_max = welcome.limits().credit_max()};
+  return {};
+}
+
+void Connection::send(const v1::Stanza& stanza) { frontend::append_frame(output_, stanza); }
+
+Result<Readable> Connection::exchange(std::chrono::milliseconds wait, int also,
+                                      const Visit& visit) {
+  if (Status sent = send_some(); !sent) return std::unexpected(std::move(sent.error()));
+  std::array<pollfd, 2> watched{
+      pollfd{.fd = socket_,
+             .events = static_cast<short>(unsent() > 0 ? POLLIN | POLLOUT : POLLIN),
+             .revents = 0},
+      pollfd{.fd = also, .events = POLLIN, .revents = 0}};
+  const int ready = ::poll(watched.data(), watched.size(), static_cast<int>(wait.count()));
+  if (ready < 0 && errno != EINTR) return gone_with("poll", errno);
+  if (ready <= 0) return Readable::kNo;
+  if ((watched[0].revents & POLLOUT) != 0) {
+    if (Status sent = send_some(); !sent) return std::unexpected(std::move(sent.error()));
+  }
+  if ((watched[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
+    if (Status received = receive_some(visit); !received)
+      return std::unexpected(std::move(received.error()));
+  }
+  return watched[1].revents != 0 ? Readable::kYes : Readable::kNo;
+}
+
+Status Connection::send_some() {
+  while (unsent() > 0) {
+    const ssize_t wrote =
+        ::send(socket_, output_.data() + sent_, output_.size() - sent_, MSG_NOSIGNAL);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return {};
+    // What the server said before it closed is still to be read.
+    if (wrote < 0 && (errno == EPIPE || errno == ECONNRESET)) return {};
+    if (wrote < 0) return gone_with("send", errno);
+    sent_ += static_cast<std::size_t>(wrote);
+  }
+  output_.clear();
+  sent_ = 0;
+  return {};
+}
+
+Status Connection::receive_some(const Visit& visit) {
+  input_.resize(kReadBytes);
+  const ssize_t got = ::recv(socket_, input_.data(), input_.size(), 0);
+  if (got < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK)) return {};
+  if (got < 0) return gone_with("the connection to the server broke", errno);
+  if (got == 0) {
+    if (goodbye_) return std::unexpected(*goodbye_);
+    return gone("the server closed the connection");
+  }
+  v1::Stanza stanza;
+  bool sound = true;
+  const auto fed = frames_.feed(
+      std::as_bytes(std::span(input_.data(), static_cast<std::size_t>(got))),
+      [&](engine::Bytes frame) {
+        sound = stanza.ParseFromArray(frame.data(), static_cast<int>(frame.size()));
+        if (!sound) return false;
+        if (stanza.has_goodbye()) {
+          const v1::Goodbye& goodbye = stanza.goodbye();
+          goodbye_ = {.code = error_code_of(static_cast<std::uint32_t>(goodbye.code())),
+                      .message = "the server ended the session: " + goodbye.message()};
+        } else if (stanza.has_ping()) {
+          v1::Stanza pong;
+          pong.set_id(stanza.id());
+          pong.mutable_pong()->set_sent_at_us(stanza.ping().sent_at_us());
+          send(pong);
+        } else {
+          visit(stanza);
+        }
+        return true;
+      });
+  if (!fed || !sound) return gone("what came from the server is not Bimip");
+  return {};
+}
+
+Result<v1::Stanza> Connection::ask(v1::Stanza request, std::chrono::milliseconds time) {
+  const Clock::time_point until = Clock::now() + time;
+  request.set_id(1);
+  send(request);
+  std::optional<v1::Stanza> answer;
+  while (!answer) {
+    if (Clock::now() >= until) return gone("no answer from the server in time");
+    const auto left = std::chrono::milliseconds(milliseconds_until(until));
+    auto went = exchange(left, -1, [&](const v1::Stanza& stanza) {
+      if (stanza.id() == request.id()) answer = stanza;
+    });
+    if (!went && !answer) return std::unexpected(std::move(went.error()));
+  }
+  if (answer->has_error()) {
+    const v1::Error& error = answer->error();
+    return engine::fail(error_code_of(static_cast<std::uint32_t>(error.code())), error.message());
+  }
+  return std::move(*answer);
+}
+
+}  // namespace bimip::client

@@ -1,0 +1,61 @@
+#include "tools/client/link.h"
+
+#include <algorithm>
+#include <thread>
+
+namespace bimip::client {
+namespace {
+
+constexpr std::chrono::milliseconds kConnectWithin{10'000};
+constexpr std::chrono::milliseconds kNap{20};
+
+}  // namespace
+
+Link::Link(Options options) : options_(std::move(options)), backoff_(engine::random_id().low) {}
+
+bool Link::may_come_back(const engine::Error& error) const {
+  const bool transient =
+      error.code == engine::ErrorCode::kIo || error.code == engine::ErrorCode::kBusy;
+  return transient && Clock::now() - last_success_ < options_.reconnect_for;
+}
+
+Status Link::come_up() {
+  while (true) {
+    auto connected = Connection::open(options_.server, options_.producer, kConnectWithin);
+    if (connected) {
+      connection_ = std::move(*connected);
+      if (was_up_) {
+        ++reconnects_;
+        on_trouble("connected again");
+      }
+      was_up_ = true;
+      return {};
+    }
+    if (!may_come_back(connected.error())) return std::unexpected(std::move(connected.error()));
+    if (!sleep(backoff_.next())) return engine::fail(engine::ErrorCode::kClosed, "interrupted");
+  }
+}
+
+Status Link::lost(engine::Error error) {
+  connection_.reset();
+  if (!may_come_back(error)) return std::unexpected(std::move(error));
+  on_trouble(error.message);
+  return {};
+}
+
+void Link::succeeded() {
+  last_success_ = Clock::now();
+  backoff_.reset();
+}
+
+// False when it was interrupted.
+bool Link::sleep(std::chrono::milliseconds time) const {
+  const Clock::time_point until = Clock::now() + time;
+  while (Clock::now() < until) {
+    if (options_.stop.load()) return false;
+    std::this_thread::sleep_for(kNap);
+  }
+  return !options_.stop.load();
+}
+
+}  // namespace bimip::client

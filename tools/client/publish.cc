@@ -1,0 +1,179 @@
+#include "tools/client/publish.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "bimip/v1/stanza.pb.h"
+#include "engine/base/random.h"
+#include "tools/client/line_reader.h"
+#include "tools/client/publish_window.h"
+
+namespace bimip::client {
+namespace {
+
+// Enough to keep a socket busy; what is not yet sent can still be held back.
+constexpr std::size_t kUnsentBytes = 512 * 1024;
+constexpr std::size_t kSharedBytesMax = 32 * 1024;  // key and headers
+constexpr std::chrono::milliseconds kWait{200};
+
+std::string random_producer() {
+  const engine::Id128 id = engine::random_id();
+  std::string bytes(sizeof id, '\0');
+  std::memcpy(bytes.data(), &id, sizeof id);
+  return bytes;
+}
+
+v1::Stanza stanza_of(const PublishJob& job) {
+  v1::Stanza stanza;
+  v1::Publish& publish = *stanza.mutable_publish();
+  publish.set_topic(job.topic);
+  publish.set_key(job.key);
+  for (const auto& [name, value] : job.headers) {
+    v1::Header& header = *publish.add_headers();
+    header.set_name(name);
+    header.set_value(value);
+  }
+  if (job.partition) publish.set_partition(*job.partition);
+  if (job.durability == AskedDurability::kDurable) publish.set_durability(v1::DURABILITY_DURABLE);
+  if (job.durability == AskedDurability::kWritten) publish.set_durability(v1::DURABILITY_WRITTEN);
+  return stanza;
+}
+
+class Publishing {
+ public:
+  Publishing(const PublishJob& job, LineReader* lines)
+      : job_(job),
+        lines_(lines),
+        link_({.server = job.server,
+               .producer = {.id = random_producer()},
+               .reconnect_for = job.reconnect_for,
+               .stop = job.stop}),
+        stanza_(stanza_of(job)) {
+    link_.on_trouble = job.on_trouble;
+  }
+
+  void add(std::string message) {
+    window_.add(std::move(message));
+    ++taken_;
+  }
+
+  PublishOutcome run() {
+    check_job();
+    while (!outcome_.error && !(lines_ == nullptr && window_.is_empty())) step();
+    outcome_.stored = window_.stored();
+    outcome_.sent_again = window_.sent_again();
+    outcome_.reconnects = link_.reconnects();
+    outcome_.unanswered = taken_ - window_.stored();
+    return std::move(outcome_);
+  }
+
+ private:
+  // So that every message that can be stored fits its frame.
+  void check_job() {
+    std::size_t bytes = job_.key.size();
+    for (const auto& [name, value] : job_.headers) bytes += name.size() + value.size();
+    if (bytes > kSharedBytesMax)
+      fail({engine::ErrorCode::kTooLarge, "the key and the headers together are too large"});
+  }
+
+  void step() {
+    if (job_.stop.load()) return fail({engine::ErrorCode::kClosed, "interrupted"});
+    if (!link_.is_up()) {
+      if (Status up = link_.come_up(); !up) return fail(std::move(up.error()));
+      window_.set_messages_max(link_.connection().server().publishes_in_flight_max);
+    }
+    take_lines();
+    send();
+    const bool wants_input = lines_ != nullptr && window_.has_room();
+    auto went = link_.connection().exchange(wait(), wants_input ? lines_->descriptor() : -1,
+                                            [this](const v1::Stanza& answer) { on(answer); });
+    if (!went) {
+      window_.on_disconnected();
+      if (Status lost = link_.lost(std::move(went.error())); !lost) fail(std::move(lost.error()));
+      return;
+    }
+    if (*went == Readable::kYes && wants_input) read_lines();
+    job_.on_progress(window_.stored());
+  }
+
+  [[nodiscard]] std::chrono::milliseconds wait() const {
+    const auto wakes = window_.wakes_at();
+    if (!wakes) return kWait;
+    return std::clamp(std::chrono::ceil<std::chrono::milliseconds>(*wakes - Clock::now()),
+                      std::chrono::milliseconds(0), kWait);
+  }
+
+  void take_lines() {
+    while (lines_ != nullptr && window_.has_room()) {
+      const std::optional<std::string_view> line = lines_->next();
+      if (!line) return;
+      window_.add(std::string(*line));
+      ++taken_;
+    }
+  }
+
+  void read_lines() {
+    auto filled = lines_->fill();
+    if (!filled) return fail(std::move(filled.error()));
+    if (*filled == LineReader::Filled::kMore) return;
+    take_lines();
+    // What the window had no room for is taken in a later step.
+    if (window_.has_room()) lines_ = nullptr;
+  }
+
+  void send() {
+    while (link_.connection().unsent() < kUnsentBytes) {
+      const PublishWindow::Entry* entry = window_.next_to_send(Clock::now());
+      if (entry == nullptr) return;
+      stanza_.set_id(entry->number);
+      v1::Publish& publish = *stanza_.mutable_publish();
+      publish.set_producer_number(entry->number);
+      publish.set_value(entry->value);
+      link_.connection().send(stanza_);
+    }
+  }
+
+  void on(const v1::Stanza& answer) {
+    if (answer.has_published()) {
+      link_.succeeded();
+      window_.on_stored(answer.id());
+      if (job_.on_stored)
+        job_.on_stored(answer.id(), answer.published().partition(), answer.published().offset());
+    } else if (answer.has_error() && answer.error().retry()) {
+      if (!refused_) job_.on_trouble(answer.error().message() + "; trying again");
+      refused_ = true;
+      window_.on_refused(answer.id(), Clock::now() + link_.next_wait());
+    } else if (answer.has_error() && !outcome_.error) {
+      const v1::Error& error = answer.error();
+      outcome_.failed = answer.id();
+      fail({error_code_of(static_cast<std::uint32_t>(error.code())), error.message()});
+    }
+    if (answer.has_published()) refused_ = false;
+  }
+
+  void fail(engine::Error error) { outcome_.error = std::move(error); }
+
+  const PublishJob& job_;
+  LineReader* lines_;  // none once all are taken
+  Link link_;
+  PublishWindow window_{{}};
+  v1::Stanza stanza_;
+  PublishOutcome outcome_;
+  std::uint64_t taken_ = 0;
+  bool refused_ = false;  // since the last message was stored
+};
+
+}  // namespace
+
+PublishOutcome publish_lines(const PublishJob& job, LineReader& lines) {
+  return Publishing(job, &lines).run();
+}
+
+PublishOutcome publish_one(const PublishJob& job, std::string message) {
+  Publishing publishing(job, nullptr);
+  publishing.add(std::move(message));
+  return publishing.run();
+}
+
+}  // namespace bimip::client

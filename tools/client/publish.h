@@ -1,0 +1,53 @@
+// Publishes a stream of messages, whatever happens to the server meanwhile.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tools/client/link.h"
+
+namespace bimip::client {
+
+class LineReader;
+
+enum class AskedDurability : std::uint8_t { kTopics, kDurable, kWritten };
+
+struct PublishJob {
+  Endpoint server;
+  std::string topic;
+  // What all messages have.
+  std::string key{};
+  std::vector<std::pair<std::string, std::string>> headers{};
+  std::optional<std::uint32_t> partition{};
+  AskedDurability durability = AskedDurability::kTopics;
+  std::chrono::milliseconds reconnect_for{60'000};
+  const std::atomic<bool>& stop;
+  // The offset of each stored message; called in the order of the answers.
+  std::function<void(std::uint64_t number, std::uint32_t partition, std::uint64_t offset)>
+      on_stored{};
+  std::function<void(std::uint64_t stored)> on_progress = [](std::uint64_t) {};
+  std::function<void(const std::string&)> on_trouble = [](const std::string&) {};
+};
+
+struct PublishOutcome {
+  std::uint64_t stored = 0;
+  std::uint64_t unanswered = 0;  // may or may not be stored
+  std::uint64_t sent_again = 0;
+  std::uint64_t reconnects = 0;
+  // Why it ended early; `failed` is the number of the message it is about, 0: of none.
+  std::optional<engine::Error> error{};
+  std::uint64_t failed = 0;
+};
+
+// Each line is a message. The server stores each once and in order, also when it crashes or the
+// connection breaks in between.
+[[nodiscard]] PublishOutcome publish_lines(const PublishJob& job, LineReader& lines);
+[[nodiscard]] PublishOutcome publish_one(const PublishJob& job, std::string message);
+
+}  // namespace bimip::client
