@@ -45,6 +45,11 @@ void PartitionWriter::accept(AppendRequest& request) {
     request.on_appended(std::unexpected(refusal));
     return;
   }
+  if (request.is_withdrawn()) {
+    request.target_->took(request);
+    request.on_appended(fail(ErrorCode::kBusy, "an earlier request of the same caller was refused"));
+    return;
+  }
   pending_payload_ += request.payload_bytes_;
   ++pending_count_;
   pending_.push_back(request);

@@ -1,0 +1,128 @@
+#include "tools/log/block_walk.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/segment/block_reader.h"
+
+namespace bimip::log_tools {
+namespace {
+
+// One read of the device. The window holds a read and, before it, the part of a block that the read
+// before ended in.
+constexpr std::size_t kReadBytes = 4 * 1024 * 1024;
+constexpr std::size_t kWindowBytes = kReadBytes + limits::kBlockBytesMax;
+// The unit that a device writes whole.
+constexpr std::size_t kDeviceSectorBytes = 512;
+static_assert(kBlockHeaderBytes <= kDeviceSectorBytes);
+
+}  // namespace
+
+BlockWalk::BlockWalk(const Place& place)
+    : place_(place), position_(place.from), window_(kWindowBytes) {}
+
+// Afterwards the window begins at `position` and is as full as the file allows.
+Status BlockWalk::refill(FilePosition position) {
+  const MutableBytes window = window_.bytes();
+  std::size_t kept = 0;
+  if (position >= window_start_ && position < window_start_ + window_bytes_) {
+    kept = window_start_ + window_bytes_ - position;
+    std::memmove(window.data(), window.data() + (position - window_start_), kept);
+  }
+  // The file ended inside what is kept: there is no more of it.
+  const bool ended = kept % limits::kSectorBytes != 0;
+  window_start_ = position;
+  window_bytes_ = kept;
+  if (ended) return {};
+  const std::size_t room = std::min(kReadBytes, window.size() - kept);
+  Result<std::size_t> got = place_.file.read_at(position + kept, window.subspan(kept, room));
+  if (!got) {
+    window_bytes_ = 0;
+    return std::unexpected(std::move(got.error()));
+  }
+  window_bytes_ += *got;
+  if (place_.bytes_read != nullptr) *place_.bytes_read += *got;
+  return {};
+}
+
+Result<Bytes> BlockWalk::look(FilePosition position, std::size_t count) {
+  const auto inside = [&] {
+    return position >= window_start_ && position + count <= window_start_ + window_bytes_;
+  };
+  const bool at_file_end = window_start_ + window_bytes_ >= FilePosition(place_.file.bytes());
+  const bool begun = position >= window_start_ && position <= window_start_ + window_bytes_;
+  if (!inside() && !(at_file_end && begun && window_bytes_ > 0)) {
+    if (Status done = refill(position); !done) return std::unexpected(std::move(done.error()));
+  }
+  const std::size_t skip = position - window_start_;
+  return Bytes(window_.bytes()).subspan(skip, std::min(count, window_bytes_ - skip));
+}
+
+Result<BlockWalk::Found> BlockWalk::block_at(FilePosition position) {
+  Result<Bytes> head = look(position, limits::kSectorBytes);
+  if (!head) return std::unexpected(std::move(head.error()));
+  if (head->size() < kBlockHeaderBytes)
+    return fail(ErrorCode::kDamaged, "the file ends where a block should begin");
+  Result<BlockHeader> header = decode_block_header(*head);
+  if (!header) return std::unexpected(std::move(header.error()));
+  if (Status here = check_place(*header, place_.segment, position); !here)
+    return std::unexpected(std::move(here.error()));
+  if (position + header->block_bytes > place_.end &&
+      position + header->block_bytes > FilePosition(place_.file.bytes())) {
+    return fail(ErrorCode::kDamaged, "the file ends inside a block");
+  }
+  Result<Bytes> whole = look(position, header->block_bytes);
+  if (!whole) return std::unexpected(std::move(whole.error()));
+  if (whole->size() < header->block_bytes)
+    return fail(ErrorCode::kDamaged, "the file ends inside a block");
+  if (Status good = check_payload(*header, *whole); !good)
+    return std::unexpected(std::move(good.error()));
+  return Found{.header = *header, .bytes = *whole};
+}
+
+Result<BlockWalk::Found> BlockWalk::next() {
+  Result<Found> block = block_at(position_);
+  if (block) {
+    position_ += block->header.block_bytes;
+    nonzero_end_ = std::max(nonzero_end_, position_);
+  }
+  return block;
+}
+
+Result<Arrival> BlockWalk::examine() {
+  Result<Bytes> head = look(position_, limits::kSectorBytes);
+  if (!head) return std::unexpected(std::move(head.error()));
+  if (all_zero(head->first(std::min(head->size(), kDeviceSectorBytes)))) return Arrival::kNothing;
+  const Result<BlockHeader> header = decode_block_header(*head);
+  if (!header || !check_place(*header, place_.segment, position_)) return Arrival::kWhole;
+  Result<Bytes> block = look(position_, header->block_bytes);
+  if (!block) return std::unexpected(std::move(block.error()));
+  const std::size_t records_end =
+      std::min(kBlockHeaderBytes + header->payload_bytes, block->size());
+  for (std::size_t at = kDeviceSectorBytes; at < records_end; at += kDeviceSectorBytes) {
+    if (all_zero(block->subspan(at, std::min(kDeviceSectorBytes, records_end - at))))
+      return Arrival::kPart;
+  }
+  // A file is never shorter than the space that was reserved for a block.
+  return Arrival::kWhole;
+}
+
+Result<std::optional<BlockHeader>> BlockWalk::resync() {
+  for (FilePosition probe = position_; probe < place_.end; probe += limits::kSectorBytes) {
+    Result<Bytes> sector = look(probe, limits::kSectorBytes);
+    if (!sector) return std::unexpected(std::move(sector.error()));
+    if (sector->empty()) break;
+    if (all_zero(*sector)) continue;
+    nonzero_end_ = std::max(nonzero_end_, probe + sector->size());
+    if (probe == position_) continue;
+    const Result<Found> block = block_at(probe);
+    if (block) {
+      position_ = probe;
+      return block->header;
+    }
+    if (block.error().code == ErrorCode::kIo) return std::unexpected(block.error());
+  }
+  return std::nullopt;
+}
+
+}  // namespace bimip::log_tools

@@ -1,0 +1,57 @@
+// The offline commands: what `bimip log stat|verify|dump` do with their arguments. Guide:
+// docs/guides/offline.md.
+#pragma once
+
+#include "tools/log/dump.h"
+#include "tools/log/segment_check.h"
+
+namespace bimip::log_tools {
+
+enum class Exit : std::uint8_t {
+  kClean = 0,      // done, nothing is damaged
+  kDamage = 1,     // done, damage was found
+  kCannotRun = 2,  // no such path, no store, held by a server, a file that cannot be read
+};
+
+enum class Format : std::uint8_t { kText, kJson, kRaw };
+enum class Detail : std::uint8_t { kPartitions, kSegments };
+
+// Where a command writes.
+struct Console {
+  // False when nobody reads any more: the command ends, quietly.
+  std::function<bool(std::string_view)> out;
+  std::function<void(std::string_view)> err;
+  std::function<void(std::string_view)> progress{};  // one line, drawn over the one before; or none
+};
+
+struct StatArguments {
+  Path path{};
+  Format format = Format::kText;
+  Detail detail = Detail::kPartitions;
+};
+[[nodiscard]] Exit run_stat(const StatArguments& arguments, const Console& console);
+
+struct VerifyArguments {
+  Path path{};
+  Format format = Format::kText;
+  Depth depth = Depth::kBlocks;
+  unsigned jobs = 1;
+};
+[[nodiscard]] Exit run_verify(const VerifyArguments& arguments, const Console& console);
+
+struct DumpArguments {
+  Path path{};
+  Format format = Format::kText;
+  RecordFilter filter{};
+  std::optional<std::uint64_t> count_max{};
+};
+[[nodiscard]] Exit run_dump(const DumpArguments& arguments, const Console& console);
+
+struct LayoutArguments {
+  Path path{};
+  Format format = Format::kText;
+  std::optional<BlockNumber> block{};  // only this one, field by field
+};
+[[nodiscard]] Exit run_layout(const LayoutArguments& arguments, const Console& console);
+
+}  // namespace bimip::log_tools

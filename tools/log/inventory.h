@@ -1,0 +1,57 @@
+// What a path given to an offline tool stands for: the partitions and segments to look at, and what
+// their tables say.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/format/catalog.h"
+#include "engine/format/file_names.h"
+#include "engine/format/manifest.h"
+#include "tools/log/finding.h"
+#include "tools/log/store_hold.h"
+
+namespace bimip::log_tools {
+
+enum class Scope : std::uint8_t { kStore, kTopic, kPartition, kSegment };
+std::string_view name_of(Scope scope);
+
+struct SegmentPlace {
+  Path path{};
+  Epoch epoch{};
+  bool exists = false;
+  std::uint64_t bytes = 0;
+  std::uint64_t disk_bytes = 0;
+  std::optional<ManifestSegment> listed{};    // its entry in the manifest
+  std::optional<ManifestSegment> previous{};  // the entry before it
+};
+
+struct PartitionPlace {
+  Path folder{};
+  std::string topic{};  // the folder's name
+  std::optional<CatalogTopic> config{};
+  SegmentIdentity identity{};  // its epoch is zero
+  bool has_identity = false;   // known from the catalog, the manifest or a segment
+  std::optional<Manifest> manifest{};
+  std::vector<std::string> names{};      // of all files in the folder
+  std::vector<SegmentPlace> segments{};  // in scope: listed ones in order, then others by epoch
+  std::uint64_t other_disk_bytes = 0;    // of tables and side files
+};
+
+struct Inventory {
+  Path root{};  // the path that was asked for, absolute
+  Scope scope = Scope::kStore;
+  std::optional<Path> data_directory{};
+  std::optional<Catalog> catalog{};
+  std::vector<PartitionPlace> partitions{};
+  std::vector<Finding> findings{};  // about catalog, folders, manifests and stray files
+  StoreHold hold{};
+};
+
+// Takes the store's lock (shared) when the path lies in a data directory. Reads tables, not
+// segments. Damage is in the findings; errors are those that leave nothing to look at: kNotFound,
+// kForeign (no store, no part of one), kLocked, kIo.
+[[nodiscard]] Result<Inventory> take_inventory(const Path& path);
+
+}  // namespace bimip::log_tools

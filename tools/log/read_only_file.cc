@@ -1,0 +1,86 @@
+#include "tools/log/read_only_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+namespace bimip::log_tools {
+namespace {
+
+constexpr std::uint64_t kDiskUnitBytes = 512;  // of st_blocks, whatever the file system's own
+
+std::unexpected<Error> fail_system(int number, const char* what, const Path& path) {
+  const ErrorCode code =
+      number == ENOENT || number == ENOTDIR ? ErrorCode::kNotFound : ErrorCode::kIo;
+  return fail(code,
+              path.string() + ": cannot " + what + ": " + std::generic_category().message(number));
+}
+
+int open_descriptor(const Path& path, int flags) {
+  for (;;) {
+    // Without O_NONBLOCK a pipe of that name would keep us waiting.
+    const int number = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | flags);
+    if (number >= 0 || errno != EINTR) return number;
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ReadOnlyFile>> ReadOnlyFile::open(const Path& path, ReadVia via) {
+  int descriptor = -1;
+#ifdef O_DIRECT
+  if (via == ReadVia::kDevice) descriptor = open_descriptor(path, O_DIRECT);
+#endif
+  if (descriptor < 0) descriptor = open_descriptor(path, 0);
+  if (descriptor < 0) return fail_system(errno, "open", path);
+  struct stat facts{};
+  if (::fstat(descriptor, &facts) != 0) {
+    const int number = errno;
+    ::close(descriptor);
+    return fail_system(number, "look at", path);
+  }
+  if (!S_ISREG(facts.st_mode)) {
+    ::close(descriptor);
+    return fail(ErrorCode::kInvalidArgument, path.string() + ": is not a file");
+  }
+  (void)::posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL);
+  return std::unique_ptr<ReadOnlyFile>(
+      new ReadOnlyFile(path, descriptor, static_cast<std::uint64_t>(facts.st_size),
+                       static_cast<std::uint64_t>(facts.st_blocks) * kDiskUnitBytes));
+}
+
+ReadOnlyFile::~ReadOnlyFile() { ::close(descriptor_); }
+
+Result<std::size_t> ReadOnlyFile::read_at(FilePosition position, MutableBytes into) const {
+  std::size_t done = 0;
+  while (done < into.size()) {
+    const ssize_t got = ::pread(descriptor_, into.data() + done, into.size() - done,
+                                static_cast<off_t>(position.value() + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail_system(errno, "read", path_);
+    done += static_cast<std::size_t>(got);
+    // At the end of a file a direct read is short, and one from there on is refused.
+    if (got == 0 || position.value() + done >= bytes_) break;
+  }
+  return done;
+}
+
+Result<std::vector<std::byte>> read_whole(const Path& path, std::uint64_t bytes_max) {
+  Result<std::unique_ptr<ReadOnlyFile>> file = ReadOnlyFile::open(path, ReadVia::kPageCache);
+  if (!file) return std::unexpected(std::move(file.error()));
+  if ((*file)->bytes() > bytes_max) {
+    return fail(ErrorCode::kTooLarge, path.string() + ": has " + std::to_string((*file)->bytes()) +
+                                          " bytes; at most " + std::to_string(bytes_max) +
+                                          " are read");
+  }
+  std::vector<std::byte> bytes((*file)->bytes());
+  Result<std::size_t> got = (*file)->read_at(FilePosition(0), bytes);
+  if (!got) return std::unexpected(std::move(got.error()));
+  bytes.resize(*got);
+  return bytes;
+}
+
+}  // namespace bimip::log_tools

@@ -1,0 +1,39 @@
+// How large a store and its parts are, by what their manifests say and where their logs end.
+#pragma once
+
+#include "tools/log/inventory.h"
+
+namespace bimip::log_tools {
+
+struct SegmentStat {
+  Epoch epoch{};
+  std::optional<SegmentState> state{};  // none: the manifest does not list it
+  OffsetRange offsets{};
+  std::uint64_t records = 0;
+  std::uint64_t payload_bytes = 0;  // records as stored
+  std::uint64_t used_bytes = 0;     // header, blocks, footer
+  std::uint64_t disk_bytes = 0;     // reserved space included
+  Timestamp first_timestamp{};      // of its records; zero when it has none
+  Timestamp last_timestamp{};
+};
+
+struct PartitionStat {
+  std::string topic{};
+  PartitionId partition{};
+  OffsetRange offsets{};  // log start to log end
+  std::vector<SegmentStat> segments{};
+  SegmentStat total{};  // of its segments; on disk with its other files
+};
+
+struct StatReport {
+  std::vector<PartitionStat> partitions{};  // largest on disk first
+  SegmentStat total{};
+  std::uint64_t topics = 0;
+  std::uint64_t segments = 0;
+  std::vector<Finding> findings{};  // tables that could not be read
+};
+
+// Reads tables, and of each active segment what came after its checkpoint. kIo.
+[[nodiscard]] Result<StatReport> take_stat(const Inventory& inventory);
+
+}  // namespace bimip::log_tools

@@ -1,0 +1,27 @@
+// Keeps servers off a store while an offline tool looks at it.
+#pragma once
+
+#include <memory>
+
+#include "tools/log/read_only_file.h"
+
+namespace bimip::log_tools {
+
+// Holds the store's lock, shared with other readers; a server cannot start meanwhile. Ends with the
+// object.
+class StoreHold {
+ public:
+  // Creates and changes nothing; a folder without a lock file is held by nobody. kLocked, naming
+  // the server's process, kIo.
+  [[nodiscard]] static Result<StoreHold> take(const Path& data_directory);
+  StoreHold() = default;  // of nothing
+  StoreHold(StoreHold&& other) noexcept;
+  StoreHold& operator=(StoreHold&& other) noexcept;
+  ~StoreHold();
+
+ private:
+  explicit StoreHold(int descriptor) : descriptor_(descriptor) {}
+  int descriptor_ = -1;
+};
+
+}  // namespace bimip::log_tools
