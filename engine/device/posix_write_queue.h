@@ -41,9 +41,9 @@ class PosixWriteQueue final : public WriteQueue {
   void work();
   void run(const Job& job);
 
-  // As many commits as a virtual disk overlaps (limits::kCommitsInFlightMax); more threads gain
-  // nothing there.
-  static constexpr std::size_t kThreads = 4;
+  // The partitions of a store share a queue, and a virtual disk overlaps this many writes at twice
+  // the rate of four (docs/design/device.md).
+  static constexpr std::size_t kThreads = 8;
 
   DeviceCounters& counters_;
   std::vector<std::shared_ptr<PosixFile>> slots_;  // null: free

@@ -120,6 +120,14 @@ Result<BlockHeader> decode_block_header(Bytes bytes) {
   return header;
 }
 
+Result<BlockHeader> decode_block_header(Bytes bytes, const StoreId& store) {
+  Result<BlockHeader> header = decode_block_header(bytes);
+  const bool holds = header || header.error().code == ErrorCode::kUnsupportedVersion;
+  if (holds && codec::load_identity(bytes.data() + kIdentityAt).store != store)
+    return fail(ErrorCode::kForeign, "the block is of another store");
+  return header;
+}
+
 Status check_place(const BlockHeader& header, const SegmentIdentity& segment,
                    FilePosition position) {
   if (header.identity != segment) {

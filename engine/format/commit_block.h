@@ -59,6 +59,9 @@ void finish_block(BlockHeader& header, MutableBytes block);
 // The header at the front of `bytes` (at least kBlockHeaderBytes long). kDamaged when it is none
 // (zeros never are), kUnsupportedVersion when it holds but is of another version.
 [[nodiscard]] Result<BlockHeader> decode_block_header(Bytes bytes);
+// The same, and kForeign when it is of another store: what this store's own later versions wrote is
+// told from what a payload pretends.
+[[nodiscard]] Result<BlockHeader> decode_block_header(Bytes bytes, const StoreId& store);
 // kForeign, saying which part differs, unless the block belongs to this segment at this position.
 [[nodiscard]] Status check_place(const BlockHeader& header, const SegmentIdentity& segment,
                                  FilePosition position);

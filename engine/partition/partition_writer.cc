@@ -47,7 +47,8 @@ void PartitionWriter::accept(AppendRequest& request) {
   }
   if (request.is_withdrawn()) {
     request.target_->took(request);
-    request.on_appended(fail(ErrorCode::kBusy, "an earlier request of the same caller was refused"));
+    request.on_appended(
+        fail(ErrorCode::kBusy, "an earlier request of the same caller was refused"));
     return;
   }
   pending_payload_ += request.payload_bytes_;

@@ -9,6 +9,11 @@
 namespace bimip::engine {
 namespace {
 
+// What a later program wrote is not damage: the partition is left to it, untouched.
+bool is_of_later_program(const Result<SegmentHeader>& header) {
+  return !header && header.error().code == ErrorCode::kUnsupportedVersion;
+}
+
 constexpr std::uint64_t kTableBytesMax = 1ULL << 30;  // far above any table a store writes
 
 // One partition's recovery, step by step.
@@ -225,6 +230,7 @@ class Recovery {
       begun.header = *header;
       return begun;
     }
+    if (is_of_later_program(header)) return std::unexpected(std::move(header.error()));
     begun.soiled = !all_zero(sector);
     // Commits wait for the header. A good block therefore means that the header was there and has
     // rotted.
@@ -369,6 +375,7 @@ class Recovery {
     out_.report.bytes_read += *got;
     Result<SegmentHeader> header = decode_segment_header(sector);
     if (header && header->identity == identity) return header;
+    if (is_of_later_program(header)) return header;
     // Everything in it is known from the manifest and the segment before.
     const std::vector<ManifestSegment>& segments = out_.keeper->manifest().segments;
     const auto here = std::ranges::find(segments, segment.epoch, &ManifestSegment::epoch);

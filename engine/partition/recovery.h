@@ -58,8 +58,9 @@ struct RecoveredPartition {
 
 // Idempotent, also when it is cut short by a crash: nothing is overwritten before it is durable
 // elsewhere. Reads the manifest, the newest checkpoint and what was written after it, not the data.
-// Everything it answers is durable. kDamaged, kForeign, kUnsupportedVersion: the manifest, without
-// which nothing is believed. kIo, kNoSpace.
+// Everything it answers is durable. kDamaged, kForeign: the manifest, without which
+// nothing is believed. kUnsupportedVersion: the manifest, a header or a block of a later program;
+// nothing was changed in that file. kIo, kNoSpace.
 [[nodiscard]] Result<RecoveredPartition> recover_partition(Device& device, BufferPool& pool,
                                                            const SegmentKeeper::Place& place,
                                                            Timestamp now);

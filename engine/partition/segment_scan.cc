@@ -33,7 +33,9 @@ class Scanner {
         accept(**block, visit);
         continue;
       }
-      if (!block && block.error().code == ErrorCode::kIo)
+      // A later program's block is neither torn nor rotten: whoever cuts it off loses it.
+      if (!block && (block.error().code == ErrorCode::kIo ||
+                     block.error().code == ErrorCode::kUnsupportedVersion))
         return std::unexpected(std::move(block.error()));
       const std::string why =
           block ? "a good block that does not continue the log" : block.error().message;

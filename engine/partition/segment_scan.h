@@ -29,7 +29,8 @@ struct ScanStart {
 
 // A block that fails to continue the log is damage. It is rot, and passed over, when a later good
 // block (or `known_durable`) says that the offsets it should have held were durable; otherwise it
-// and all behind it is the torn tail. Calls `visit` for each good block in order. kIo.
+// and all behind it is the torn tail. Calls `visit` for each good block in order. kIo,
+// kUnsupportedVersion.
 [[nodiscard]] Result<SegmentScan> scan_segment(const ScanStart& start, BufferPool& pool,
                                                const std::function<void(const Block&)>& visit);
 

@@ -37,7 +37,7 @@ Result<BlockRef> BlockReader::block_at(FilePosition position) {
   if (!head) return std::unexpected(std::move(head.error()));
   if (head->size() < kBlockHeaderBytes)
     return fail(ErrorCode::kDamaged, "the file ends where a block should begin");
-  Result<BlockHeader> header = decode_block_header(*head);
+  Result<BlockHeader> header = decode_block_header(*head, place_.segment.store);
   if (!header) return std::unexpected(std::move(header.error()));
   if (Status here = check_place(*header, place_.segment, position); !here) {
     return std::unexpected(std::move(here.error()));

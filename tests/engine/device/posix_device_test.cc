@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include <cerrno>
+#include <csignal>
 #include <filesystem>
 
 #include "engine/base/limits.h"
@@ -142,6 +143,54 @@ TEST_P(EachRealDevice, SaysWhenTheDiskIsFull) {
   ASSERT_FALSE(replaced);
   EXPECT_EQ(replaced.error().code, ErrorCode::kNoSpace);
   EXPECT_EQ(device().exists(path("disk/table.new")), false) << "what it began takes no space";
+}
+
+// The largest a file of this process may become, while it lives.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(std::uint64_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &was_), 0);
+    const rlimit limit{.rlim_cur = bytes, .rlim_max = was_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  }
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &was_);
+    (void)std::signal(SIGXFSZ, handler_);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+ private:
+  rlimit was_{};
+  void (*handler_)(int);
+};
+
+// The kernel writes half of it and says so: that is no success and no end.
+TEST_P(EachRealDevice, AShortWriteIsNotDone) {
+  constexpr std::uint64_t kStart = 64ULL << 20;
+  BufferPool pool(16 * 4096);
+  auto queue = device().open_write_queue(pool);
+  ASSERT_TRUE(queue);
+  const auto file = create("a");
+  const FileSlot slot = *(*queue)->attach(file);
+  const Buffer buffer = pool.take(8192);
+  for (const auto durability : {WriteDurability::kDurable, WriteDurability::kWritten}) {
+    DeviceOperation operation{.durability = durability,
+                              .file = slot,
+                              .position = FilePosition(kStart),
+                              .bytes = buffer.bytes(),
+                              .result = {}};
+    std::vector<DeviceOperation*> finished;
+    {
+      const FileSizeLimit limit(kStart + 4096);
+      (*queue)->submit(operation);
+      while (finished.empty()) (*queue)->poll(1h, finished);
+    }
+    EXPECT_EQ(file->size(), kStart + 4096) << "the write was short";
+    ASSERT_FALSE(operation.result);
+    EXPECT_EQ(operation.result.error().code, ErrorCode::kIo);
+  }
+  EXPECT_EQ(device().counters().bytes_written, 0U);
 }
 
 TEST(PosixFile, WritesAroundThePageCacheWhereItCan) {

@@ -197,6 +197,20 @@ TEST(CommitBlock, OfAnotherPlaceIsForeign) {
   refused_as("position 8192, not at 4096", sample_segment(), FilePosition(4096));
 }
 
+// What a payload pretends to be is told from what this store's later versions wrote.
+TEST(CommitBlock, OfAnotherStoreIsForeignWhateverItsVersion) {
+  SampleBlock block = sample_block();
+  StoreId other = sample_segment().store;
+  other.low ^= 1;
+  EXPECT_TRUE(decode_block_header(block.bytes, sample_segment().store));
+  EXPECT_EQ(code_of(decode_block_header(block.bytes, other)), ErrorCode::kForeign);
+  store(block.bytes.data() + kVersionAt, std::uint16_t{2});
+  reseal(MutableBytes(block.bytes).first(kBlockHeaderBytes), sample_segment().store);
+  EXPECT_EQ(code_of(decode_block_header(block.bytes, sample_segment().store)),
+            ErrorCode::kUnsupportedVersion);
+  EXPECT_EQ(code_of(decode_block_header(block.bytes, other)), ErrorCode::kForeign);
+}
+
 // The same block under another store's identity fails its checksum: the seed is the identity.
 TEST(CommitBlock, CannotBeMadeWithoutKnowingTheStore) {
   SampleBlock block = sample_block();
