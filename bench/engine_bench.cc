@@ -1,5 +1,6 @@
 // Measures the engine's durable appends on a real disk beside fio's on the same disk in the same
 // run. Usage: engine_bench [--dir DIR] [--seconds S] [--json] [--only TEXT]
+//                     [--segment-bytes N]
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -25,6 +26,9 @@ namespace {
 using namespace bimip::engine;
 using Steady = std::chrono::steady_clock;
 
+// More than a run of a few seconds writes.
+constexpr std::uint64_t kSpareBytes = 8ULL << 30;
+
 // Who appends again after an answer: the writer thread itself, inside the answer; or a thread of
 // the producers' own, as a front end's shard does.
 enum class Driver : std::uint8_t { kInAnswer, kOwnThread };
@@ -35,6 +39,7 @@ struct Load {
   std::size_t outstanding = 1;
   std::size_t value_bytes = 128;
   Driver driver = Driver::kOwnThread;
+  std::uint64_t spare_bytes = 0;  // zeroed before the run begins
 };
 
 struct Outcome {
@@ -202,18 +207,23 @@ void Slot::send(std::uint64_t number) {
 
 void Slot::on_appended(Result<Appended> result) { run_->answered(*this, sent_, result); }
 
-Outcome measure(const std::filesystem::path& directory, const Load& load,
+Outcome measure(const std::filesystem::path& directory, const Load& load, const TopicConfig& config,
                 std::chrono::milliseconds time) {
   const std::filesystem::path data = directory / "engine-bench-data";
   std::filesystem::remove_all(data);
   Outcome outcome;
   {
-    Result<std::unique_ptr<Store>> store = Store::open({.directory = data});
+    Result<std::unique_ptr<Store>> store =
+        Store::open({.directory = data, .spare_bytes = load.spare_bytes});
     if (!store) {
       std::fprintf(stderr, "%s\n", store.error().message.c_str());
       std::exit(2);
     }
-    const Result<TopicInfo> topic = (*store)->create_topic("bench", {});
+    if (const Status filled = (*store)->fill_spares(config.segment_bytes); !filled) {
+      std::fprintf(stderr, "%s\n", filled.error().message.c_str());
+      std::exit(2);
+    }
+    const Result<TopicInfo> topic = (*store)->create_topic("bench", config);
     Run run(**store, topic->id, load);
     outcome = run.measure(std::chrono::milliseconds(500), time);
   }
@@ -229,6 +239,7 @@ int main(int argc, char** argv) {
   std::filesystem::path directory = std::filesystem::current_path();
   std::chrono::milliseconds time(4000);
   std::string only;
+  bimip::engine::TopicConfig config;
   Report report(false);
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
@@ -238,11 +249,14 @@ int main(int argc, char** argv) {
       directory = argv[++i];
     } else if (flag == "--only" && i + 1 < argc) {
       only = argv[++i];
+    } else if (flag == "--segment-bytes" && i + 1 < argc) {
+      config.segment_bytes = std::strtoull(argv[++i], nullptr, 10);
     } else if (flag == "--seconds" && i + 1 < argc) {
       time = std::chrono::milliseconds(static_cast<std::int64_t>(1000 * std::atof(argv[++i])));
     } else {
       std::fprintf(stderr,
-                   "usage: engine_bench [--dir DIR] [--seconds S] [--json] [--only TEXT]\n");
+                   "usage: engine_bench [--dir DIR] [--seconds S] [--json] [--only TEXT] "
+                   "[--segment-bytes N]\n");
       return flag == "--help" ? 0 : 2;
     }
   }
@@ -263,7 +277,7 @@ int main(int argc, char** argv) {
         run_fio(directory, {.block_bytes = 4096, .depth = 1, .seconds = 2});
     std::optional<double> bound;
     if (fio) bound = load.outstanding == 1 ? 64.0 / (fio->mean_us * 1e-6) : 1'000'000.0;
-    const Outcome outcome = measure(directory, load, time);
+    const Outcome outcome = measure(directory, load, config, time);
     report.add({.name = load.name + ".rate",
                 .value = outcome.records_per_second,
                 .unit = "records/s",
@@ -286,13 +300,20 @@ int main(int argc, char** argv) {
           run_fio(directory, {.block_bytes = kib * 1024, .depth = depth, .seconds = 2});
       if (fio) best = std::max(best.value_or(0), fio->megabytes_per_second);
     }
-    const Outcome outcome = measure(
-        directory,
-        {.name = name, .producers = 8, .outstanding = 1, .value_bytes = kib * 1024 - 512}, time);
-    report.add({.name = name + ".throughput",
-                .value = outcome.megabytes_per_second,
-                .unit = "MB/s",
-                .baseline = best});
+    // Once into space that was zeroed before, as fio's is, and once into fresh space.
+    for (const std::uint64_t spare_bytes : {kSpareBytes, std::uint64_t{0}}) {
+      const Outcome outcome = measure(directory,
+                                      {.name = name,
+                                       .producers = 8,
+                                       .outstanding = 1,
+                                       .value_bytes = kib * 1024 - 512,
+                                       .spare_bytes = spare_bytes},
+                                      config, time);
+      report.add({.name = name + (spare_bytes > 0 ? ".throughput" : ".throughput_fresh"),
+                  .value = outcome.megabytes_per_second,
+                  .unit = "MB/s",
+                  .baseline = best});
+    }
   }
   return 0;
 }

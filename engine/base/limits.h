@@ -23,9 +23,9 @@ inline constexpr std::size_t kIdempotencyKeyBytesMax = 255;
 inline constexpr std::size_t kHeadersMax = 64;
 inline constexpr std::size_t kHeaderNameBytesMax = 255;
 
-// Commits on their way to the device at once, a partition. Four already reach a virtual disk's
-// rate.
-inline constexpr std::size_t kCommitsInFlightMax = 4;
+// Commits on their way to the device at once, a partition. Four reach a virtual disk's rate with
+// small ones, eight with large ones.
+inline constexpr std::size_t kCommitsInFlightMax = 8;
 // Records of one commit, before it is closed and the next begun. Above 1 MiB a device's rate grows
 // no more.
 inline constexpr std::size_t kCommitPayloadBytes = 1024 * 1024 - 8192;
@@ -44,15 +44,15 @@ inline constexpr std::int64_t kSegmentAgeMaxSeconds = 10LL * 366 * 24 * 3600;
 // First and largest step by which an active segment's space grows.
 inline constexpr std::uint64_t kExtendBytesMin = 256 * 1024;
 inline constexpr std::uint64_t kExtendBytesMax = 16 * 1024 * 1024;
-// The same while commits are large and space is not zeroed ahead: a few hundredths of a second's
-// worth.
-inline constexpr std::uint64_t kExtendUnzeroedBytesMax = 128 * 1024 * 1024;
 // Below this mean commit the space ahead is zeroed: a write into zeroed space needs no file-system
 // journal.
 inline constexpr std::uint64_t kZeroAheadBelowCommitBytes = 128 * 1024;
 
-// Log bytes between two checkpoints of an active segment: what an open may have to scan.
+// Log bytes between two checkpoints of an active segment: what an open may have to scan. A
+// checkpoint costs several syncs, so they keep a distance in time too, until the bytes are many.
 inline constexpr std::uint64_t kCheckpointBytes = 4 * 1024 * 1024;
+inline constexpr std::uint64_t kCheckpointBytesMax = 64 * 1024 * 1024;
+inline constexpr auto kCheckpointEvery = 1s;
 // Log bytes between two index entries: what a read by offset may have to skip.
 inline constexpr std::uint64_t kIndexStrideBytes = 64 * 1024;
 

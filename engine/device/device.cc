@@ -14,7 +14,7 @@ Status write_new_file(Device& device, const Path& path, Bytes bytes) {
 
 Status replace_file(Device& device, const Path& path, Bytes bytes) {
   Path aside = path;
-  aside += ".tmp";
+  aside += kAsideSuffix;
   // A crash may have left one; what it holds was never promised to anyone.
   if (auto removed = device.remove(aside);
       !removed && removed.error().code != ErrorCode::kNotFound) {

@@ -45,6 +45,9 @@ class File {
   // Writes all of `bytes`, or fails. Not durable before sync(). For small metadata and recovery,
   // not for commits.
   [[nodiscard]] virtual Status write_at(FilePosition position, Bytes bytes) = 0;
+  // The same around the page cache where the device can: for much that nobody reads soon. Position,
+  // length and memory are aligned to limits::kSectorBytes.
+  [[nodiscard]] virtual Status write_aligned_at(FilePosition position, Bytes bytes) = 0;
   // What was written and the file's size survive power loss once this returns; its name does not
   // (sync_directory).
   [[nodiscard]] virtual Status sync() = 0;
@@ -151,6 +154,9 @@ class Device {
  private:
   DeviceCounters counters_;
 };
+
+// What replace_file puts behind the name it writes to first. A file with such a name means nothing.
+inline constexpr std::string_view kAsideSuffix = ".new";
 
 // Writes `bytes` beside `path`, syncs them, renames them onto `path` and syncs the folder: after a
 // crash the path holds the old bytes or the new ones, whole. Durable when it returns.

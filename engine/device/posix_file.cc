@@ -107,10 +107,22 @@ Result<std::size_t> PosixFile::read_at(FilePosition position, MutableBytes into)
 }
 
 Status PosixFile::write_at(FilePosition position, Bytes bytes) {
+  return write_all(buffered_.get(), position, bytes);
+}
+
+Status PosixFile::write_aligned_at(FilePosition position, Bytes bytes) {
+  BIMIP_ASSERT(position.value() % limits::kSectorBytes == 0 &&
+               bytes.size() % limits::kSectorBytes == 0);
+  return write_all(direct_descriptor(), position, bytes);
+}
+
+Status PosixFile::write_all(int descriptor, FilePosition position, Bytes bytes) {
   counters_.writes.fetch_add(1, std::memory_order_relaxed);
   std::size_t done = 0;
   while (done < bytes.size()) {
-    const ssize_t put = ::pwrite(buffered_.get(), bytes.data() + done, bytes.size() - done,
+    // What is left of a short direct write need not be aligned; the page cache takes it.
+    const int to = done % limits::kSectorBytes == 0 ? descriptor : buffered_.get();
+    const ssize_t put = ::pwrite(to, bytes.data() + done, bytes.size() - done,
                                  static_cast<off_t>(position.value() + done));
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) return fail_posix(errno, "write", path_);
@@ -181,7 +193,8 @@ int PosixFile::direct_descriptor() {
   std::call_once(direct_tried_, [this] {
     // Through /proc, because the file may have been renamed since it was opened.
     const Path self = "/proc/self/fd/" + std::to_string(buffered_.get());
-    Descriptor direct = open_descriptor(self, O_RDWR | O_DIRECT);
+    const int mode = ::fcntl(buffered_.get(), F_GETFL) & O_ACCMODE;  // never more than was asked
+    Descriptor direct = open_descriptor(self, mode | O_DIRECT);
     if (direct.is_open() && sectors_suffice(direct.get())) direct_ = std::move(direct);
   });
   return direct_.is_open() ? direct_.get() : buffered_.get();

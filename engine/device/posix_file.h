@@ -37,6 +37,7 @@ class PosixFile final : public File {
   [[nodiscard]] Result<std::size_t> read_at(FilePosition position,
                                             MutableBytes into) const override;
   [[nodiscard]] Status write_at(FilePosition position, Bytes bytes) override;
+  [[nodiscard]] Status write_aligned_at(FilePosition position, Bytes bytes) override;
   [[nodiscard]] Status sync() override;
   [[nodiscard]] Status allocate(FilePosition from, std::uint64_t bytes) override;
   [[nodiscard]] Status truncate(std::uint64_t size) override;
@@ -52,6 +53,7 @@ class PosixFile final : public File {
  private:
   PosixFile(Path path, Descriptor buffered, DeviceCounters& counters)
       : path_(std::move(path)), buffered_(std::move(buffered)), counters_(counters) {}
+  [[nodiscard]] Status write_all(int descriptor, FilePosition position, Bytes bytes);
   [[nodiscard]] Status write_zeros(std::uint64_t from, std::uint64_t end);
 
   const Path path_;

@@ -55,7 +55,7 @@ Result<std::shared_ptr<File>> SimDevice::open(const Path& path, OpenMode mode) {
     if (node->kind != SimNode::Kind::kFile) return fail_posix(EISDIR, "open", path);
   }
   if (auto on = disk_->end_step(); !on) return std::unexpected(std::move(on.error()));
-  return std::make_shared<SimFile>(disk_, std::move(node), path, counters());
+  return std::make_shared<SimFile>(disk_, std::move(node), path, mode, counters());
 }
 
 Result<bool> SimDevice::exists(const Path& path) {

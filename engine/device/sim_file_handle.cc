@@ -1,6 +1,9 @@
 #include <algorithm>
+#include <cerrno>
 
 #include "engine/base/assert.h"
+#include "engine/base/limits.h"
+#include "engine/device/posix_error.h"
 #include "engine/device/sim_handles.h"
 
 namespace bimip::engine {
@@ -30,7 +33,13 @@ Result<std::size_t> SimFile::read_at(FilePosition position, MutableBytes into) c
   return count;
 }
 
+Status SimFile::check_writable() const {
+  if (mode_ != OpenMode::kRead) return {};
+  return fail_posix(EBADF, "write", path_);
+}
+
 Status SimFile::write_at(FilePosition position, Bytes bytes) {
+  if (auto open = check_writable(); !open) return open;
   const MutexLock lock(disk_->mutex);
   const auto step = disk_->begin_step();
   if (!step) return std::unexpected(step.error());
@@ -47,6 +56,13 @@ Status SimFile::write_at(FilePosition position, Bytes bytes) {
   node_->file.write(*step, position.value(), bytes);
   counters_.bytes_written.fetch_add(bytes.size(), std::memory_order_relaxed);
   return disk_->end_step();
+}
+
+// Nothing here tells a page cache from the disk behind it: both lose what was not synced.
+Status SimFile::write_aligned_at(FilePosition position, Bytes bytes) {
+  BIMIP_ASSERT(position.value() % limits::kSectorBytes == 0 &&
+               bytes.size() % limits::kSectorBytes == 0);
+  return write_at(position, bytes);
 }
 
 Status SimFile::sync() {
@@ -66,6 +82,7 @@ Status SimFile::sync() {
 }
 
 Status SimFile::allocate(FilePosition from, std::uint64_t bytes) {
+  if (auto open = check_writable(); !open) return open;
   const MutexLock lock(disk_->mutex);
   const auto step = disk_->begin_step();
   if (!step) return std::unexpected(step.error());
@@ -83,6 +100,7 @@ Status SimFile::allocate(FilePosition from, std::uint64_t bytes) {
 }
 
 Status SimFile::truncate(std::uint64_t size) {
+  if (auto open = check_writable(); !open) return open;
   const MutexLock lock(disk_->mutex);
   const auto step = disk_->begin_step();
   if (!step) return std::unexpected(step.error());

@@ -16,16 +16,18 @@ namespace bimip::engine {
 // opened by.
 class SimFile final : public File {
  public:
-  SimFile(std::shared_ptr<SimDisk> disk, std::shared_ptr<SimNode> node, Path path,
+  SimFile(std::shared_ptr<SimDisk> disk, std::shared_ptr<SimNode> node, Path path, OpenMode mode,
           DeviceCounters& counters)
       : disk_(std::move(disk)),
         node_(std::move(node)),
         path_(std::move(path)),
+        mode_(mode),
         counters_(counters) {}
 
   [[nodiscard]] Result<std::size_t> read_at(FilePosition position,
                                             MutableBytes into) const override;
   [[nodiscard]] Status write_at(FilePosition position, Bytes bytes) override;
+  [[nodiscard]] Status write_aligned_at(FilePosition position, Bytes bytes) override;
   [[nodiscard]] Status sync() override;
   [[nodiscard]] Status allocate(FilePosition from, std::uint64_t bytes) override;
   [[nodiscard]] Status truncate(std::uint64_t size) override;
@@ -34,11 +36,14 @@ class SimFile final : public File {
 
   [[nodiscard]] const std::shared_ptr<SimNode>& node() const { return node_; }
   [[nodiscard]] const Path& path() const { return path_; }
+  // Fails when the file was opened for reading only.
+  [[nodiscard]] Status check_writable() const;
 
  private:
   const std::shared_ptr<SimDisk> disk_;
   const std::shared_ptr<SimNode> node_;
   const Path path_;
+  const OpenMode mode_;
   DeviceCounters& counters_;
 };
 

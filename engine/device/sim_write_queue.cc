@@ -39,7 +39,9 @@ void SimWriteQueue::submit(DeviceOperation& operation) {
 
   const MutexLock lock(disk_->mutex);
   Flight flight{.operation = &operation, .file = std::move(file), .step = 0, .fault = {}};
-  if (const auto step = disk_->begin_step()) {
+  if (Status writable = write ? flight.file->check_writable() : Status(); !writable) {
+    flight.fault = std::move(writable);
+  } else if (const auto step = disk_->begin_step()) {
     flight.step = *step;
     flight.fault = disk_->check_faults(write ? SimOperation::kWrite : SimOperation::kSync,
                                        flight.file->path());
@@ -93,8 +95,9 @@ void SimWriteQueue::complete(Flight flight) {
   const auto step = disk_->begin_step();
   // Once the power is gone what was on its way stays so: the image decides how much of it arrived.
   Status done = step ? disk_->end_step() : Status(std::unexpected(step.error()));
-  if (done && flight.step == 0) done = fail(ErrorCode::kIo, "the simulated power is off");
-  if (done) {
+  if (done && flight.step == 0) {
+    done = flight.fault ? Status(fail(ErrorCode::kIo, "the simulated power is off")) : flight.fault;
+  } else if (done) {
     done = operation.kind == DeviceOperation::Kind::kWrite ? finish_write(flight, *step)
                                                            : finish_sync(flight);
   }

@@ -54,8 +54,8 @@ Result<Catalog> decode_catalog(Bytes file) {
   for (std::size_t i = 0; i < count && in.ok(); ++i) {
     CatalogTopic topic = read_topic(in);
     const bool is_new = ids.insert(topic.id).second && names.insert(topic.name).second;
-    if (!is_new || topic.id >= catalog.next_topic || !validate_topic_name(topic.name) ||
-        !validate(topic.config)) {
+    if (!is_new || topic.id == TopicId(0) || topic.id >= catalog.next_topic ||
+        !validate_topic_name(topic.name) || !validate(topic.config)) {
       return fail(ErrorCode::kDamaged,
                   "the catalog's topic " + std::to_string(topic.id.value()) + " is impossible");
     }

@@ -59,6 +59,7 @@ bool is_consistent(const BlockHeader& header) {
          header.block_bytes == block_bytes_for(header.payload_bytes) &&
          header.record_count <= header.offset_span &&
          (header.record_count == 0) == (header.payload_bytes == 0) &&
+         header.record_count <= header.payload_bytes / kRecordBytesMin &&
          header.base_offset.value() <= kMax - header.offset_span &&
          header.durable_offset <= header.base_offset &&
          header.first_timestamp <= header.last_timestamp;
@@ -143,16 +144,25 @@ Status check_payload(const BlockHeader& header, Bytes block) {
 }
 
 Result<Record> RecordCursor::next() {
-  Result<DecodedRecord> decoded = decode_record(rest_, base_);
-  if (!decoded) {
+  const auto give_up = [this](Error error) {
     left_ = 0;
-    return std::unexpected(std::move(decoded.error()));
-  }
+    return std::unexpected(std::move(error));
+  };
+  Result<DecodedRecord> decoded = decode_record(rest_, header_.base_offset);
+  if (!decoded) return give_up(std::move(decoded.error()));
+  const Record& record = decoded->record;
   rest_ = rest_.subspan(decoded->bytes);
   --left_;
+  if (record.offset < least_ || record.offset >= header_.end_offset()) {
+    return give_up({ErrorCode::kDamaged, "a record's offset does not fit its block"});
+  }
+  if (record.timestamp < header_.first_timestamp || record.timestamp > header_.last_timestamp) {
+    return give_up({ErrorCode::kDamaged, "a record's timestamp does not fit its block"});
+  }
   if (left_ == 0 && !rest_.empty())
-    return fail(ErrorCode::kDamaged, "bytes follow the block's last record");
-  return decoded->record;
+    return give_up({ErrorCode::kDamaged, "bytes follow the block's last record"});
+  least_ = record.offset + 1;
+  return record;
 }
 
 }  // namespace bimip::engine

@@ -70,16 +70,19 @@ void finish_block(BlockHeader& header, MutableBytes block);
 class RecordCursor {
  public:
   RecordCursor(const BlockHeader& header, Bytes block)
-      : base_(header.base_offset),
+      : header_(header),
+        least_(header.base_offset),
         left_(header.record_count),
         rest_(block.subspan(kBlockHeaderBytes, header.payload_bytes)) {}
 
   [[nodiscard]] bool done() const { return left_ == 0; }
-  // kDamaged when the block's records are not what its header says; the cursor is then done.
+  // kDamaged when the block's records are not what its header says (their number, offsets rising
+  // within its range, timestamps within its bounds); the cursor is then done.
   [[nodiscard]] Result<Record> next();
 
  private:
-  Offset base_{};
+  BlockHeader header_;
+  Offset least_{};  // that the next record may have
   std::uint32_t left_;
   Bytes rest_{};
 };

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t kEpochDigits = 10;
 constexpr std::string_view kTornPrefix = "torn-";
+constexpr std::string_view kSpareEnding = ".spare";
 
 std::string of_epoch(Epoch epoch, std::string_view ending) {
   std::string digits = std::to_string(epoch.value());
@@ -33,6 +34,16 @@ std::string checkpoint(Epoch epoch) { return of_epoch(epoch, "checkpoint"); }
 std::string torn(Epoch epoch, FilePosition position, std::uint64_t n) {
   return of_epoch(
       epoch, std::string(kTornPrefix) + std::to_string(position.value()) + "-" + std::to_string(n));
+}
+
+std::string spare(std::uint64_t number) {
+  return std::to_string(number) + std::string(kSpareEnding);
+}
+
+std::optional<std::uint64_t> parse_spare(std::string_view name) {
+  if (!name.ends_with(kSpareEnding)) return std::nullopt;
+  const auto number = parse_number(name.substr(0, name.size() - kSpareEnding.size()));
+  return number && spare(*number) == name ? number : std::nullopt;
 }
 
 std::optional<PartitionFile> parse(std::string_view name) {

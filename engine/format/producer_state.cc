@@ -132,13 +132,18 @@ Result<Checkpoint> decode_checkpoint(const SegmentIdentity& segment, Bytes file)
     entry.base_offset = in.number<Offset>();
     entry.position = in.number<FilePosition>();
     entry.last_timestamp_before = in.time();
+    if (!checkpoint.index.empty() && !may_follow(checkpoint.index.back(), entry))
+      return fail(ErrorCode::kDamaged, "the checkpoint's index is out of order");
     checkpoint.index.push_back(entry);
   }
   Result<ProducerState> producers = read_state(in);
   if (!producers) return std::unexpected(std::move(producers.error()));
   checkpoint.producers = std::move(*producers);
   const std::uint64_t position = checkpoint.tail.position.value();
-  if (!in.at_end() || position < limits::kSectorBytes || position % limits::kSectorBytes != 0) {
+  const bool is_behind_index =
+      checkpoint.index.empty() || checkpoint.index.back().position < checkpoint.tail.position;
+  if (!in.at_end() || position < limits::kSectorBytes || position % limits::kSectorBytes != 0 ||
+      !is_behind_index) {
     return fail(ErrorCode::kDamaged, "the checkpoint contradicts itself");
   }
   return checkpoint;

@@ -22,8 +22,8 @@ enum : std::uint16_t {
   kKnownAttributes = (1U << 8U) - 1U,
 };
 
-constexpr std::size_t kFixedBytes = 20;  // length, attributes, key_bytes, offset_delta, timestamp
-constexpr std::uint64_t kNoPrevious = std::numeric_limits<std::uint64_t>::max();
+constexpr std::uint64_t kNumberMax = std::numeric_limits<std::uint64_t>::max();
+constexpr std::uint64_t kNoPrevious = kNumberMax;
 
 std::uint16_t attributes_of(const RecordFields& fields) {
   unsigned bits = 0;
@@ -80,6 +80,9 @@ Status validate(const RecordFields& fields) {
   if (fields.producer && fields.producer->id.is_none()) {
     return fail(ErrorCode::kInvalidArgument, "a producer's id is not all zeros");
   }
+  if (fields.producer && fields.producer->number.value() == kNumberMax) {
+    return fail(ErrorCode::kInvalidArgument, "a producer's numbers end at 2^64 - 2");
+  }
   const std::size_t bytes = encoded_record_bytes(fields);
   if (bytes > limits::kRecordBytesMax)
     return too_large("size with all its parts", bytes, limits::kRecordBytesMax);
@@ -87,7 +90,7 @@ Status validate(const RecordFields& fields) {
 }
 
 std::size_t encoded_record_bytes(const RecordFields& fields) {
-  std::size_t bytes = kFixedBytes + fields.key.size() + fields.value.size();
+  std::size_t bytes = kRecordBytesMin + fields.key.size() + fields.value.size();
   if (fields.entity) bytes += 16;
   if (fields.producer) bytes += 24;
   if (fields.expires_at) bytes += 8;
@@ -101,6 +104,7 @@ std::size_t encode_record(const RecordFields& fields, std::uint32_t offset_delta
                           MutableBytes out) {
   const std::size_t bytes = encoded_record_bytes(fields);
   BIMIP_ASSERT(out.size() >= bytes);
+  BIMIP_ASSERT(!fields.entity || fields.entity->increment != IncrementId(0));
   Cursor to(out.data());
   to.write(static_cast<std::uint32_t>(bytes));
   to.write(attributes_of(fields));
@@ -133,9 +137,9 @@ std::size_t encode_record(const RecordFields& fields, std::uint32_t offset_delta
 }
 
 Result<DecodedRecord> decode_record(Bytes payload, Offset block_base) {
-  if (payload.size() < kFixedBytes) return damaged("too short for a record");
+  if (payload.size() < kRecordBytesMin) return damaged("too short for a record");
   const auto length = load<std::uint32_t>(payload.data());
-  if (length < kFixedBytes || length > payload.size() || length > limits::kRecordBytesMax) {
+  if (length < kRecordBytesMin || length > payload.size() || length > limits::kRecordBytesMax) {
     return damaged("a record has an impossible length");
   }
   ByteReader in(payload.subspan(4, length - 4));
@@ -154,6 +158,9 @@ Result<DecodedRecord> decode_record(Bytes payload, Offset block_base) {
     EntityLink link{.increment = IncrementId(in.read<std::uint64_t>()), .previous = {}};
     const auto previous = in.read<std::uint64_t>();
     if (previous != kNoPrevious) link.previous = Offset(previous);
+    // A chain that only leads back cannot be a ring.
+    if (link.increment == IncrementId(0) || (link.previous && *link.previous >= record.offset))
+      return damaged("a record's place in its entity's chain is impossible");
     record.entity = link;
   }
   if ((attributes & kHasProducer) != 0) {

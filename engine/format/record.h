@@ -13,6 +13,9 @@
 
 namespace bimip::engine {
 
+// What a record without any optional part takes: length, attributes, key length, offset, timestamp.
+inline constexpr std::size_t kRecordBytesMin = 20;
+
 struct Header {
   std::string_view name;
   Bytes value{};
@@ -56,13 +59,15 @@ struct Record : RecordFields {
   Offset offset{};
 };
 
-// Within the limits of engine/base/limits.h, or kInvalidArgument / kTooLarge naming the field.
+// Within the limits of engine/base/limits.h, or kInvalidArgument / kTooLarge naming the field. Does
+// not look at the entity link, which is the log's own.
 [[nodiscard]] Status validate(const RecordFields& fields);
 
 // Exactly what encode_record will write.
 [[nodiscard]] std::size_t encoded_record_bytes(const RecordFields& fields);
 // Writes the record at the front of `out`, which is at least encoded_record_bytes long; answers the
-// bytes written. `offset_delta` is its offset less its block's base offset. The fields are valid.
+// bytes written. `offset_delta` is its offset less its block's base offset. The fields are valid,
+// and an entity link has an increment and leads back.
 std::size_t encode_record(const RecordFields& fields, std::uint32_t offset_delta, MutableBytes out);
 
 struct DecodedRecord {

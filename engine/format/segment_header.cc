@@ -106,7 +106,11 @@ Result<SegmentFooter> decode_segment_footer(Bytes sector) {
   footer.last_timestamp = in.time();
   footer.previous = in.wide<Hash128>();
   footer.last = in.wide<Hash128>();
-  if (footer.base_offset > footer.end_offset || footer.first_block > footer.end_block) {
+  const std::uint64_t position = footer.position.value();
+  if (position < limits::kSectorBytes || position % limits::kSectorBytes != 0 ||
+      footer.base_offset > footer.end_offset || footer.first_block > footer.end_block ||
+      footer.record_count > footer.end_offset - footer.base_offset ||
+      footer.first_timestamp > footer.last_timestamp) {
     return fail(ErrorCode::kDamaged, "the segment's footer contradicts itself");
   }
   return footer;

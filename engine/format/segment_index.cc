@@ -30,6 +30,11 @@ std::size_t partition_point(std::size_t size, Predicate before) {
 
 }  // namespace
 
+bool may_follow(const IndexEntry& before, const IndexEntry& entry) {
+  return entry.base_offset > before.base_offset && entry.position > before.position &&
+         entry.last_timestamp_before >= before.last_timestamp_before;
+}
+
 std::vector<std::byte> encode_index(const SegmentIdentity& segment,
                                     std::span<const IndexEntry> entries) {
   codec::Writer out;
@@ -44,12 +49,8 @@ Result<IndexView> IndexView::open(const SegmentIdentity& segment, Bytes file) {
     return fail(ErrorCode::kDamaged, "the index ends inside an entry");
   const IndexView view(table->payload);
   for (std::size_t i = 1; i < view.size(); ++i) {
-    const IndexEntry before = view.at(i - 1);
-    const IndexEntry entry = view.at(i);
-    if (entry.base_offset <= before.base_offset || entry.position <= before.position ||
-        entry.last_timestamp_before < before.last_timestamp_before) {
+    if (!may_follow(view.at(i - 1), view.at(i)))
       return fail(ErrorCode::kDamaged, "the index's entries are out of order");
-    }
   }
   return view;
 }

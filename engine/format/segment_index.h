@@ -1,5 +1,5 @@
 // The offset and time index of a segment: sparse, derived, one file for both. Normative page:
-// docs/design/format-tables.md.
+// docs/design/format-index.md.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +21,9 @@ struct IndexEntry {
   friend bool operator==(const IndexEntry&, const IndexEntry&) = default;
 };
 inline constexpr std::size_t kIndexEntryBytes = 24;
+
+// Whether `entry` may stand behind `before` in one index.
+[[nodiscard]] bool may_follow(const IndexEntry& before, const IndexEntry& entry);
 
 [[nodiscard]] std::vector<std::byte> encode_index(const SegmentIdentity& segment,
                                                   std::span<const IndexEntry> entries);

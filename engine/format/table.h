@@ -1,5 +1,5 @@
 // The envelope of every file that is written whole and never changed in place: catalog, manifest,
-// index, producers, checkpoint. Normative page: docs/design/format-table.md.
+// index, producers, checkpoint. Normative page: docs/design/format-tables.md.
 #pragma once
 
 #include <cstdint>

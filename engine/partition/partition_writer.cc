@@ -45,6 +45,11 @@ void PartitionWriter::accept(AppendRequest& request) {
     request.on_appended(std::unexpected(refusal));
     return;
   }
+  if (request.is_withdrawn()) {
+    request.target_->took(request);
+    request.on_appended(fail(ErrorCode::kBusy, "an earlier request of the same caller was refused"));
+    return;
+  }
   pending_payload_ += request.payload_bytes_;
   ++pending_count_;
   pending_.push_back(request);
@@ -179,9 +184,7 @@ void PartitionWriter::submit_block(Commit& commit, const Packed& packed, Timesta
   mean_block_bytes_ = (mean_block_bytes_ * 7 + header.block_bytes) / 8;
   since_checkpoint_ += header.block_bytes;
   witnessed_ = header.durable_offset == header.end_offset();
-  if (since_checkpoint_ >=
-      std::max<std::size_t>(limits::kCheckpointBytes, 4 * producers_.snapshot_bytes()))
-    plan_checkpoint();
+  if (checkpoint_due()) plan_checkpoint();
   submit(commit);
 }
 
@@ -312,6 +315,10 @@ void PartitionWriter::tick() {
   if (blocked_seal_) {
     const std::shared_ptr<SealWork> again = std::move(blocked_seal_);
     seal_behind(again);
+  }
+  if (checkpoint_due()) {
+    plan_checkpoint();
+    durable_moved();
   }
   const bool settled = in_flight_ == 0 && pending_.empty() && phase_ == Phase::kWriting;
   const bool all_durable = durable_end_ == written_end_;

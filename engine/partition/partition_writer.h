@@ -98,6 +98,7 @@ class PartitionWriter {
   void answer_behind_newest(Commit& unused);
   [[nodiscard]] Commit& next_commit();
   [[nodiscard]] Timestamp stamp();
+  [[nodiscard]] bool checkpoint_due() const;
   void plan_checkpoint();
 
   // Publishing.
@@ -186,6 +187,7 @@ class PartitionWriter {
   bool closing_ = false;
   std::chrono::nanoseconds last_activity_{};
   std::chrono::nanoseconds last_sync_{};
+  std::chrono::nanoseconds last_checkpoint_{};
   std::chrono::nanoseconds space_retry_at_{};
 };
 

@@ -80,15 +80,16 @@ void PartitionWriter::prepare_next() {
   if (no_space_ && parts_.clock.monotonic() < space_retry_at_) return;
   no_space_.reset();
   preparing_ = true;
-  const std::uint64_t bytes =
-      std::max(limits::kExtendBytesMin,
-               std::min(extend_bytes(),
-                        config_.segment_bytes / limits::kSectorBytes * limits::kSectorBytes));
+  const std::uint64_t whole = config_.segment_bytes / limits::kSectorBytes * limits::kSectorBytes;
+  const SegmentKeeper::Space space{
+      .bytes = std::max(limits::kExtendBytesMin, std::min(extend_bytes(), whole)),
+      .segment_bytes = whole,
+      .zero = zero_ahead()};
   auto made = std::make_shared<std::optional<SegmentSpace>>();
-  run_job({.work = [keeper = keeper_.get(), bytes, zero = zero_ahead(), made]() -> Status {
-             Result<SegmentSpace> space = keeper->prepare(bytes, zero);
-             if (!space) return std::unexpected(std::move(space.error()));
-             *made = std::move(*space);
+  run_job({.work = [keeper = keeper_.get(), space, made]() -> Status {
+             Result<SegmentSpace> prepared = keeper->prepare(space);
+             if (!prepared) return std::unexpected(std::move(prepared.error()));
+             *made = std::move(*prepared);
              return {};
            },
            .done =
@@ -193,9 +194,21 @@ void PartitionWriter::seal_behind(std::shared_ptr<SealWork> work) {
                }});
 }
 
+// Often enough that an open reads little; seldom enough that the syncs of a checkpoint do not hold
+// up commits, and that what it writes is little beside the log.
+bool PartitionWriter::checkpoint_due() const {
+  if (phase_ != Phase::kWriting || planned_checkpoint_ || checkpointing_) return false;
+  const std::uint64_t worth =
+      std::max<std::uint64_t>(std::min(limits::kCheckpointBytes, config_.segment_bytes / 4),
+                              4 * producers_.snapshot_bytes());
+  if (since_checkpoint_ < worth) return false;
+  return closing_ || since_checkpoint_ >= limits::kCheckpointBytesMax ||
+         parts_.clock.monotonic() - last_checkpoint_ >= limits::kCheckpointEvery;
+}
+
 void PartitionWriter::plan_checkpoint() {
-  if (planned_checkpoint_ || checkpointing_) return;
   since_checkpoint_ = 0;
+  last_checkpoint_ = parts_.clock.monotonic();
   planned_checkpoint_ = Checkpoint{.tail = tail_,
                                    .totals = totals_,
                                    .index = active_->entries(),

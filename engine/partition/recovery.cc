@@ -1,6 +1,7 @@
 #include "engine/partition/recovery.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "engine/format/file_names.h"
 #include "engine/partition/segment_scan.h"
@@ -281,7 +282,8 @@ class Recovery {
         {.place = {.file = *file,
                    .segment = identity,
                    .from = start.from.tail.position,
-                   .end = FilePosition(*size)},
+                   .end = FilePosition(*size),
+                   .zeros_max = zeros_max()},
          .tail = start.from.tail,
          .known_durable = std::max(start.known_durable, next ? next->base_offset : Offset(0))},
         pool_, [&](const Block& block) {
@@ -314,6 +316,14 @@ class Recovery {
     bool replace_checkpoint =
         false;  // the one on disk must not be believed once the file has grown again
   };
+
+  // A durable log writes no further ahead of what is durable than its commits in flight reach: no
+  // block of it is behind so many zeros. A written one may have lost any part to a power cut.
+  [[nodiscard]] std::uint64_t zeros_max() const {
+    return place_.durability == Durability::kDurable
+               ? limits::kCommitsInFlightMax * limits::kBlockBytesMax
+               : std::numeric_limits<std::uint64_t>::max();
+  }
 
   // The newest checkpoint of the segment, or its very beginning with the producers known so far.
   Start choose_start(const SegmentHeader& header, std::uint64_t file_bytes) {

@@ -47,6 +47,10 @@ class AppendRequest {
   // stored, retry later. kSuperseded: the number is older than those remembered. kDegraded,
   // kClosed: it may or may not have been stored.
   virtual void on_appended(Result<Appended> result) = 0;
+  // Asked once, on the partition's writer thread, in the order of append(), just before the request
+  // is taken; true refuses it with kBusy. For a caller whose later requests must not overtake one
+  // that was refused.
+  virtual bool is_withdrawn() { return false; }
 
  private:
   friend class RequestQueue;

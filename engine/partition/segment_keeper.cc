@@ -5,6 +5,7 @@
 
 #include "engine/base/assert.h"
 #include "engine/format/file_names.h"
+#include "engine/partition/spare_segments.h"
 
 namespace bimip::engine {
 namespace {
@@ -33,11 +34,11 @@ Result<std::shared_ptr<File>> create_segment_file(Device& device, const Path& pa
 }  // namespace
 
 Status zero_range(File& file, FilePosition from, FilePosition end) {
-  static constexpr std::size_t kStep = 256 * 1024;
+  static constexpr std::size_t kStep = 1024 * 1024;
   alignas(limits::kSectorBytes) static constexpr std::array<std::byte, kStep> kZeros{};
   for (FilePosition at = from; at < end; at += kStep) {
     const std::size_t count = std::min<std::uint64_t>(kStep, end - at);
-    if (Status done = file.write_at(at, Bytes(kZeros).first(count)); !done) return done;
+    if (Status done = file.write_aligned_at(at, Bytes(kZeros).first(count)); !done) return done;
   }
   return file.sync();
 }
@@ -90,13 +91,29 @@ Status SegmentKeeper::replace_manifest(Manifest manifest) {
   return done;
 }
 
-Result<SegmentSpace> SegmentKeeper::prepare(std::uint64_t bytes, ZeroAhead zero) {
-  BIMIP_ASSERT(manifest_.segments.back().state == SegmentState::kActive);
-  if (Status room = check_space(bytes); !room) return std::unexpected(std::move(room.error()));
-  const Epoch epoch = manifest_.next_epoch;
-  Result<std::shared_ptr<File>> file =
-      create_segment_file(device_, path(file_names::segment(epoch)), bytes, zero);
+Result<SegmentSpace> SegmentKeeper::new_segment(Epoch epoch, const Space& space) {
+  const Path where = path(file_names::segment(epoch));
+  if (place_.spares != nullptr) {
+    Result<std::shared_ptr<File>> spare = place_.spares->take(space.segment_bytes, where);
+    if (!spare) return std::unexpected(std::move(spare.error()));
+    if (*spare)
+      return SegmentSpace{.epoch = epoch,
+                          .file = std::move(*spare),
+                          .allocated_end = FilePosition(space.segment_bytes)};
+  }
+  if (Status room = check_space(space.bytes); !room)
+    return std::unexpected(std::move(room.error()));
+  Result<std::shared_ptr<File>> file = create_segment_file(device_, where, space.bytes, space.zero);
   if (!file) return std::unexpected(std::move(file.error()));
+  return SegmentSpace{
+      .epoch = epoch, .file = std::move(*file), .allocated_end = FilePosition(space.bytes)};
+}
+
+Result<SegmentSpace> SegmentKeeper::prepare(const Space& space) {
+  BIMIP_ASSERT(manifest_.segments.back().state == SegmentState::kActive);
+  const Epoch epoch = manifest_.next_epoch;
+  Result<SegmentSpace> made = new_segment(epoch, space);
+  if (!made) return made;
   Manifest manifest = manifest_;
   manifest.next_epoch = epoch + 1;
   manifest.segments.push_back({.epoch = epoch, .state = SegmentState::kPrepared});
@@ -105,8 +122,7 @@ Result<SegmentSpace> SegmentKeeper::prepare(std::uint64_t bytes, ZeroAhead zero)
     remove_quietly(file_names::segment(epoch));
     return std::unexpected(std::move(done.error()));
   }
-  return SegmentSpace{
-      .epoch = epoch, .file = std::move(*file), .allocated_end = FilePosition(bytes)};
+  return made;
 }
 
 Result<FilePosition> SegmentKeeper::extend(const SegmentSpace& space, std::uint64_t bytes,

@@ -10,9 +10,12 @@
 #include "engine/format/log_tail.h"
 #include "engine/format/manifest.h"
 #include "engine/format/producer_state.h"
+#include "engine/format/topic_config.h"
 #include "engine/segment/segment.h"
 
 namespace bimip::engine {
+
+class SpareSegments;
 
 // A segment file with room: bytes below `allocated_end` can be written without asking for space.
 // None of them were written since this life of the file began.
@@ -31,7 +34,9 @@ class SegmentKeeper {
   struct Place {
     Path folder{};
     SegmentIdentity partition{};  // its epoch is zero
+    Durability durability = Durability::kDurable;
     std::uint64_t free_space_floor = 0;
+    SpareSegments* spares = nullptr;  // the store's; may be none
   };
   SegmentKeeper(Device& device, Place place, Manifest manifest)
       : device_(device), place_(std::move(place)), manifest_(std::move(manifest)) {}
@@ -45,9 +50,14 @@ class SegmentKeeper {
   [[nodiscard]] SegmentIdentity identity(Epoch epoch) const;
   [[nodiscard]] Path path(const std::string& name) const { return place_.folder / name; }
 
+  struct Space {
+    std::uint64_t bytes = 0;          // to begin with
+    std::uint64_t segment_bytes = 0;  // in the end: a spare of this length is taken as a whole
+    ZeroAhead zero = ZeroAhead::kNo;
+  };
   // Makes the segment after the active one, and lists it in the manifest before it is used. Durable
   // when it returns.
-  [[nodiscard]] Result<SegmentSpace> prepare(std::uint64_t bytes, ZeroAhead zero);
+  [[nodiscard]] Result<SegmentSpace> prepare(const Space& space);
 
   // More room at the end; answers the new allocated_end. kNoSpace: the room is as before, or a part
   // more.
@@ -74,6 +84,7 @@ class SegmentKeeper {
   [[nodiscard]] Status replace_manifest(Manifest manifest);
 
  private:
+  [[nodiscard]] Result<SegmentSpace> new_segment(Epoch epoch, const Space& space);
   [[nodiscard]] Status check_space(std::uint64_t bytes) const;
   void remove_quietly(const std::string& name);
 

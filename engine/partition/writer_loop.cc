@@ -117,6 +117,7 @@ void WriterLoop::tick_if_due() {
   if (now < next_tick_) return;
   next_tick_ = now + kTick;
   for (Partition* partition : partitions_) partition->writer().tick();
+  if (!stopping_.load(std::memory_order_acquire)) parts_.spares.tick(parts_.jobs);
 }
 
 }  // namespace bimip::engine

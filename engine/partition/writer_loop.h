@@ -9,6 +9,7 @@
 
 #include "engine/base/thread_annotations.h"
 #include "engine/partition/partition.h"
+#include "engine/partition/spare_segments.h"
 
 namespace bimip::engine {
 
@@ -21,6 +22,7 @@ class WriterLoop {
     const Clock& clock;
     BufferPool& pool;
     TailCache& tail;
+    SpareSegments& spares;
   };
   WriterLoop(Parts parts, std::unique_ptr<WriteQueue> queue);
   ~WriterLoop();

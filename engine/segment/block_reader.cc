@@ -66,7 +66,9 @@ Result<std::optional<BlockHeader>> BlockReader::resync() {
     if (!sector) return std::unexpected(std::move(sector.error()));
     if (sector->empty()) break;
     std::size_t step = limits::kSectorBytes;
-    if (!all_zero(*sector)) {
+    if (all_zero(*sector)) {
+      if (probe - std::max(position_, nonzero_end_) >= place_.zeros_max) break;
+    } else {
       nonzero_end_ = std::max(nonzero_end_, probe + sector->size());
       Result<BlockRef> block = block_at(probe);
       if (!block && block.error().code == ErrorCode::kIo)

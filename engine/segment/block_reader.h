@@ -2,6 +2,7 @@
 // damage.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
 
@@ -20,6 +21,8 @@ class BlockReader {
     SegmentIdentity segment;
     FilePosition from;  // a block begins here
     FilePosition end;   // no block begins at or after this; may be past the file's end
+    // resync() gives up behind so many zeros in a row.
+    std::uint64_t zeros_max = std::numeric_limits<std::uint64_t>::max();
   };
   BlockReader(Place place, BufferPool& pool)
       : place_(std::move(place)), pool_(pool), position_(place_.from) {}

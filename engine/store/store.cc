@@ -59,6 +59,12 @@ Status Store::load() {
   if (!lock) return std::unexpected(std::move(lock.error()));
   lock_ = std::move(*lock);
   if (Status done = has_catalog ? load_catalog() : create_catalog(); !done) return done;
+  Result<std::unique_ptr<SpareSegments>> spares =
+      SpareSegments::open(*device_, {.folder = options_.directory / file_names::kSpares,
+                                     .bytes_max = options_.spare_bytes,
+                                     .free_space_floor = options_.free_space_floor});
+  if (!spares) return std::unexpected(std::move(spares.error()));
+  spares_ = std::move(*spares);
   return start_threads();
 }
 
@@ -124,7 +130,8 @@ Status Store::start_threads() {
     readers_ = std::make_unique<ThreadJobRunner>(options_.reader_threads);
   }
   loop_ = std::make_unique<WriterLoop>(
-      WriterLoop::Parts{.jobs = *jobs_, .clock = *clock_, .pool = pool_, .tail = tail_},
+      WriterLoop::Parts{
+          .jobs = *jobs_, .clock = *clock_, .pool = pool_, .tail = tail_, .spares = *spares_},
       std::move(*queue));
   std::vector<CatalogTopic> topics;
   {
@@ -147,7 +154,9 @@ SegmentKeeper::Place Store::place_of(const CatalogTopic& topic, PartitionId part
   return {
       .folder = topic_folder(topic.name) / file_names::partition(partition),
       .partition = {.store = report_.store, .topic = topic.id, .partition = partition, .epoch = {}},
-      .free_space_floor = options_.free_space_floor};
+      .durability = topic.config.durability,
+      .free_space_floor = options_.free_space_floor,
+      .spares = spares_.get()};
 }
 
 void Store::open_topic(const CatalogTopic& topic) {
@@ -330,6 +339,10 @@ Status Store::watch(TopicId topic, PartitionId partition, Watcher& watcher) {
 
 void Store::unwatch(TopicId topic, PartitionId partition, Watcher& watcher) {
   if (Partition* found = find(topic, partition)) found->unwatch(watcher);
+}
+
+Status Store::fill_spares(std::uint64_t segment_bytes) {
+  return spares_->fill(segment_bytes / limits::kSectorBytes * limits::kSectorBytes);
 }
 
 bool Store::step() {

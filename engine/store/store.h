@@ -30,6 +30,9 @@ enum class Threading : std::uint8_t {
 struct StoreOptions {
   Path directory;
   std::uint64_t free_space_floor = limits::kFreeSpaceFloorDefault;
+  // Kept zeroed and ready in whole segments, for bursts: docs/design/append.md. Made while the disk
+  // is quiet, from the first roll on.
+  std::uint64_t spare_bytes = 0;
   std::size_t reader_threads = 2;
   // Seams. Not given: the machine's best device, the machine's clock. They outlive the store.
   Device* device = nullptr;
@@ -71,6 +74,9 @@ class Store final : public Log {
   // Refuses new appends, answers those accepted, makes all durable. The store only answers kClosed
   // afterwards.
   void close();
+
+  // Makes the spare segments of this length now, as many as the options allow. Blocks on the disk.
+  [[nodiscard]] Status fill_spares(std::uint64_t segment_bytes);
 
   // kManual: does one round of everything that is due; false when there was nothing to do.
   bool step();
@@ -118,6 +124,7 @@ class Store final : public Log {
   BufferPool pool_{limits::kBufferArenaBytes};
   TailCache tail_{limits::kTailCacheBytes};
   std::unique_ptr<SegmentCache> sealed_;
+  std::unique_ptr<SpareSegments> spares_;
   std::unique_ptr<JobRunner> jobs_;
   std::unique_ptr<JobRunner> readers_;
   ManualJobRunner* manual_ = nullptr;  // both, when threading is manual

@@ -1,0 +1,88 @@
+#include "frontend/node/listener.h"
+
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/post.hpp>
+
+#include "engine/base/random.h"
+#include "frontend/stanza/limits.h"
+
+namespace bimip::frontend {
+namespace {
+
+using boost::asio::ip::tcp;
+using ErrorCode = boost::system::error_code;
+
+std::string session_id() {
+  const engine::Id128 id = engine::random_id();
+  return fmt::format("{:016x}{:016x}", id.high, id.low);
+}
+
+}  // namespace
+
+Listener::Listener(const std::vector<std::unique_ptr<Shard>>& shards)
+    : shards_(shards), acceptor_(shards.front()->context()), timer_(shards.front()->context()) {}
+
+std::expected<std::uint16_t, std::string> Listener::open(const std::string& address,
+                                                         std::uint16_t port) {
+  ErrorCode error;
+  const boost::asio::ip::address ip = boost::asio::ip::make_address(address, error);
+  if (error) return std::unexpected("'" + address + "' is no IP address");
+  const tcp::endpoint endpoint(ip, port);
+  const auto fail = [&] {
+    return std::unexpected("cannot listen on " + address + ":" + std::to_string(port) + ": " +
+                           error.message());
+  };
+  acceptor_.open(endpoint.protocol(), error);
+  if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor_.bind(endpoint, error);
+  if (!error) acceptor_.listen(tcp::acceptor::max_listen_connections, error);
+  if (error) return fail();
+  const tcp::endpoint local = acceptor_.local_endpoint(error);
+  if (error) return fail();
+  boost::asio::post(acceptor_.get_executor(), [this] { accept(); });
+  return local.port();
+}
+
+void Listener::close() {
+  boost::asio::post(acceptor_.get_executor(), [this] {
+    ErrorCode ignored;
+    acceptor_.close(ignored);
+    timer_.cancel();
+  });
+}
+
+void Listener::accept() {
+  if (!acceptor_.is_open()) return;
+  Shard& shard = *shards_[next_shard_];
+  acceptor_.async_accept(shard.context(), [this, &shard](ErrorCode error, tcp::socket socket) {
+    if (!acceptor_.is_open()) return;
+    if (error) return pause(error);
+    complained_ = false;
+    next_shard_ = (next_shard_ + 1) % shards_.size();
+    on_accepted(shard, std::move(socket));
+    accept();
+  });
+}
+
+void Listener::on_accepted(Shard& shard, tcp::socket socket) {
+  if (connections_.load(std::memory_order_relaxed) >= limits::kConnectionsMax) {
+    spdlog::warn("refused a connection: there are {} already", limits::kConnectionsMax);
+    return;
+  }
+  connections_.fetch_add(1, std::memory_order_relaxed);
+  shard.adopt(std::move(socket), session_id());
+}
+
+// Out of descriptors, say. Those in use come back; the connections that wait keep waiting.
+void Listener::pause(const ErrorCode& error) {
+  if (!complained_) spdlog::warn("cannot accept a connection: {}", error.message());
+  complained_ = true;
+  timer_.expires_after(limits::kAcceptPause);
+  timer_.async_wait([this](ErrorCode cancelled) {
+    if (!cancelled) accept();
+  });
+}
+
+}  // namespace bimip::frontend

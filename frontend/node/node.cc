@@ -1,0 +1,94 @@
+#include "frontend/node/node.h"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <vector>
+
+#include "frontend/node/listener.h"
+#include "frontend/node/shard.h"
+#include "frontend/stanza/limits.h"
+
+namespace bimip::frontend {
+
+using engine::ErrorCode;
+
+class Node::Parts {
+ public:
+  Parts(NodeOptions options, std::unique_ptr<engine::Store> store)
+      : options_(std::move(options)), store_(std::move(store)) {
+    for (std::size_t i = 0; i < options_.shards; ++i) {
+      shards_.push_back(std::make_unique<Shard>(
+          Shard::Parts{.log = *store_,
+                       .clock = engine::system_clock(),
+                       .run_blocking =
+                           [this](std::move_only_function<void()> work) {
+                             boost::asio::post(blocking_, std::move(work));
+                           },
+                       .on_connection_closed = [this] { listener_->count_closed(); }}));
+    }
+    listener_ = std::make_unique<Listener>(shards_);
+    for (const std::unique_ptr<Shard>& shard : shards_) shard->start();
+  }
+
+  ~Parts() { stop(); }
+
+  std::expected<std::uint16_t, NodeError> listen() {
+    auto port = listener_->open(options_.tcp_address, options_.tcp_port);
+    if (!port)
+      return std::unexpected(
+          NodeError{.kind = NodeError::Kind::kCannotRun, .message = std::move(port.error())});
+    return *port;
+  }
+
+  // Each step needs what the next one takes away.
+  void stop() {
+    if (stopped_) return;
+    stopped_ = true;
+    listener_->close();
+    std::vector<std::future<void>> drained;
+    for (const std::unique_ptr<Shard>& shard : shards_) drained.push_back(shard->drain());
+    const auto until = std::chrono::steady_clock::now() + limits::kDrainWithin;
+    for (const std::future<void>& shard : drained) shard.wait_until(until);
+    for (const std::unique_ptr<Shard>& shard : shards_) shard->close_all().wait();
+    blocking_.join();
+    store_->close();
+    for (const std::unique_ptr<Shard>& shard : shards_) shard->stop();
+  }
+
+  [[nodiscard]] const engine::Store& store() const { return *store_; }
+
+ private:
+  const NodeOptions options_;
+  std::unique_ptr<engine::Store> store_;
+  boost::asio::thread_pool blocking_{1};
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::unique_ptr<Listener> listener_;
+  bool stopped_ = false;
+};
+
+Node::Node(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Node::~Node() = default;
+
+std::expected<std::unique_ptr<Node>, NodeError> Node::open(NodeOptions options) {
+  engine::Result<std::unique_ptr<engine::Store>> store =
+      engine::Store::open({.directory = options.data_directory,
+                           .free_space_floor = options.free_space_floor,
+                           .spare_bytes = options.spare_bytes});
+  if (!store) {
+    const ErrorCode code = store.error().code;
+    const bool machine = code == ErrorCode::kIo || code == ErrorCode::kNoSpace ||
+                         code == ErrorCode::kNotFound || code == ErrorCode::kAlreadyExists;
+    return std::unexpected(
+        NodeError{.kind = machine ? NodeError::Kind::kCannotRun : NodeError::Kind::kRefused,
+                  .message = store.error().message});
+  }
+  auto parts = std::make_unique<Parts>(std::move(options), std::move(*store));
+  return std::unique_ptr<Node>(new Node(std::move(parts)));
+}
+
+const engine::StoreReport& Node::report() const { return parts_->store().report(); }
+std::vector<engine::TopicInfo> Node::topics() const { return parts_->store().list_topics(); }
+std::expected<std::uint16_t, NodeError> Node::listen() { return parts_->listen(); }
+void Node::stop() { parts_->stop(); }
+
+}  // namespace bimip::frontend

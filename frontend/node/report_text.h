@@ -1,0 +1,16 @@
+// What opening a store found, in words.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/store/store.h"
+
+namespace bimip::frontend {
+
+// A line each: what was opened, then only what is worth knowing: bytes that were cut off and where
+// they are, records that cannot be read, derived files that were made anew.
+[[nodiscard]] std::vector<std::string> report_lines(const engine::StoreReport& report,
+                                                    const std::vector<engine::TopicInfo>& topics);
+
+}  // namespace bimip::frontend

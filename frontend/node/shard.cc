@@ -1,0 +1,228 @@
+#include "frontend/node/shard.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+
+#include "frontend/stanza/limits.h"
+
+namespace bimip::frontend {
+namespace {
+
+constexpr std::chrono::milliseconds kTick{250};
+
+}  // namespace
+
+// The sessions of a shard that read one partition. Told on the log's thread, tells on the shard's.
+class Shard::PartitionWatch final : public engine::Watcher {
+ public:
+  explicit PartitionWatch(Shard& shard) : shard_(shard) {}
+
+  void on_advanced(engine::TopicId topic, engine::PartitionId partition,
+                   engine::Offset visible_end) override {
+    topic_ = topic;
+    partition_ = partition;
+    end_.store(visible_end.value(), std::memory_order_release);
+    if (!queued_.exchange(true) && shard_.advances_.put(*this)) shard_.wake();
+  }
+
+  // On the shard's thread.
+  void deliver() {
+    queued_.store(false);
+    const engine::Offset end(end_.load(std::memory_order_acquire));
+    // A session may unwatch meanwhile.
+    const std::vector<Session*> readers = readers_;
+    for (Session* reader : readers) {
+      reader->on_advanced(topic_, partition_, end);
+      shard_.mark(*reader);
+    }
+  }
+
+  void add(Session& session) { readers_.push_back(&session); }
+  // One of the session's; how many are left.
+  std::size_t remove(Session& session) {
+    readers_.erase(std::ranges::find(readers_, &session));
+    return readers_.size();
+  }
+
+ private:
+  friend class Shard;
+  friend class Mailbox<PartitionWatch>;
+  Shard& shard_;
+  engine::TopicId topic_{};
+  engine::PartitionId partition_{};
+  std::atomic<std::uint64_t> end_{0};
+  std::atomic<bool> queued_{false};
+  bool abandoned_ = false;         // unwatched while queued: freed when it comes out
+  std::vector<Session*> readers_;  // once for each subscription
+  PartitionWatch* mail_next_ = nullptr;
+};
+
+Shard::Shard(Parts parts)
+    : parts_(std::move(parts)),
+      work_(context_.get_executor()),
+      timer_(context_),
+      read_buffer_(limits::kReadBytes) {}
+
+Shard::~Shard() { stop(); }
+
+void Shard::start() {
+  await_tick();
+  thread_ = std::thread([this] { context_.run(); });
+}
+
+Moment Shard::now() const {
+  return {.monotonic = parts_.clock.monotonic(), .wall = parts_.clock.now()};
+}
+
+void Shard::adopt(Connection::Socket socket, std::string session_id) {
+  auto moved = std::make_shared<Connection::Socket>(std::move(socket));
+  boost::asio::post(context_, [this, moved, id = std::move(session_id)]() mutable {
+    auto session = std::make_shared<Session>(*this, std::move(id), now());
+    ConnectionOwner& owner = *this;
+    auto connection = std::make_shared<Connection>(owner, std::move(*moved), session);
+    connections_.emplace(session.get(), connection);
+    connection->start();
+    if (drained_) session->on_drain();
+    connection->pump();
+  });
+}
+
+void Shard::on_closed(Connection& connection) {
+  std::erase(marked_, &connection.session());
+  // Its caller is still inside it: the last owner lets go when that is done.
+  const auto at = connections_.find(&connection.session());
+  boost::asio::post(context_, [last = std::move(at->second)] {});
+  connections_.erase(at);
+  parts_.on_connection_closed();
+  check_drained();
+}
+
+void Shard::wake() {
+  boost::asio::post(context_, [this] { take_mail(); });
+}
+
+void Shard::came_back(SessionRequest& request) {
+  if (answers_.put(request)) wake();
+}
+
+void Shard::take_mail() {
+  const Moment at = now();
+  answers_.take_all([&](SessionRequest& request) {
+    const std::unique_ptr<SessionRequest> owned(&request);
+    owned->deliver(at);
+    mark(*owned->session());
+  });
+  advances_.take_all([](PartitionWatch& watch) {
+    if (watch.abandoned_) {
+      delete &watch;
+    } else {
+      watch.deliver();
+    }
+  });
+  pump_marked();
+}
+
+void Shard::mark(Session& session) {
+  if (marked_.empty() || marked_.back() != &session) marked_.push_back(&session);
+}
+
+void Shard::pump_marked() {
+  while (!marked_.empty()) {
+    const auto at = connections_.find(marked_.back());
+    marked_.pop_back();
+    if (at == connections_.end()) continue;  // closed meanwhile
+    const std::shared_ptr<Connection> connection = at->second;
+    connection->pump();
+  }
+}
+
+void Shard::run_blocking(std::move_only_function<void()> work) {
+  parts_.run_blocking(std::move(work));
+}
+
+engine::Status Shard::watch(Session& session, engine::TopicId topic,
+                            engine::PartitionId partition) {
+  PartitionWatch*& watch = watches_[{topic, partition}];
+  if (watch == nullptr) {
+    auto made = std::make_unique<PartitionWatch>(*this);
+    if (engine::Status watched = parts_.log.watch(topic, partition, *made); !watched) {
+      watches_.erase({topic, partition});
+      return watched;
+    }
+    watch = made.release();
+  }
+  watch->add(session);
+  return {};
+}
+
+void Shard::unwatch(Session& session, engine::TopicId topic, engine::PartitionId partition) {
+  const auto at = watches_.find({topic, partition});
+  PartitionWatch* watch = at->second;
+  if (watch->remove(session) > 0) return;
+  watches_.erase(at);
+  parts_.log.unwatch(topic, partition, *watch);
+  if (watch->queued_.load()) {
+    watch->abandoned_ = true;
+  } else {
+    delete watch;
+  }
+}
+
+void Shard::await_tick() {
+  timer_.expires_after(kTick);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    const Moment at = now();
+    std::vector<std::shared_ptr<Connection>> all;
+    all.reserve(connections_.size());
+    for (const auto& [session, connection] : connections_) all.push_back(connection);
+    for (const std::shared_ptr<Connection>& connection : all) connection->on_tick(at);
+    await_tick();
+  });
+}
+
+std::future<void> Shard::drain() {
+  auto done = std::make_shared<std::promise<void>>();
+  std::future<void> when_done = done->get_future();
+  boost::asio::post(context_, [this, done] {
+    drained_ = std::move(*done);
+    for (const auto& [session, connection] : connections_) {
+      session->on_drain();
+      mark(*session);
+    }
+    pump_marked();
+    check_drained();
+  });
+  return when_done;
+}
+
+void Shard::check_drained() {
+  if (!drained_ || !connections_.empty() || drained_told_) return;
+  drained_told_ = true;
+  drained_->set_value();
+}
+
+std::future<void> Shard::close_all() {
+  auto done = std::make_shared<std::promise<void>>();
+  std::future<void> when_done = done->get_future();
+  boost::asio::post(context_, [this, done] {
+    while (!connections_.empty()) {
+      const std::shared_ptr<Connection> connection = connections_.begin()->second;
+      connection->close();
+    }
+    done->set_value();
+  });
+  return when_done;
+}
+
+void Shard::stop() {
+  if (!thread_.joinable()) return;
+  boost::asio::post(context_, [this] {
+    timer_.cancel();
+    work_.reset();
+  });
+  thread_.join();
+  take_mail();
+}
+
+}  // namespace bimip::frontend

@@ -1,0 +1,89 @@
+// One thread and the sessions on it.
+#pragma once
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/base/clock.h"
+#include "engine/store/log.h"
+#include "frontend/node/mailbox.h"
+#include "frontend/transport/connection.h"
+
+namespace bimip::frontend {
+
+// Connections stay on their shard for life. Everything of them runs on its thread; came_back(),
+// adopt(), drain() and stop() are thread-safe. A panic of one session is a bug and ends the
+// process; trouble of one socket ends that socket.
+class Shard final : public SessionHost, private ConnectionOwner {
+ public:
+  struct Parts {
+    engine::Log& log;
+    const engine::Clock& clock;
+    std::function<void(std::move_only_function<void()>)> run_blocking;
+    std::function<void()> on_connection_closed;  // thread-safe
+  };
+  explicit Shard(Parts parts);
+  ~Shard() override;
+
+  void start();
+  [[nodiscard]] boost::asio::io_context& context() { return context_; }
+  // A socket of this shard's context().
+  void adopt(Connection::Socket socket, std::string session_id);
+  // Says goodbye to all sessions; done when none is left.
+  [[nodiscard]] std::future<void> drain();
+  // Closes the connections that are left; done when none is.
+  [[nodiscard]] std::future<void> close_all();
+  // Takes the last answers and joins. The log gives none after that.
+  void stop();
+
+  // SessionHost
+  [[nodiscard]] engine::Log& log() override { return parts_.log; }
+  [[nodiscard]] DeliveryWriter& delivery_writer() override { return delivery_writer_; }
+  void came_back(SessionRequest& request) override;
+  void run_blocking(std::move_only_function<void()> work) override;
+  [[nodiscard]] engine::Status watch(Session& session, engine::TopicId topic,
+                                     engine::PartitionId partition) override;
+  void unwatch(Session& session, engine::TopicId topic, engine::PartitionId partition) override;
+
+ private:
+  class PartitionWatch;
+  using WatchKey = std::pair<engine::TopicId, engine::PartitionId>;
+
+  [[nodiscard]] Moment now() const override;
+  [[nodiscard]] std::span<char> read_buffer() override { return read_buffer_; }
+  void on_closed(Connection& connection) override;
+
+  void run();
+  void wake();
+  void take_mail();
+  void mark(Session& session);
+  void pump_marked();
+  void await_tick();
+  void check_drained();
+
+  const Parts parts_;
+  boost::asio::io_context context_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  boost::asio::steady_timer timer_;
+  Mailbox<SessionRequest> answers_;
+  Mailbox<PartitionWatch> advances_;
+  DeliveryWriter delivery_writer_;
+  std::vector<char> read_buffer_;
+  std::unordered_map<Session*, std::shared_ptr<Connection>> connections_;
+  std::vector<Session*> marked_;  // something happened to them since they were last pumped
+  std::map<WatchKey, PartitionWatch*> watches_;
+  std::optional<std::promise<void>> drained_;  // set from drain() on
+  bool drained_told_ = false;
+  std::thread thread_;
+};
+
+}  // namespace bimip::frontend

@@ -1,0 +1,51 @@
+// What a session needs of the world around it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "engine/store/log.h"
+#include "frontend/session/moment.h"
+#include "frontend/stanza/delivery.h"
+
+namespace bimip::frontend {
+
+class Session;
+
+// Something a session waits for. Owned by whoever answers it until it has come back; then by the
+// host, which calls deliver() and destroys it.
+class SessionRequest {
+ public:
+  explicit SessionRequest(std::shared_ptr<Session> session) : session_(std::move(session)) {}
+  virtual ~SessionRequest() = default;
+  // Once, on the session's thread.
+  virtual void deliver(Moment now) = 0;
+  [[nodiscard]] const std::shared_ptr<Session>& session() const { return session_; }
+
+ private:
+  template <typename Item>
+  friend class Mailbox;
+  const std::shared_ptr<Session> session_;
+  SessionRequest* mail_next_ = nullptr;
+};
+
+// One thread's sessions share it. It outlives them and their requests. Called on that thread only,
+// but for came_back().
+class SessionHost {
+ public:
+  virtual ~SessionHost() = default;
+  [[nodiscard]] virtual engine::Log& log() = 0;
+  // Shared scratch.
+  [[nodiscard]] virtual DeliveryWriter& delivery_writer() = 0;
+  // The request has its answer. Thread-safe; deliver() is never called inside.
+  virtual void came_back(SessionRequest& request) = 0;
+  // Runs `work` on a thread that may block.
+  virtual void run_blocking(std::move_only_function<void()> work) = 0;
+  // Until unwatch(), Session::on_advanced is called when the partition's visible end moves.
+  [[nodiscard]] virtual engine::Status watch(Session& session, engine::TopicId topic,
+                                             engine::PartitionId partition) = 0;
+  virtual void unwatch(Session& session, engine::TopicId topic, engine::PartitionId partition) = 0;
+};
+
+}  // namespace bimip::frontend

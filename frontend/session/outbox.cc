@@ -1,0 +1,27 @@
+#include "frontend/session/outbox.h"
+
+#include <utility>
+
+#include "bimip/v1/stanza.pb.h"
+#include "frontend/stanza/framing.h"
+
+namespace bimip::frontend {
+
+void Outbox::send(const google::protobuf::MessageLite& stanza) { append_frame(bytes_, stanza); }
+
+void Outbox::send_error(std::uint64_t id, Code code, std::string_view message) {
+  v1::Stanza stanza;
+  stanza.set_id(id);
+  v1::Error& error = *stanza.mutable_error();
+  error.set_code(static_cast<v1::Code>(code));
+  error.set_message(std::string(message.substr(0, limits::kErrorTextBytes)));
+  error.set_retry(facts_of(code).retry == Retry::kYes);
+  send(stanza);
+}
+
+std::string Outbox::take() {
+  taken_ += bytes_.size();
+  return std::exchange(bytes_, {});
+}
+
+}  // namespace bimip::frontend

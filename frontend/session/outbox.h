@@ -1,0 +1,41 @@
+// The bytes a session has for its peer.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "frontend/stanza/codes.h"
+#include "frontend/stanza/limits.h"
+
+namespace google::protobuf {
+class MessageLite;
+}
+
+namespace bimip::frontend {
+
+// Whole frames, in order. Bounded by its users: deliveries stop while there is no room, and while
+// it is overfull nothing is read from the peer. Thread-compatible.
+class Outbox {
+ public:
+  void send(const google::protobuf::MessageLite& stanza);
+  // An Error stanza in answer to `id`; 0: of its own accord.
+  void send_error(std::uint64_t id, Code code, std::string_view message);
+  // For those who write frames themselves.
+  [[nodiscard]] std::string& bytes() { return bytes_; }
+
+  [[nodiscard]] bool has_room() const { return waiting() < limits::kOutputBytes; }
+  [[nodiscard]] bool is_overfull() const { return waiting() >= 2 * limits::kOutputBytes; }
+  [[nodiscard]] bool is_empty() const { return bytes_.empty(); }
+  // Not yet taken by the socket.
+  [[nodiscard]] std::size_t waiting() const { return bytes_.size() + taken_; }
+
+  // For the transport: takes what there is, and says later how much of it the socket took.
+  [[nodiscard]] std::string take();
+  void on_sent(std::size_t bytes) { taken_ -= bytes; }
+
+ private:
+  std::string bytes_;
+  std::size_t taken_ = 0;  // by the transport, and still unsent
+};
+
+}  // namespace bimip::frontend

@@ -1,0 +1,154 @@
+#include "frontend/session/publisher.h"
+
+#include <array>
+#include <vector>
+
+#include "bimip/v1/stanza.pb.h"
+#include "frontend/session/session.h"
+#include "frontend/stanza/framing.h"
+
+namespace bimip::frontend {
+
+using engine::as_bytes;
+using engine::ErrorCode;
+
+// One message on its way to the log and back.
+class Publication final : public engine::AppendRequest, public SessionRequest {
+ public:
+  Publication(SessionHost& host, std::shared_ptr<Session> session, std::uint64_t id)
+      : SessionRequest(std::move(session)), host_(host), id_(id) {}
+
+  void on_appended(engine::Result<engine::Appended> result) override {
+    if (!result && fence_ && facts_of(code_of(result.error().code)).retry == Retry::kYes)
+      fence_->refuse(number());
+    result_ = std::move(result);
+    host_.came_back(*this);
+  }
+  bool is_withdrawn() override { return fence_ && !fence_->passes(number()); }
+  void deliver(Moment) override {
+    session()->publisher().on_published(*this);
+    session()->on_answered();
+  }
+
+ private:
+  friend class Publisher;
+  [[nodiscard]] std::uint64_t number() const { return fields_.producer->number.value(); }
+
+  SessionHost& host_;
+  const std::uint64_t id_;
+  std::string bytes_;  // key, idempotency key, value
+  std::vector<std::byte> headers_;
+  engine::RecordFields fields_;
+  std::shared_ptr<ProducerFence> fence_;  // numbered ones have one
+  engine::Result<engine::Appended> result_{};
+};
+
+void Publisher::publish(const std::shared_ptr<Session>& session, std::uint64_t id,
+                        const v1::Publish& publish) {
+  const engine::Result<engine::TopicInfo> topic = find_topic(publish.topic());
+  if (!topic) return refuse(id, topic.error());
+  const engine::Result<engine::PartitionId> partition =
+      choose_partition(publish, topic->config.partitions);
+  if (!partition) return refuse(id, partition.error());
+
+  auto publication = std::make_unique<Publication>(host_, session, id);
+  publication->topic = topic->id;
+  publication->partition = *partition;
+  if (const engine::Status filled = fill(*publication, publish); !filled)
+    return refuse(id, filled.error());
+  if (publication->fields_.producer) {
+    std::shared_ptr<ProducerFence>& fence = fences_[{topic->id, *partition}];
+    if (!fence) fence = std::make_shared<ProducerFence>();
+    publication->fence_ = fence;
+  }
+  ++in_flight_;
+  bytes_in_flight_ += publication->bytes_.size();
+  host_.log().append(*publication.release());
+}
+
+engine::Result<engine::TopicInfo> Publisher::find_topic(const std::string& name) {
+  if (last_topic_ && last_topic_->name == name) return *last_topic_;
+  engine::Result<engine::TopicInfo> found = host_.log().find_topic(name);
+  if (found) last_topic_ = *found;
+  return found;
+}
+
+// A message without key goes where its producer's others go, so that a second try meets the first
+// one; without a producer, to the partitions in turn.
+engine::Result<engine::PartitionId> Publisher::choose_partition(const v1::Publish& publish,
+                                                                std::uint32_t partitions) {
+  if (publish.has_partition()) {
+    if (publish.partition() < partitions) return engine::PartitionId(publish.partition());
+    return engine::fail(ErrorCode::kNotFound,
+                        "topic '" + publish.topic() + "' has " + std::to_string(partitions) +
+                            " partitions, no partition " + std::to_string(publish.partition()));
+  }
+  if (!publish.key().empty()) return engine::partition_of_key(as_bytes(publish.key()), partitions);
+  if (!producer_) return engine::PartitionId(next_partition_++ % partitions);
+  std::array<std::byte, 2 * sizeof(std::uint64_t)> id{};
+  engine::store(id.data(), producer_->high);
+  engine::store(id.data() + sizeof(std::uint64_t), producer_->low);
+  return engine::partition_of_key(id, partitions);
+}
+
+engine::Status Publisher::fill(Publication& publication, const v1::Publish& publish) const {
+  engine::RecordFields& fields = publication.fields_;
+  if (publish.producer_number() != 0) {
+    if (!producer_) {
+      return engine::fail(ErrorCode::kInvalidArgument,
+                          "a producer_number, but the session's Identity has no producer_id");
+    }
+    fields.producer = engine::ProducerMark{
+        .id = *producer_, .number = engine::ProducerNumber(publish.producer_number())};
+  }
+  if (publish.headers_size() > 0) {
+    std::vector<engine::Header> headers;
+    headers.reserve(static_cast<std::size_t>(publish.headers_size()));
+    for (const v1::Header& header : publish.headers())
+      headers.push_back({.name = header.name(), .value = as_bytes(header.value())});
+    auto encoded = engine::encode_headers(headers);
+    if (!encoded) return std::unexpected(std::move(encoded.error()));
+    publication.headers_ = std::move(*encoded);
+    fields.headers = publication.headers_;
+  }
+  std::string& bytes = publication.bytes_;
+  bytes.reserve(publish.key().size() + publish.idempotency_key().size() + publish.value().size());
+  bytes.append(publish.key()).append(publish.idempotency_key()).append(publish.value());
+  const engine::Bytes all = as_bytes(bytes);
+  fields.key = all.first(publish.key().size());
+  fields.idempotency_key = all.subspan(publish.key().size(), publish.idempotency_key().size());
+  fields.value = all.last(publish.value().size());
+  if (publish.tombstone()) fields.kind = engine::RecordKind::kTombstone;
+  switch (publish.durability()) {
+    case v1::DURABILITY_UNSPECIFIED:
+      break;
+    case v1::DURABILITY_DURABLE:
+      publication.durability = engine::Durability::kDurable;
+      break;
+    case v1::DURABILITY_WRITTEN:
+      publication.durability = engine::Durability::kWritten;
+      break;
+    default:
+      return engine::fail(ErrorCode::kInvalidArgument, "no such durability");
+  }
+  publication.records = {&fields, 1};
+  return {};
+}
+
+void Publisher::on_published(Publication& publication) {
+  --in_flight_;
+  bytes_in_flight_ -= publication.bytes_.size();
+  if (!publication.result_) return refuse(publication.id_, publication.result_.error());
+  v1::Stanza stanza;
+  stanza.set_id(publication.id_);
+  v1::Published& published = *stanza.mutable_published();
+  published.set_partition(publication.partition.value());
+  published.set_offset(publication.result_->at(0).value());
+  outbox_.send(stanza);
+}
+
+void Publisher::refuse(std::uint64_t id, const engine::Error& error) {
+  outbox_.send_error(id, code_of(error.code), error.message);
+}
+
+}  // namespace bimip::frontend

@@ -1,0 +1,58 @@
+// A session's publishing: Publish in, records appended, Published out.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "engine/store/log.h"
+#include "frontend/session/host.h"
+#include "frontend/session/outbox.h"
+#include "frontend/session/producer_fence.h"
+
+namespace bimip::v1 {
+class Publish;
+}
+
+namespace bimip::frontend {
+
+class Publication;
+
+// Owner-thread only. Answers come in the order of publishing within a partition.
+class Publisher {
+ public:
+  Publisher(SessionHost& host, Outbox& outbox) : host_(host), outbox_(outbox) {}
+
+  // Whose numbers the publishes carry; none: they are not numbered.
+  void set_producer(std::optional<engine::ProducerId> producer) { producer_ = producer; }
+  void publish(const std::shared_ptr<Session>& session, std::uint64_t id,
+               const v1::Publish& publish);
+  // Its answer has come.
+  void on_published(Publication& publication);
+
+  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  // No more are to be taken until answers have come.
+  [[nodiscard]] bool is_full() const {
+    return in_flight_ >= limits::kPublishesInFlightMax ||
+           bytes_in_flight_ >= limits::kPublishBytesInFlightMax;
+  }
+
+ private:
+  [[nodiscard]] engine::Result<engine::TopicInfo> find_topic(const std::string& name);
+  [[nodiscard]] engine::Result<engine::PartitionId> choose_partition(const v1::Publish& publish,
+                                                                     std::uint32_t partitions);
+  [[nodiscard]] engine::Status fill(Publication& publication, const v1::Publish& publish) const;
+  void refuse(std::uint64_t id, const engine::Error& error);
+
+  SessionHost& host_;
+  Outbox& outbox_;
+  std::optional<engine::ProducerId> producer_;
+  std::optional<engine::TopicInfo> last_topic_;  // topics are never changed or deleted
+  std::map<std::pair<engine::TopicId, engine::PartitionId>, std::shared_ptr<ProducerFence>> fences_;
+  std::uint32_t next_partition_ = 0;
+  std::size_t in_flight_ = 0;
+  std::size_t bytes_in_flight_ = 0;
+};
+
+}  // namespace bimip::frontend

@@ -1,0 +1,230 @@
+#include "frontend/session/session.h"
+
+#include <optional>
+
+#include "bimip/v1/stanza.pb.h"
+#include "frontend/session/topic_commands.h"
+#include "frontend/stanza/limits.h"
+
+namespace bimip::frontend {
+namespace {
+
+constexpr std::string_view kServer = "bimipd";
+
+std::optional<engine::ProducerId> producer_of(const std::string& bytes) {
+  if (bytes.empty()) return std::nullopt;
+  const std::byte* at = engine::as_bytes(bytes).data();
+  return engine::ProducerId{.high = engine::load<std::uint64_t>(at),
+                            .low = engine::load<std::uint64_t>(at + sizeof(std::uint64_t))};
+}
+
+std::string_view problem_text(FrameProblem problem) {
+  switch (problem) {
+    case FrameProblem::kNotOurPreface:
+      return "this port speaks Bimip: a connection begins with the bytes BIMIP 0 0 1";
+    case FrameProblem::kOtherVersion:
+      return "this server speaks protocol version 1";
+    case FrameProblem::kEmptyFrame:
+      return "a frame of no bytes";
+    case FrameProblem::kFrameTooLarge:
+      return "a frame longer than frame_bytes_max";
+  }
+  return "";
+}
+
+Code problem_code(FrameProblem problem) {
+  switch (problem) {
+    case FrameProblem::kOtherVersion:
+      return Code::kUnsupportedVersion;
+    case FrameProblem::kFrameTooLarge:
+      return Code::kTooLarge;
+    case FrameProblem::kNotOurPreface:
+    case FrameProblem::kEmptyFrame:
+      return Code::kMalformed;
+  }
+  return Code::kMalformed;
+}
+
+// What is wrong with it; empty: nothing.
+std::string_view fault_of(const v1::Identity& identity) {
+  if (identity.protocol_version() == 0) return "Identity: protocol_version is missing";
+  if (identity.eid().empty() || identity.eid().size() > limits::kEidBytesMax)
+    return "Identity: an eid has 1 to 256 bytes";
+  if (identity.device().size() > limits::kDeviceBytesMax)
+    return "Identity: a device has at most 128 bytes";
+  if (identity.client().size() > limits::kClientBytesMax)
+    return "Identity: a client has at most 128 bytes";
+  if (!identity.producer_id().empty() &&
+      (identity.producer_id().size() != sizeof(engine::ProducerId) ||
+       producer_of(identity.producer_id())->is_none())) {
+    return "Identity: a producer_id has 16 bytes, not all of them zero";
+  }
+  return {};
+}
+
+}  // namespace
+
+Session::Session(SessionHost& host, std::string id, Moment now)
+    : host_(host),
+      id_(std::move(id)),
+      began_(now.monotonic),
+      last_heard_(now.monotonic),
+      publisher_(host, outbox_),
+      subscriber_(host, outbox_) {}
+
+void Session::on_frame(Bytes frame, Moment now) {
+  if (state_ == State::kOver || state_ == State::kDraining) return;
+  last_heard_ = now.monotonic;
+  pinged_ = false;
+  v1::Stanza stanza;
+  if (!stanza.ParseFromArray(frame.data(), static_cast<int>(frame.size())))
+    return end(Code::kMalformed, "the frame holds no stanza");
+  on_stanza(stanza, now);
+}
+
+void Session::on_bad_stream(FrameProblem problem) {
+  end(problem_code(problem), problem_text(problem));
+}
+
+void Session::on_stanza(const v1::Stanza& stanza, Moment now) {
+  if (stanza.body_case() == v1::Stanza::kPing) return answer_ping(stanza, now);
+  if (stanza.body_case() == v1::Stanza::kPong) return;
+  if (stanza.body_case() == v1::Stanza::kIdentity)
+    return identify(stanza.id(), stanza.identity(), now);
+  if (state_ == State::kUnidentified)
+    return end(Code::kUnauthenticated, "the first stanza of a session is Identity");
+  on_request(stanza, now);
+}
+
+void Session::on_request(const v1::Stanza& stanza, Moment) {
+  const std::uint64_t id = stanza.id();
+  switch (stanza.body_case()) {
+    case v1::Stanza::kPublish:
+      return publisher_.publish(shared_from_this(), id, stanza.publish());
+    case v1::Stanza::kSubscribe:
+      return subscriber_.subscribe(shared_from_this(), id, stanza.subscribe());
+    case v1::Stanza::kUnsubscribe:
+      return subscriber_.unsubscribe(*this, id, stanza.unsubscribe());
+    case v1::Stanza::kAcknowledge:
+      subscriber_.acknowledge(id, stanza.acknowledge());
+      return subscriber_.pump(shared_from_this());
+    case v1::Stanza::kCredit:
+      subscriber_.add_credit(id, stanza.credit());
+      return subscriber_.pump(shared_from_this());
+    case v1::Stanza::kCreateTopic:
+      return create_topic(shared_from_this(), id, stanza.create_topic());
+    case v1::Stanza::kDescribeTopic:
+      return describe_topic(*this, id, stanza.describe_topic());
+    case v1::Stanza::kListTopics:
+      return list_topics(*this, id, stanza.list_topics());
+    case v1::Stanza::BODY_NOT_SET:
+      return outbox_.send_error(id, Code::kUnimplemented,
+                                "a stanza of a kind that this server does not know");
+    default:
+      return outbox_.send_error(id, Code::kInvalidArgument, "a stanza that only a server sends");
+  }
+}
+
+void Session::identify(std::uint64_t id, const v1::Identity& identity, Moment now) {
+  if (state_ == State::kOpen)
+    return outbox_.send_error(id, Code::kInvalidArgument, "the session has its Identity already");
+  if (const std::string_view fault = fault_of(identity); !fault.empty())
+    return end(Code::kInvalidArgument, fault);
+  publisher_.set_producer(producer_of(identity.producer_id()));
+  state_ = State::kOpen;
+  welcome(id, now);
+}
+
+void Session::welcome(std::uint64_t id, Moment now) {
+  v1::Stanza stanza;
+  stanza.set_id(id);
+  v1::Welcome& welcome = *stanza.mutable_welcome();
+  welcome.set_protocol_version(kProtocolVersion);
+  welcome.set_session_id(id_);
+  welcome.set_server(std::string(kServer));
+  welcome.set_server_time_us(micros(now.wall));
+  welcome.set_heartbeat_ms(static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(limits::kHeartbeat).count()));
+  v1::Limits& in_force = *welcome.mutable_limits();
+  in_force.set_frame_bytes_max(limits::kFrameBytesMax);
+  in_force.set_message_bytes_max(limits::kMessageBytesMax);
+  in_force.set_publishes_in_flight_max(limits::kPublishesInFlightMax);
+  in_force.set_subscriptions_max(limits::kSubscriptionsMax);
+  in_force.set_credit_max(limits::kCreditMax);
+  outbox_.send(stanza);
+}
+
+void Session::answer_ping(const v1::Stanza& stanza, Moment now) {
+  v1::Stanza answer;
+  answer.set_id(stanza.id());
+  answer.mutable_pong()->set_sent_at_us(stanza.ping().sent_at_us());
+  answer.mutable_pong()->set_received_at_us(micros(now.wall));
+  outbox_.send(answer);
+}
+
+void Session::on_advanced(engine::TopicId topic, engine::PartitionId partition,
+                          engine::Offset end) {
+  if (state_ == State::kOpen) subscriber_.on_advanced(shared_from_this(), topic, partition, end);
+}
+
+void Session::on_sent(std::size_t bytes) {
+  const bool had_room = outbox_.has_room();
+  outbox_.on_sent(bytes);
+  if (!had_room && outbox_.has_room() && state_ == State::kOpen)
+    subscriber_.pump(shared_from_this());
+}
+
+void Session::on_tick(Moment now) {
+  if (state_ == State::kOver) return;
+  if (state_ == State::kUnidentified) {
+    if (now.monotonic - began_ >= limits::kIdentifyWithin)
+      end(Code::kTimeout, "no Identity in time");
+    return;
+  }
+  const std::chrono::nanoseconds silent = now.monotonic - last_heard_;
+  if (silent >= 2 * limits::kHeartbeat) {
+    // A peer whose requests wait here is not silent: nothing was read from it.
+    if (takes_input()) end(Code::kTimeout, "nothing was heard for two heartbeats");
+  } else if (silent >= limits::kHeartbeat && !pinged_) {
+    pinged_ = true;
+    v1::Stanza ping;
+    ping.mutable_ping()->set_sent_at_us(micros(now.wall));
+    outbox_.send(ping);
+  }
+}
+
+void Session::on_drain() {
+  if (state_ == State::kOver) return;
+  state_ = State::kDraining;
+  subscriber_.close(*this);
+  on_answered();
+}
+
+void Session::on_answered() {
+  if (state_ == State::kDraining && publisher_.in_flight() == 0)
+    end(Code::kUnavailable, "the server is stopping");
+}
+
+void Session::on_disconnected() {
+  state_ = State::kOver;
+  subscriber_.close(*this);
+}
+
+bool Session::takes_input() const {
+  return state_ != State::kOver && state_ != State::kDraining && !outbox_.is_overfull() &&
+         !publisher_.is_full();
+}
+
+void Session::end(Code code, std::string_view message) {
+  if (state_ == State::kOver) return;
+  v1::Stanza stanza;
+  v1::Goodbye& goodbye = *stanza.mutable_goodbye();
+  goodbye.set_code(static_cast<v1::Code>(code));
+  goodbye.set_message(std::string(message));
+  goodbye.set_retry(facts_of(code).retry == Retry::kYes);
+  outbox_.send(stanza);
+  state_ = State::kOver;
+  subscriber_.close(*this);
+}
+
+}  // namespace bimip::frontend

@@ -1,0 +1,80 @@
+// One connection of one entity's device, as a state machine: stanzas, answers and time in; stanzas
+// out. Knows no socket, no thread and no clock, so that what it was told replays to the same
+// output.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "frontend/session/host.h"
+#include "frontend/session/outbox.h"
+#include "frontend/session/publisher.h"
+#include "frontend/session/subscriber.h"
+#include "frontend/stanza/framing.h"
+
+namespace bimip::v1 {
+class Identity;
+class Stanza;
+}  // namespace bimip::v1
+
+namespace bimip::frontend {
+
+// Owner-thread only. Kept alive by its connection and by its requests on their way. Its memory is
+// bounded whatever the peer does: by what takes_input() stops, and by the log keeping what is not
+// yet delivered.
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(SessionHost& host, std::string id, Moment now);
+
+  // Inputs.
+  void on_frame(Bytes frame, Moment now);
+  void on_bad_stream(FrameProblem problem);
+  void on_advanced(engine::TopicId topic, engine::PartitionId partition, engine::Offset end);
+  // The socket took so many bytes of what take_output() gave.
+  void on_sent(std::size_t bytes);
+  // A few times in a second, or less often.
+  void on_tick(Moment now);
+  // The server is stopping: says so once what was accepted is answered.
+  void on_drain();
+  // For the publisher: another publish was answered.
+  void on_answered();
+  // The connection is gone. Nothing but answers on their way comes after.
+  void on_disconnected();
+
+  // Outputs.
+  [[nodiscard]] bool has_output() const { return !outbox_.is_empty(); }
+  [[nodiscard]] std::string take_output() { return outbox_.take(); }
+  // Whether the peer may be read from.
+  [[nodiscard]] bool takes_input() const;
+  // The connection ends once the output was sent.
+  [[nodiscard]] bool is_over() const { return state_ == State::kOver; }
+
+  [[nodiscard]] const std::string& id() const { return id_; }
+  [[nodiscard]] SessionHost& host() { return host_; }
+  [[nodiscard]] Outbox& outbox() { return outbox_; }
+  [[nodiscard]] Publisher& publisher() { return publisher_; }
+  [[nodiscard]] Subscriber& subscriber() { return subscriber_; }
+
+ private:
+  enum class State : std::uint8_t { kUnidentified, kOpen, kDraining, kOver };
+  void on_stanza(const v1::Stanza& stanza, Moment now);
+  void on_request(const v1::Stanza& stanza, Moment now);
+  void identify(std::uint64_t id, const v1::Identity& identity, Moment now);
+  void welcome(std::uint64_t id, Moment now);
+  void answer_ping(const v1::Stanza& stanza, Moment now);
+  void end(Code code, std::string_view message);
+
+  SessionHost& host_;
+  const std::string id_;
+  const std::chrono::nanoseconds began_;
+  std::chrono::nanoseconds last_heard_;
+  bool pinged_ = false;  // since it was last heard
+  State state_ = State::kUnidentified;
+  Outbox outbox_;
+  Publisher publisher_;
+  Subscriber subscriber_;
+};
+
+}  // namespace bimip::frontend

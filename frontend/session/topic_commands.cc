@@ -1,0 +1,113 @@
+#include "frontend/session/topic_commands.h"
+
+#include "bimip/v1/stanza.pb.h"
+#include "frontend/session/session.h"
+
+namespace bimip::frontend {
+namespace {
+
+void describe(engine::Log& log, const engine::TopicInfo& info, v1::TopicDescription& into) {
+  into.set_topic(info.name);
+  into.set_topic_id(info.id.value());
+  into.set_created_at_us(micros(info.created_at));
+  v1::TopicConfig& config = *into.mutable_config();
+  config.set_partitions(info.config.partitions);
+  config.set_durability(info.config.durability == engine::Durability::kDurable
+                            ? v1::DURABILITY_DURABLE
+                            : v1::DURABILITY_WRITTEN);
+  config.set_segment_bytes(info.config.segment_bytes);
+  config.set_segment_age_s(static_cast<std::uint64_t>(info.config.segment_age.count()));
+  for (std::uint32_t i = 0; i < info.config.partitions; ++i) {
+    v1::PartitionDescription& partition = *into.add_partitions();
+    partition.set_partition(i);
+    // A partition that could not be opened has no bounds; its readers and writers are told why.
+    if (const auto bounds = log.bounds(info.id, engine::PartitionId(i))) {
+      partition.set_log_start_offset(bounds->start.value());
+      partition.set_log_end_offset(bounds->visible_end.value());
+    }
+  }
+}
+
+void answer(Session& session, std::uint64_t id, const engine::Result<engine::TopicInfo>& topic) {
+  if (!topic) {
+    session.outbox().send_error(id, code_of(topic.error().code), topic.error().message);
+    return;
+  }
+  v1::Stanza stanza;
+  stanza.set_id(id);
+  describe(session.host().log(), *topic, *stanza.mutable_topic_description());
+  session.outbox().send(stanza);
+}
+
+engine::Result<engine::TopicConfig> config_of(const v1::TopicConfig& asked) {
+  engine::TopicConfig config;
+  if (asked.partitions() != 0) config.partitions = asked.partitions();
+  if (asked.segment_bytes() != 0) config.segment_bytes = asked.segment_bytes();
+  if (asked.segment_age_s() != 0) {
+    if (asked.segment_age_s() > static_cast<std::uint64_t>(engine::limits::kSegmentAgeMaxSeconds))
+      return engine::fail(engine::ErrorCode::kInvalidArgument, "a segment_age_s above its limit");
+    config.segment_age = std::chrono::seconds(static_cast<std::int64_t>(asked.segment_age_s()));
+  }
+  switch (asked.durability()) {
+    case v1::DURABILITY_UNSPECIFIED:
+    case v1::DURABILITY_DURABLE:
+      return config;
+    case v1::DURABILITY_WRITTEN:
+      config.durability = engine::Durability::kWritten;
+      return config;
+    default:
+      return engine::fail(engine::ErrorCode::kInvalidArgument, "no such durability");
+  }
+}
+
+class TopicCreation final : public SessionRequest {
+ public:
+  TopicCreation(std::shared_ptr<Session> session, std::uint64_t id, std::string name,
+                const engine::TopicConfig& config)
+      : SessionRequest(std::move(session)), id_(id), name_(std::move(name)), config_(config) {}
+  void run() {
+    result_ = session()->host().log().create_topic(name_, config_);
+    session()->host().came_back(*this);
+  }
+  void deliver(Moment) override { answer(*session(), id_, result_); }
+
+ private:
+  const std::uint64_t id_;
+  const std::string name_;
+  const engine::TopicConfig config_;
+  engine::Result<engine::TopicInfo> result_{};
+};
+
+}  // namespace
+
+void create_topic(const std::shared_ptr<Session>& session, std::uint64_t id,
+                  const v1::CreateTopic& create) {
+  const engine::Result<engine::TopicConfig> config = config_of(create.config());
+  if (!config) return answer(*session, id, std::unexpected(config.error()));
+  auto creation = std::make_unique<TopicCreation>(session, id, create.topic(), *config);
+  session->host().run_blocking([at = creation.release()] { at->run(); });
+}
+
+void describe_topic(Session& session, std::uint64_t id, const v1::DescribeTopic& describe) {
+  answer(session, id, session.host().log().find_topic(describe.topic()));
+}
+
+void list_topics(Session& session, std::uint64_t id, const v1::ListTopics& asked) {
+  v1::Stanza stanza;
+  stanza.set_id(id);
+  v1::TopicList& list = *stanza.mutable_topic_list();
+  std::size_t bytes = 0;
+  for (const engine::TopicInfo& topic : session.host().log().list_topics()) {
+    if (topic.name <= asked.after()) continue;
+    if (bytes >= limits::kDeliveryBytes) {
+      list.set_more(true);
+      break;
+    }
+    v1::TopicDescription& described = *list.add_topics();
+    describe(session.host().log(), topic, described);
+    bytes += described.ByteSizeLong();
+  }
+  session.outbox().send(stanza);
+}
+
+}  // namespace bimip::frontend

@@ -1,0 +1,24 @@
+// Creating topics and asking about them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+namespace bimip::v1 {
+class CreateTopic;
+class DescribeTopic;
+class ListTopics;
+}  // namespace bimip::v1
+
+namespace bimip::frontend {
+
+class Session;
+
+// Each is answered with a TopicDescription, a TopicList or an Error. Creating blocks on the disk,
+// so its answer comes later than those of what was asked after it.
+void create_topic(const std::shared_ptr<Session>& session, std::uint64_t id,
+                  const v1::CreateTopic& create);
+void describe_topic(Session& session, std::uint64_t id, const v1::DescribeTopic& describe);
+void list_topics(Session& session, std::uint64_t id, const v1::ListTopics& list);
+
+}  // namespace bimip::frontend

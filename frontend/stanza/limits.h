@@ -1,0 +1,59 @@
+// Every bound of the front end, in one place, with its reason. Those a client must know are in
+// Welcome.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/base/limits.h"
+
+namespace bimip::frontend::limits {
+
+using namespace std::chrono_literals;
+
+inline constexpr std::uint16_t kTcpPort = 7450;
+
+// One message: key, headers and value together. What one record of the log holds.
+inline constexpr std::size_t kMessageBytesMax = engine::limits::kRecordBytesMax;
+// One frame: the largest message and what the stanza adds to it.
+inline constexpr std::size_t kFrameBytesMax = kMessageBytesMax + 64 * 1024;
+// Records of one Delivery; one record is delivered whatever its size. Large enough that a frame's
+// cost is spread, small enough that a slow socket holds little.
+inline constexpr std::size_t kDeliveryBytes = 128 * 1024;
+
+// The words of an error: they may repeat what the peer sent.
+inline constexpr std::size_t kErrorTextBytes = 1024;
+
+// Bytes a session has for its socket and the socket has not taken. Above it deliveries wait in the
+// log, and above twice as much nothing is read from the peer.
+inline constexpr std::size_t kOutputBytes = 512 * 1024;
+// Publishes of a session on their way to the log. Above either nothing is read from the peer.
+inline constexpr std::size_t kPublishesInFlightMax = 8192;
+inline constexpr std::size_t kPublishBytesInFlightMax = 8 * 1024 * 1024;
+
+inline constexpr std::size_t kSubscriptionsMax = 64;
+// Records on their way to a subscriber and not acknowledged.
+inline constexpr std::uint32_t kCreditMax = 1'000'000;
+
+inline constexpr std::size_t kEidBytesMax = 256;
+inline constexpr std::size_t kDeviceBytesMax = 128;
+inline constexpr std::size_t kClientBytesMax = 128;
+
+// A connection that has not said who it is by then is closed.
+inline constexpr auto kIdentifyWithin = 5s;
+// A peer that hears nothing for this long sends a Ping; one that is silent for two of them is gone.
+inline constexpr auto kHeartbeat = 30s;
+// A socket that takes no byte for this long while there are some for it is closed.
+inline constexpr auto kWriteStall = 30s;
+
+// Connections of a node. Each costs a descriptor; the log needs some too.
+inline constexpr std::size_t kConnectionsMax = 10'000;
+// After the process ran out of descriptors, the time before accepting goes on.
+inline constexpr auto kAcceptPause = 100ms;
+// Read from a socket at once.
+inline constexpr std::size_t kReadBytes = 64 * 1024;
+// How long a stopping server waits for its peers to take their last bytes.
+inline constexpr auto kDrainWithin = 2s;
+
+}  // namespace bimip::frontend::limits

@@ -1,0 +1,137 @@
+#include "frontend/transport/connection.h"
+
+#include <boost/asio/buffer.hpp>
+
+#include "frontend/stanza/limits.h"
+
+namespace bimip::frontend {
+namespace {
+
+using ErrorCode = boost::system::error_code;
+using Socket = boost::asio::ip::tcp::socket;
+
+// For somebody who connected with another protocol, and reads what comes back.
+constexpr std::string_view kWrongProtocol =
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+    "This port speaks Bimip: a connection begins with the bytes BIMIP 0 0 1.\n";
+
+// What a refused peer still sends is read and dropped, so that it gets its answer and no reset.
+constexpr std::size_t kDropBytesMax = 1024 * 1024;
+
+}  // namespace
+
+Connection::Connection(ConnectionOwner& owner, Socket socket, std::shared_ptr<Session> session)
+    : owner_(owner), socket_(std::move(socket)), session_(std::move(session)) {}
+
+void Connection::start() {
+  ErrorCode ignored;
+  socket_.non_blocking(true, ignored);
+  socket_.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
+  pump();
+}
+
+void Connection::pump() {
+  if (closed_) return;
+  send_some();
+  if (closed_) return;
+  if (session_->is_over() && sending_.empty() && !session_->has_output()) return close();
+  if (session_->takes_input()) await_input();
+}
+
+void Connection::await_input() {
+  if (reading_ || closed_) return;
+  reading_ = true;
+  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](ErrorCode error) {
+    self->reading_ = false;
+    if (self->closed_) return;
+    if (error) return self->close();
+    self->on_readable();
+  });
+}
+
+void Connection::on_readable() {
+  // The session may have filled up since; what is there stays in the socket.
+  if (!session_->takes_input()) return pump();
+  const std::span<char> buffer = owner_.read_buffer();
+  ErrorCode error;
+  const std::size_t got =
+      socket_.read_some(boost::asio::buffer(buffer.data(), buffer.size()), error);
+  if (error == boost::asio::error::would_block || error == boost::asio::error::interrupted)
+    return await_input();
+  if (error) return close();
+  on_bytes(buffer.first(got));
+  pump();
+}
+
+void Connection::on_bytes(std::span<const char> bytes) {
+  const Moment now = owner_.now();
+  const auto fed = frames_.feed(std::as_bytes(bytes), [&](Bytes frame) {
+    session_->on_frame(frame, now);
+    return !session_->is_over();
+  });
+  if (fed) return;
+  if (fed.error() == FrameProblem::kNotOurPreface) return refuse_in_words();
+  session_->on_bad_stream(fed.error());
+}
+
+void Connection::refuse_in_words() {
+  ErrorCode ignored;
+  socket_.write_some(boost::asio::buffer(kWrongProtocol.data(), kWrongProtocol.size()), ignored);
+  close();
+}
+
+// As much as the socket takes at once, so that most answers go out without waiting for anything.
+void Connection::send_some() {
+  while (!writing_) {
+    if (sending_.empty()) {
+      if (!session_->has_output()) return;
+      sending_ = session_->take_output();
+      sent_ = 0;
+      last_progress_ = owner_.now().monotonic;
+    }
+    ErrorCode error;
+    const std::size_t wrote = socket_.write_some(
+        boost::asio::buffer(sending_.data() + sent_, sending_.size() - sent_), error);
+    if (error == boost::asio::error::would_block || error == boost::asio::error::interrupted)
+      return await_room();
+    if (error) return close();
+    last_progress_ = owner_.now().monotonic;
+    sent_ += wrote;
+    if (sent_ == sending_.size()) std::string().swap(sending_);
+    session_->on_sent(wrote);
+  }
+}
+
+void Connection::await_room() {
+  writing_ = true;
+  socket_.async_wait(Socket::wait_write, [self = shared_from_this()](ErrorCode error) {
+    self->writing_ = false;
+    if (self->closed_) return;
+    if (error) return self->close();
+    self->pump();
+  });
+}
+
+void Connection::on_tick(Moment now) {
+  if (closed_) return;
+  if (!sending_.empty() && now.monotonic - last_progress_ >= limits::kWriteStall) return close();
+  session_->on_tick(now);
+  pump();
+}
+
+void Connection::close() {
+  if (closed_) return;
+  closed_ = true;
+  ErrorCode ignored;
+  // Unread bytes at close() would make the kernel reset the connection, and the peer lose what it
+  // was just sent.
+  socket_.shutdown(Socket::shutdown_send, ignored);
+  const std::span<char> buffer = owner_.read_buffer();
+  for (std::size_t dropped = 0; dropped < kDropBytesMax && !ignored;)
+    dropped += socket_.read_some(boost::asio::buffer(buffer.data(), buffer.size()), ignored);
+  socket_.close(ignored);
+  session_->on_disconnected();
+  owner_.on_closed(*this);
+}
+
+}  // namespace bimip::frontend

@@ -1,0 +1,21 @@
+// Any payload of a good catalog is damage or a catalog, and then exactly the one that encodes to
+// it.
+#include <vector>
+
+#include "engine/format/table.h"
+#include "tests/engine/format/fuzz/fuzz_input.h"
+#include "tests/engine/format/samples.h"
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace bimip::testing;  // NOLINT
+  const SegmentIdentity identity = {
+      .store = sample_segment().store, .topic = {}, .partition = {}, .epoch = {}};
+  const auto file = encode_table(TableKind::kCatalog, identity, fuzz_input(data, size));
+  const auto value = decode_catalog(file);
+  if (!value) {
+    BIMIP_ASSERT(value.error().code == ErrorCode::kDamaged);
+    return 0;
+  }
+  BIMIP_ASSERT(encode_catalog(*value) == file);
+  return 0;
+}

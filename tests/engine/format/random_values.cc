@@ -1,0 +1,181 @@
+#include "tests/engine/format/random_values.h"
+
+#include <algorithm>
+
+namespace bimip::testing {
+
+std::uint64_t RandomValues::number() {
+  if (random_.one_in(8)) return 0;
+  if (random_.one_in(8)) return ~0ULL;
+  return random_.next() >> below(64);
+}
+
+std::string RandomValues::text(std::size_t length) {
+  std::string made(length, '\0');
+  for (char& c : made) c = static_cast<char>(random_.next());
+  return made;
+}
+
+Bytes RandomValues::bytes(std::size_t length) {
+  return as_bytes(texts_.emplace_back(text(length)));
+}
+
+const RecordFields& RandomValues::record(Offset before) {
+  RecordFields& fields = records_.emplace_back();
+  fields.timestamp = time();
+  if (maybe()) fields.key = bytes(1 + below(random_.one_in(10) ? limits::kKeyBytesMax : 20));
+  if (maybe()) fields.value = bytes(below(random_.one_in(10) ? 20'000 : 200));
+  if (!fields.key.empty() && random_.one_in(4)) {
+    fields.kind = RecordKind::kTombstone;
+    fields.value = {};
+  }
+  if (maybe()) {
+    fields.entity = EntityLink{.increment = IncrementId(std::max<std::uint64_t>(number(), 1))};
+    if (maybe()) fields.entity->previous = Offset(below(before.value()));
+  }
+  if (maybe()) {
+    fields.producer = ProducerMark{.id = {.high = number(), .low = number() | 1U},
+                                   .number = ProducerNumber(number() / 2)};
+  }
+  if (maybe()) fields.expires_at = time();
+  if (maybe()) fields.not_before = time();
+  if (maybe()) fields.idempotency_key = bytes(1 + below(limits::kIdempotencyKeyBytesMax));
+  if (maybe()) fields.headers = as_bytes(texts_.emplace_back(as_text(*encode_headers(headers()))));
+  return fields;
+}
+
+std::vector<Header> RandomValues::headers() {
+  std::vector<Header> made(below(random_.one_in(10) ? limits::kHeadersMax + 1 : 4));
+  for (Header& header : made) {
+    header.name = texts_.emplace_back(text(1 + below(limits::kHeaderNameBytesMax)));
+    header.value = bytes(below(100));
+  }
+  return made;
+}
+
+SegmentIdentity RandomValues::identity() {
+  return {.store = {.high = number(), .low = number()},
+          .topic = TopicId(number32()),
+          .partition = PartitionId(number32()),
+          .epoch = Epoch(number())};
+}
+
+SegmentHeader RandomValues::segment_header() {
+  return {.identity = identity(),
+          .base_offset = Offset(number()),
+          .first_block = BlockNumber(number()),
+          .previous = hash(),
+          .created_at = time()};
+}
+
+SegmentFooter RandomValues::segment_footer() {
+  SegmentFooter footer{.identity = identity(), .previous = hash(), .last = hash()};
+  footer.position = FilePosition((1 + below(1ULL << 40U)) * limits::kSectorBytes);
+  footer.base_offset = Offset(below(1ULL << 60U));
+  footer.end_offset = footer.base_offset + below(1ULL << 60U);
+  footer.first_block = BlockNumber(below(1ULL << 60U));
+  footer.end_block = footer.first_block + below(1ULL << 60U);
+  footer.record_count = below(footer.end_offset - footer.base_offset + 1);
+  footer.record_bytes = number();
+  const auto times = std::minmax({time(), time()});
+  footer.first_timestamp = times.first;
+  footer.last_timestamp = times.second;
+  return footer;
+}
+
+Catalog RandomValues::catalog() {
+  Catalog made{.store = identity().store, .created_at = time(), .topics = {}};
+  std::uint32_t id = 0;
+  for (std::uint64_t i = below(6); i > 0; --i) {
+    id += 1 + static_cast<std::uint32_t>(below(1'000'000));
+    CatalogTopic topic{.id = TopicId(id), .created_at = time(), .config = {}};
+    topic.name = "t-" + std::to_string(id) + std::string(below(150), 'x');
+    topic.config.partitions = 1 + static_cast<std::uint32_t>(below(limits::kPartitionsPerTopicMax));
+    topic.config.durability = maybe() ? Durability::kDurable : Durability::kWritten;
+    topic.config.segment_bytes =
+        limits::kSegmentBytesMin + below(limits::kSegmentBytesMax - limits::kSegmentBytesMin + 1);
+    topic.config.segment_age =
+        std::chrono::seconds(1 + below(static_cast<std::uint64_t>(limits::kSegmentAgeMaxSeconds)));
+    made.topics.push_back(topic);
+  }
+  made.next_topic = TopicId(id + 1);
+  return made;
+}
+
+Manifest RandomValues::manifest() {
+  Manifest made{.partition = identity(), .version = number(), .log_start = Offset(number())};
+  made.partition.epoch = {};
+  std::uint64_t epoch = 0;
+  Offset base(below(1ULL << 40U));
+  const auto next = [&](SegmentState state) {
+    ManifestSegment& segment = made.segments.emplace_back();
+    segment.epoch = Epoch(epoch += 1 + below(1000));
+    segment.state = state;
+    if (state != SegmentState::kPrepared) segment.base_offset = base;
+    return &segment;
+  };
+  for (std::uint64_t i = below(5); i > 0; --i) {
+    ManifestSegment* sealed = next(SegmentState::kSealed);
+    sealed->end_offset = base = base + below(1ULL << 40U);
+    sealed->file_bytes = 2 * limits::kSectorBytes + below(1ULL << 40U);
+    sealed->record_count = number();
+    sealed->record_bytes = number();
+    sealed->first_timestamp = time();
+    sealed->last_timestamp = time();
+    sealed->last = hash();
+    sealed->end_block = BlockNumber(number());
+  }
+  next(SegmentState::kActive);
+  if (maybe()) next(SegmentState::kPrepared);
+  made.next_epoch = Epoch(epoch + 1 + below(10));
+  return made;
+}
+
+std::vector<IndexEntry> RandomValues::index() {
+  std::vector<IndexEntry> entries(below(20));
+  IndexEntry last{};
+  for (IndexEntry& entry : entries) {
+    entry.base_offset = last.base_offset + 1 + below(500);
+    entry.position = last.position + (1 + below(500)) * limits::kSectorBytes;
+    entry.last_timestamp_before =
+        last.last_timestamp_before + std::chrono::microseconds(below(500));
+    last = entry;
+  }
+  return entries;
+}
+
+ProducerState RandomValues::producers() {
+  ProducerState state;
+  for (std::uint64_t i = below(4); i > 0; --i) {
+    ProducerEntry& producer = state.producers.emplace_back();
+    producer.id = identity().store;
+    producer.last_seen = time();
+    std::uint64_t number = below(1ULL << 40U);
+    for (std::uint64_t run = 1 + below(5); run > 0; --run) {
+      const std::uint64_t count = 1 + below(1000);
+      producer.runs.push_back({.first_number = ProducerNumber(number),
+                               .first_offset = Offset(below(1ULL << 60U)),
+                               .count = count});
+      number += count + below(1000);
+    }
+  }
+  for (std::uint64_t i = below(4); i > 0; --i)
+    state.idempotency_keys.push_back(
+        {.key = hash(), .offset = Offset(number()), .stored_at = time()});
+  return state;
+}
+
+Checkpoint RandomValues::checkpoint() {
+  Checkpoint made{.index = index(), .producers = producers()};
+  made.tail = {.position = FilePosition((20'000 + below(1000)) * limits::kSectorBytes),
+               .next_block = BlockNumber(number()),
+               .next_offset = Offset(number()),
+               .previous = hash()};
+  made.totals = {.record_count = number(),
+                 .record_bytes = number(),
+                 .first_timestamp = time(),
+                 .last_timestamp = time()};
+  return made;
+}
+
+}  // namespace bimip::testing

@@ -1,0 +1,116 @@
+#include "frontend/stanza/framing.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <vector>
+
+#include "bimip/v1/stanza.pb.h"
+
+namespace bimip::frontend {
+namespace {
+
+using Frames = std::vector<std::string>;
+
+std::string frame(std::string_view bytes) {
+  std::string out;
+  append_frame_header(out, bytes.size());
+  return out.append(bytes);
+}
+
+std::expected<Frames, FrameProblem> read(std::string_view stream, std::size_t step,
+                                         std::size_t frame_bytes_max = limits::kFrameBytesMax) {
+  FrameReader reader(FrameReader::Begin::kWithPreface, frame_bytes_max);
+  Frames frames;
+  while (!stream.empty()) {
+    const std::size_t count = std::min(step, stream.size());
+    auto fed = reader.feed(engine::as_bytes(stream.substr(0, count)), [&](Bytes bytes) {
+      frames.emplace_back(engine::as_text(bytes));
+      return true;
+    });
+    if (!fed) return std::unexpected(fed.error());
+    stream.remove_prefix(count);
+  }
+  return frames;
+}
+
+TEST(FrameReader, FindsTheSameFramesHoweverTheStreamIsCut) {
+  Frames sent;
+  std::string stream(kPreface);
+  std::mt19937 random(7);
+  for (const std::size_t bytes : {1UL, 3UL, 4UL, 255UL, 256UL, 257UL, 70'000UL, 1UL, 2UL}) {
+    std::string content(bytes, '\0');
+    for (char& c : content) c = static_cast<char>(random());
+    stream += frame(content);
+    sent.push_back(std::move(content));
+  }
+  for (const std::size_t step : {1UL, 2UL, 3UL, 5UL, 11UL, 12UL, 13UL, 300UL, 4096UL, 1UL << 20}) {
+    const auto got = read(stream, step);
+    ASSERT_TRUE(got.has_value()) << step;
+    EXPECT_EQ(*got, sent) << step;
+  }
+}
+
+TEST(FrameReader, RefusesAnotherProtocolAtItsFirstWrongByte) {
+  EXPECT_EQ(read("G", 1).error(), FrameProblem::kNotOurPreface);
+  EXPECT_EQ(read("GET / HTTP/1.1\r\n\r\n", 100).error(), FrameProblem::kNotOurPreface);
+  EXPECT_EQ(read("BIMIQ", 1).error(), FrameProblem::kNotOurPreface);
+  EXPECT_EQ(read(std::string_view("\0\0\0\0\0\0\0\0", 8), 8).error(), FrameProblem::kNotOurPreface);
+}
+
+TEST(FrameReader, RefusesAnotherVersion) {
+  for (const std::size_t step : {1UL, 8UL}) {
+    EXPECT_EQ(read(std::string_view("BIMIP\0\0\2", 8), step).error(), FrameProblem::kOtherVersion);
+  }
+}
+
+TEST(FrameReader, RefusesAnEmptyFrame) {
+  const std::string stream = std::string(kPreface) + std::string(4, '\0');
+  for (const std::size_t step : {1UL, 100UL})
+    EXPECT_EQ(read(stream, step).error(), FrameProblem::kEmptyFrame);
+}
+
+TEST(FrameReader, RefusesAFrameAboveTheLimitFromItsLengthAlone) {
+  const std::string four_gib = std::string(kPreface) + "\xFF\xFF\xFF\xFF";
+  for (const std::size_t step : {1UL, 100UL})
+    EXPECT_EQ(read(four_gib, step).error(), FrameProblem::kFrameTooLarge);
+  const std::string one_more = std::string(kPreface) + frame(std::string(101, 'x'));
+  EXPECT_EQ(read(one_more, 1000, 100).error(), FrameProblem::kFrameTooLarge);
+  EXPECT_TRUE(read(one_more, 1000, 101).has_value());
+}
+
+TEST(FrameReader, HoldsNoMoreThanWasSentOfAFrame) {
+  FrameReader reader(FrameReader::Begin::kWithFrame);
+  std::string start;
+  append_frame_header(start, limits::kFrameBytesMax);
+  start += "a few bytes";
+  const auto visit = [](Bytes) { return true; };
+  ASSERT_TRUE(reader.feed(engine::as_bytes(start), visit).has_value());
+  EXPECT_LT(reader.held_bytes(), 256U);
+}
+
+TEST(FrameReader, HoldsNothingLargeBetweenFrames) {
+  FrameReader reader(FrameReader::Begin::kWithFrame);
+  const std::string large = frame(std::string(500'000, 'x'));
+  const auto visit = [](Bytes) { return true; };
+  ASSERT_TRUE(reader.feed(engine::as_bytes(large).first(1000), visit).has_value());
+  ASSERT_TRUE(reader.feed(engine::as_bytes(large).subspan(1000), visit).has_value());
+  EXPECT_LT(reader.held_bytes(), 512U);
+}
+
+TEST(Framing, CarriesAStanza) {
+  v1::Stanza stanza;
+  stanza.set_id(7);
+  stanza.mutable_ping()->set_sent_at_us(1234);
+  std::string stream(kPreface);
+  append_frame(stream, stanza);
+  const auto frames = read(stream, 3);
+  ASSERT_TRUE(frames.has_value());
+  ASSERT_EQ(frames->size(), 1U);
+  v1::Stanza got;
+  ASSERT_TRUE(got.ParseFromString(frames->front()));
+  EXPECT_EQ(got.ping().sent_at_us(), 1234);
+}
+
+}  // namespace
+}  // namespace bimip::frontend
