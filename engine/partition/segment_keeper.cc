@@ -117,8 +117,11 @@ Result<SegmentSpace> SegmentKeeper::prepare(const Space& space) {
   Manifest manifest = manifest_;
   manifest.next_epoch = epoch + 1;
   manifest.segments.push_back({.epoch = epoch, .state = SegmentState::kPrepared});
-  // Replacing the manifest syncs the folder, and so the new file's name with it.
-  if (Status done = replace_manifest(std::move(manifest)); !done) {
+  // The file's name is durable before a manifest lists it: of two names in one folder a power cut
+  // may keep the later and lose the earlier.
+  Status done = device_.sync_directory(place_.folder);
+  if (done) done = replace_manifest(std::move(manifest));
+  if (!done) {
     remove_quietly(file_names::segment(epoch));
     return std::unexpected(std::move(done.error()));
   }

@@ -156,6 +156,14 @@ Exit run_dump_flags(DumpFlags& flags, bool has_key, const Console& console) {
   return run_dump(flags.records, console);
 }
 
+// CLI11 takes "-1" for the largest number there is.
+CLI::Option* add_number(CLI::App& command, const char* name, std::optional<std::uint64_t>& into,
+                        const char* what) {
+  return command.add_option(name, into, what)->check([](const std::string& text) -> std::string {
+    return text.starts_with('-') ? "'" + text + "' is below 0" : "";
+  });
+}
+
 void add_dump(CLI::App& log, int& exit_code) {
   auto flags = std::make_shared<DumpFlags>();
   CLI::App* command =
@@ -165,8 +173,8 @@ void add_dump(CLI::App& log, int& exit_code) {
                   flags->records.path, flags->records.format);
   CLI::Option* json = command->get_option("--json");
   std::vector<CLI::Option*> of_records{
-      command->add_option("--from", flags->from, "First offset")->type_name("OFFSET"),
-      command->add_option("--to", flags->to, "Offset to end before")->type_name("OFFSET"),
+      add_number(*command, "--from", flags->from, "First offset")->type_name("OFFSET"),
+      add_number(*command, "--to", flags->to, "Offset to end before")->type_name("OFFSET"),
       command->add_option("--since", flags->since, "Not earlier than this (UTC)")
           ->type_name("TIME"),
       command->add_option("--until", flags->until, "Earlier than this (UTC)")->type_name("TIME"),
@@ -174,7 +182,8 @@ void add_dump(CLI::App& log, int& exit_code) {
       command->add_option("--header", flags->headers, "With this header; may be repeated")
           ->type_name("NAME=VALUE")
           ->allow_extra_args(false),
-      command->add_option("--count", flags->records.count_max, "At most so many records"),
+      add_number(*command, "--count", flags->records.count_max, "At most so many records")
+          ->type_name("N"),
       command
           ->add_flag_callback(
               "--raw", [flags] { flags->records.format = Format::kRaw; },
@@ -184,7 +193,7 @@ void add_dump(CLI::App& log, int& exit_code) {
   CLI::Option* blocks =
       command->add_flag("--blocks", flags->blocks, "Show what stands where in the files");
   CLI::Option* block =
-      command->add_option("--block", flags->block, "Show one block, field by field")
+      add_number(*command, "--block", flags->block, "Show one block, field by field")
           ->type_name("NUMBER");
   for (CLI::Option* option : of_records) {
     option->excludes(blocks);

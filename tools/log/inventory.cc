@@ -141,6 +141,7 @@ class Taker {
   }
 
   Status take_store() {
+    measure_spares();
     const Path topics = inventory_.root / file_names::kTopics;
     Result<std::vector<std::string>> names = list_folder(topics);
     if (!names && names.error().code == ErrorCode::kIo)
@@ -171,6 +172,16 @@ class Taker {
       }
     }
     return {};
+  }
+
+  void measure_spares() {
+    const Path folder = inventory_.root / file_names::kSpares;
+    const Result<std::vector<std::string>> names = list_folder(folder);
+    if (!names) return;  // a store may have none
+    for (const std::string& name : *names) {
+      if (const auto file = ReadOnlyFile::open(folder / name, ReadVia::kPageCache))
+        inventory_.spare_disk_bytes += (*file)->disk_bytes();
+    }
   }
 
   Status take_topic(const Path& folder) {

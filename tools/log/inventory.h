@@ -45,7 +45,8 @@ struct Inventory {
   std::optional<Path> data_directory{};
   std::optional<Catalog> catalog{};
   std::vector<PartitionPlace> partitions{};
-  std::vector<Finding> findings{};  // about catalog, folders, manifests and stray files
+  std::uint64_t spare_disk_bytes = 0;  // of a store: segments' space that nobody uses yet
+  std::vector<Finding> findings{};     // about catalog, folders, manifests and stray files
   StoreHold hold{};
 };
 

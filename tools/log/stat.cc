@@ -128,6 +128,7 @@ Result<StatReport> take_stat(const Inventory& inventory) {
     topics.insert(place.topic);
     report.partitions.push_back(std::move(*partition));
   }
+  report.spare_disk_bytes = inventory.spare_disk_bytes;
   report.topics = topics.size();
   std::ranges::stable_sort(report.partitions, std::greater(),
                            [](const PartitionStat& stat) { return stat.total.disk_bytes; });

@@ -30,7 +30,8 @@ struct StatReport {
   SegmentStat total{};
   std::uint64_t topics = 0;
   std::uint64_t segments = 0;
-  std::vector<Finding> findings{};  // tables that could not be read
+  std::uint64_t spare_disk_bytes = 0;  // beside the total
+  std::vector<Finding> findings{};     // tables that could not be read
 };
 
 // Reads tables, and of each active segment what came after its checkpoint. kIo.

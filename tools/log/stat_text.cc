@@ -102,7 +102,11 @@ std::string stat_text(const StatReport& report, Detail detail) {
   out += partitions_table(report);
   return out + count_text(report.topics, "topic") + ", " +
          count_text(report.partitions.size(), "partition") + ", " +
-         count_text(report.segments, "segment") + "\n";
+         count_text(report.segments, "segment") +
+         (report.spare_disk_bytes > 0
+              ? "; spare segments take " + bytes_text(report.spare_disk_bytes)
+              : "") +
+         "\n";
 }
 
 Json stat_json(const StatReport& report) {
@@ -127,9 +131,10 @@ Json stat_json(const StatReport& report) {
   put(total, report.total);
   Json findings = Json::array();
   for (const Finding& finding : report.findings) findings.push_back(finding_json(finding));
-  return {{"schema", "bimip.log.stat/1"},        {"topics", report.topics},
-          {"segments", report.segments},         {"total", std::move(total)},
-          {"partitions", std::move(partitions)}, {"findings", std::move(findings)}};
+  return {{"schema", "bimip.log.stat/1"},   {"topics", report.topics},
+          {"segments", report.segments},    {"spare_disk_bytes", report.spare_disk_bytes},
+          {"total", std::move(total)},      {"partitions", std::move(partitions)},
+          {"findings", std::move(findings)}};
 }
 
 }  // namespace bimip::log_tools

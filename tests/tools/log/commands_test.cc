@@ -93,6 +93,20 @@ TEST(Stat, IsReadByPeople) {
   EXPECT_THAT(run(log_tools::run_stat, {.path = store.partition()}).out, HasSubstr("sealed"));
 }
 
+TEST(Stat, TellsSpareSpaceBesideTheTotal) {
+  const ExampleStore store;
+  const auto stat = [&] {
+    return Json::parse(
+        run(log_tools::run_stat, {.path = store.path(), .format = Format::kJson}).out);
+  };
+  const Json before = stat();
+  std::filesystem::create_directory(store.path() / file_names::kSpares);
+  write_bytes(store.path() / file_names::kSpares / file_names::spare(7),
+              std::vector<std::byte>(65536));
+  EXPECT_GT(stat().at("spare_disk_bytes"), before.at("spare_disk_bytes"));
+  EXPECT_EQ(stat().at("total"), before.at("total"));
+}
+
 TEST(Stat, SaysWhatItCannotKnow) {
   const ExampleStore store;
   write_bytes(store.partition() / "manifest", as_bytes("rubbish"));

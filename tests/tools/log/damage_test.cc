@@ -148,6 +148,8 @@ TEST_P(DamageMatrix, OfEveryFileIsFound) {
   for (const Live& file : live_files(store.path())) {
     const std::vector<std::byte> kept = read_bytes(file.path);
     const bool is_growing = file.path.extension() == ".segment" && file.bytes < kept.size();
+    // A checkpoint makes opening quick; a segment may be without one.
+    if (GetParam() == Harm::kRemove && file.path.extension() == ".checkpoint") continue;
     if (!do_harm(GetParam(), file.path, foreign, store)) continue;
     const VerifyReport report = verify_path(store.path());
     write_bytes(file.path, kept);
