@@ -10,9 +10,11 @@ bool continues(const LogTail& tail, const BlockHeader& block) {
          block.previous == tail.previous;
 }
 
-// Could the block stand somewhere behind the tail?
+// Could the block stand somewhere behind the tail? Behind damage that nothing followed, the log
+// went on with the number of the lost block.
 bool is_later(const LogTail& tail, const BlockHeader& block) {
-  return block.number > tail.next_block && block.base_offset >= tail.next_offset;
+  return block.number >= tail.next_block && block.base_offset >= tail.next_offset &&
+         (block.number > tail.next_block || block.base_offset > tail.next_offset);
 }
 
 struct Evidence {

@@ -148,11 +148,10 @@ engine::Status Subscriber::place(Subscription& subscription, Cursor& cursor,
     case v1::Subscribe::kCursors:
       cursor.next = asked_offset(subscribe, cursor.partition);
       if (cursor.next <= bounds->visible_end) return {};
-      return engine::fail(
-          ErrorCode::kOutOfRange,
-          "offset " + std::to_string(cursor.next.value()) + " of partition " +
-              std::to_string(cursor.partition.value()) + ": there is only " +
-              range_text({.first = bounds->start, .end = bounds->visible_end}));
+      return engine::fail(ErrorCode::kOutOfRange,
+                          "offset " + std::to_string(cursor.next.value()) + " of partition " +
+                              std::to_string(cursor.partition.value()) + ": there is only " +
+                              range_text({.first = bounds->start, .end = bounds->visible_end}));
     case v1::Subscribe::kLast: {
       const std::uint64_t there = bounds->visible_end - bounds->start;
       cursor.next = bounds->visible_end - std::min<std::uint64_t>(subscribe.last(), there);
