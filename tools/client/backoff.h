@@ -1,22 +1,13 @@
-<<<<<<< HEAD
 // How long to wait before the next try.
 #pragma once
 
 #include <algorithm>
 #include <chrono>
-=======
-// How long to wait before trying again.
-#pragma once
-
-#include <chrono>
-#include <cstdint>
->>>>>>> logtools
 
 #include "engine/base/random.h"
 
 namespace bimip::client {
 
-<<<<<<< HEAD
 // Doubles from try to try, up to a most; each wait is drawn from its upper half, so that clients
 // that failed together do not come back together. Thread-compatible.
 class Backoff {
@@ -36,27 +27,6 @@ class Backoff {
  private:
   engine::Random random_;
   std::chrono::milliseconds wait_ = kFirst;
-=======
-struct BackoffRange {
-  std::chrono::milliseconds first{50};
-  std::chrono::milliseconds last{3000};
-};
-
-// Waits that double from `first` to `last`, each drawn between half of itself and the whole, so
-// that clients which lost one server do not come back to it together. Thread-compatible.
-class Backoff {
- public:
-  Backoff(BackoffRange range, std::uint64_t seed)
-      : range_(range), current_(range.first), random_(seed) {}
-
-  [[nodiscard]] std::chrono::milliseconds next();
-  void reset() { current_ = range_.first; }
-
- private:
-  BackoffRange range_;
-  std::chrono::milliseconds current_;
-  engine::Random random_;
->>>>>>> logtools
 };
 
 }  // namespace bimip::client

@@ -64,7 +64,7 @@ class Publishing {
     outcome_.stored = window_.stored();
     outcome_.sent_again = window_.sent_again();
     outcome_.reconnects = link_.reconnects();
-    outcome_.unanswered = taken_ - window_.stored();
+    outcome_.unanswered = taken_ - window_.stored() - (outcome_.failed > 0 ? 1 : 0);
     return std::move(outcome_);
   }
 
