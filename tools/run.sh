@@ -6,7 +6,7 @@ usage() {
   cat <<'END'
 usage: tools/run.sh [--data-dir DIR] [--port PORT] [--keep | --stop]
 
-Installs what is missing, builds, and starts bimipd on DIR (default ./bimip-data) at 127.0.0.1:PORT (default 7117),
+Installs what is missing, builds, and starts bimipd on DIR (default ./bimip-data) at 127.0.0.1:PORT (default 7450),
 open to this machine only. Then shows it at work: makes a topic, publishes three messages, kills the server with -9,
 starts it again and replays the messages. On a terminal the server is left running until Ctrl-C, so that you can go on
 from a second one; otherwise it is stopped after the show. --keep and --stop choose for yourself. The data stay in DIR:
@@ -18,7 +18,7 @@ END
 }
 
 data_folder=./bimip-data
-port=7117
+port=7450
 keep=no
 [[ -t 0 && -t 1 ]] && keep=yes
 while (($# > 0)); do

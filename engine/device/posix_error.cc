@@ -1,8 +1,8 @@
 #include "engine/device/posix_error.h"
 
 #include <cerrno>
+#include <cstring>
 #include <string>
-#include <system_error>
 
 namespace bimip::engine {
 namespace {
@@ -25,9 +25,11 @@ ErrorCode code_of(int number) {
 
 Error posix_error(int number, std::string_view action, const Path& path) {
   // Not strerror(), which is not thread-safe.
-  return Error{.code = code_of(number),
-               .message = path.string() + ": cannot " + std::string(action) + ": " +
-                          std::system_category().message(number)};
+  const char* words = ::strerrordesc_np(number);
+  return Error{
+      .code = code_of(number),
+      .message = path.string() + ": cannot " + std::string(action) + ": " +
+                 (words != nullptr ? std::string(words) : "error " + std::to_string(number))};
 }
 
 }  // namespace bimip::engine
