@@ -73,6 +73,10 @@ inline constexpr std::size_t kOpenSegmentsMax = 1024;
 
 // Retried publishes. A producer that has more records unanswered than this cannot be told apart.
 inline constexpr std::size_t kProducerNumbersKept = 1024;
+// Runs of numbers remembered, a partition; above it a producer that publishes keeps only as many as
+// the next limit says. Producers that say what they have settled stay far below.
+inline constexpr std::size_t kProducerRunsMax = 1'000'000;
+inline constexpr std::size_t kProducerNumbersKeptUnderPressure = 16;
 inline constexpr std::size_t kProducersMax = 100'000;
 inline constexpr auto kProducerIdleMax = 7 * 24h;
 inline constexpr std::size_t kIdempotencyKeysMax = 65'536;

@@ -128,6 +128,8 @@ void PartitionWriter::pack_request(AppendRequest& request, MutableBytes payload,
       appended.offsets.push_back(offset);
     }
   }
+  if (request.settled_below > ProducerNumber(0) && request.records.front().producer)
+    producers_.settle(request.records.front().producer->id, request.settled_below);
   commit.answers.push_back(std::move(answer));
 }
 

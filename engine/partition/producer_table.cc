@@ -82,11 +82,24 @@ void ProducerTable::add_number(const ProducerMark& mark, Offset offset, Timestam
     ++runs_;
   }
   ++producer.numbers;
-  while (producer.numbers - producer.runs.front().count >= limits::kProducerNumbersKept) {
-    producer.numbers -= producer.runs.front().count;
-    producer.runs.pop_front();
-    --runs_;
-  }
+  const std::size_t kept = runs_ > limits::kProducerRunsMax
+                               ? limits::kProducerNumbersKeptUnderPressure
+                               : limits::kProducerNumbersKept;
+  while (producer.numbers - producer.runs.front().count >= kept) drop_oldest_run(producer);
+}
+
+void ProducerTable::settle(const ProducerId& id, ProducerNumber below) {
+  const auto found = by_id_.find(id);
+  if (found == by_id_.end()) return;
+  Producer& producer = *found->second;
+  while (producer.runs.size() > 1 && end_number(producer.runs.front()) <= below.value())
+    drop_oldest_run(producer);
+}
+
+void ProducerTable::drop_oldest_run(Producer& producer) {
+  producer.numbers -= producer.runs.front().count;
+  producer.runs.pop_front();
+  --runs_;
 }
 
 void ProducerTable::add_key(Hash128 key, Offset offset, Timestamp now) {

@@ -32,6 +32,9 @@ class ProducerTable {
     Offset offset;
   };
   [[nodiscard]] Answer look(const RecordFields& record, Timestamp now) const;
+  // The producer was answered all its numbers below this one and sends none of them again: they may
+  // be forgotten, but for the newest run.
+  void settle(const ProducerId& producer, ProducerNumber below);
   // The record is in the log at `offset`. Records come in offset order.
   void add(const RecordFields& record, Offset offset, Timestamp now);
 
@@ -49,6 +52,7 @@ class ProducerTable {
 
   void add_number(const ProducerMark& mark, Offset offset, Timestamp now);
   void add_key(Hash128 key, Offset offset, Timestamp now);
+  void drop_oldest_run(Producer& producer);
   void forget_idle(Timestamp now);
 
   std::list<Producer> producers_;  // least recently seen first

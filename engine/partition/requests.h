@@ -37,6 +37,9 @@ class AppendRequest {
   // At least one; together at most limits::kBlockBytesMax with the block's header. Timestamps and
   // entity links are the log's to set: what the caller puts there is ignored.
   std::span<const RecordFields> records;
+  // Its producer will not send again what it numbered below this: what the log remembers of those
+  // numbers can go. Zero: it does not say.
+  ProducerNumber settled_below{};
   // Less than the topic's is allowed, more too; nothing: the topic's.
   std::optional<Durability> durability{};
 

@@ -111,6 +111,7 @@ engine::Status Publisher::fill(Publication& publication, const v1::Publish& publ
     publication.headers_ = std::move(*encoded);
     fields.headers = publication.headers_;
   }
+  publication.settled_below = engine::ProducerNumber(publish.producer_settled_below());
   std::string& bytes = publication.bytes_;
   bytes.reserve(publish.key().size() + publish.idempotency_key().size() + publish.value().size());
   bytes.append(publish.key()).append(publish.idempotency_key()).append(publish.value());

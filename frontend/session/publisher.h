@@ -32,10 +32,13 @@ class Publisher {
   void on_published(Publication& publication);
 
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  // A retry is recognised only as far back as the log remembers its producer's numbers.
+  [[nodiscard]] std::size_t in_flight_max() const {
+    return producer_ ? limits::kNumberedInFlightMax : limits::kPublishesInFlightMax;
+  }
   // No more are to be taken until answers have come.
   [[nodiscard]] bool is_full() const {
-    return in_flight_ >= limits::kPublishesInFlightMax ||
-           bytes_in_flight_ >= limits::kPublishBytesInFlightMax;
+    return in_flight_ >= in_flight_max() || bytes_in_flight_ >= limits::kPublishBytesInFlightMax;
   }
 
  private:

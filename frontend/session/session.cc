@@ -148,7 +148,7 @@ void Session::welcome(std::uint64_t id, Moment now) {
   v1::Limits& in_force = *welcome.mutable_limits();
   in_force.set_frame_bytes_max(limits::kFrameBytesMax);
   in_force.set_message_bytes_max(limits::kMessageBytesMax);
-  in_force.set_publishes_in_flight_max(limits::kPublishesInFlightMax);
+  in_force.set_publishes_in_flight_max(static_cast<std::uint32_t>(publisher_.in_flight_max()));
   in_force.set_subscriptions_max(limits::kSubscriptionsMax);
   in_force.set_credit_max(limits::kCreditMax);
   outbox_.send(stanza);

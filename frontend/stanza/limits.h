@@ -30,6 +30,7 @@ inline constexpr std::size_t kErrorTextBytes = 1024;
 inline constexpr std::size_t kOutputBytes = 512 * 1024;
 // Publishes of a session on their way to the log. Above either nothing is read from the peer.
 inline constexpr std::size_t kPublishesInFlightMax = 8192;
+inline constexpr std::size_t kNumberedInFlightMax = engine::limits::kProducerNumbersKept;
 inline constexpr std::size_t kPublishBytesInFlightMax = 8 * 1024 * 1024;
 
 inline constexpr std::size_t kSubscriptionsMax = 64;

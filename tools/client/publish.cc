@@ -129,6 +129,7 @@ class Publishing {
       stanza_.set_id(entry->number);
       v1::Publish& publish = *stanza_.mutable_publish();
       publish.set_producer_number(entry->number);
+      publish.set_producer_settled_below(window_.oldest_number());
       publish.set_value(entry->value);
       link_.connection().send(stanza_);
     }

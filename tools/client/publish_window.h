@@ -38,6 +38,10 @@ class PublishWindow {
   std::uint64_t add(std::string value);
   // The next to be sent, which is then on its way; none: all are, or it is too soon.
   [[nodiscard]] const Entry* next_to_send(Time now);
+  // Every number below it was answered; none when none is held.
+  [[nodiscard]] std::uint64_t oldest_number() const {
+    return entries_.empty() ? 0 : entries_.front().entry.number;
+  }
   // When next_to_send() is to be asked again though nothing came; none: only then.
   [[nodiscard]] std::optional<Time> wakes_at() const;
 
