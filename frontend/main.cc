@@ -1,19 +1,19 @@
 // bimipd: the server.
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <boost/asio/ip/address.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
-#include <optional>
-#include <thread>
+#include <expected>
+#include <list>
 
+#include "frontend/config/configuration.h"
+#include "frontend/config/server_log.h"
+#include "frontend/config/settings_text.h"
 #include "frontend/node/node.h"
 #include "frontend/node/report_text.h"
-#include "frontend/stanza/limits.h"
 
 namespace {
 
@@ -22,118 +22,115 @@ using namespace bimip::frontend;
 // What a caller of this program can rely on.
 enum Exit : int { kDone = 0, kRefused = 1, kCannotRun = 2 };
 
-struct Flags {
-  std::string data_dir;
-  std::string tcp = "127.0.0.1:" + std::to_string(limits::kTcpPort);
-  std::size_t shards = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 16);
-  std::uint64_t spare_space = 2 * bimip::engine::limits::kSegmentBytesDefault;
-  std::uint64_t free_space_floor = bimip::engine::limits::kFreeSpaceFloorDefault;
-  bool dev = false;
-};
-
 int complain(Exit code, const std::string& message) {
   std::fprintf(stderr, "bimipd: %s\n", message.c_str());
   return code;
 }
 
-struct Endpoint {
-  std::string address;
-  std::uint16_t port;
+struct CommandLine {
+  std::string config;
+  bool check_config = false;
+  bool print_config = false;
+  std::vector<NamedValue> flags;  // those given
 };
 
-// ADDRESS:PORT, an IPv6 address in brackets.
-std::optional<Endpoint> parse_endpoint(const std::string& text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string::npos || colon + 1 == text.size()) return std::nullopt;
-  std::string address = text.substr(0, colon);
-  if (address.size() > 2 && address.front() == '[' && address.back() == ']')
-    address = address.substr(1, address.size() - 2);
-  unsigned port = 0;
-  for (const char digit : text.substr(colon + 1)) {
-    if (digit < '0' || digit > '9') return std::nullopt;
-    port = port * 10 + static_cast<unsigned>(digit - '0');
-    if (port > 65535) return std::nullopt;
+// A flag for each setting, from their table.
+class Flags {
+ public:
+  explicit Flags(CLI::App& app) {
+    for (const Setting& setting : all_settings()) {
+      Flag& flag =
+          flags_.emplace_back(Flag{.name = flag_name(setting), .value = "", .option = nullptr});
+      const std::string meaning(setting.meaning);
+      if (setting.kind == SettingKind::kFlag) {
+        // Alone it means true: --dev, --dev=false.
+        flag.option = app.add_flag(flag.name, flag.value, meaning);
+      } else {
+        flag.option =
+            app.add_option(flag.name, flag.value, meaning)->default_str(value_text(setting, {}));
+      }
+    }
   }
-  return Endpoint{.address = std::move(address), .port = static_cast<std::uint16_t>(port)};
+  [[nodiscard]] std::vector<NamedValue> given() const {
+    std::vector<NamedValue> given;
+    for (const Flag& flag : flags_) {
+      if (flag.option->count() > 0) given.emplace_back(flag.name, flag.value);
+    }
+    return given;
+  }
+
+ private:
+  struct Flag {
+    std::string name;
+    std::string value;
+    CLI::Option* option;
+  };
+  std::list<Flag> flags_;  // CLI11 keeps their addresses
+};
+
+std::vector<NamedValue> environment() {
+  std::vector<NamedValue> all;
+  for (char** at = environ; *at != nullptr; ++at) {
+    const std::string entry(*at);
+    const std::size_t equals = entry.find('=');
+    if (equals != std::string::npos)
+      all.emplace_back(entry.substr(0, equals), entry.substr(equals + 1));
+  }
+  return all;
 }
 
-bool is_loopback(const std::string& address) {
-  boost::system::error_code error;
-  const auto ip = boost::asio::ip::make_address(address, error);
-  return !error && ip.is_loopback();
+int complain_of(const ConfigFaults& faults) {
+  for (const std::string& fault : faults) complain(kCannotRun, fault);
+  return kCannotRun;
 }
 
-int serve(const Flags& flags, const Endpoint& endpoint, const sigset_t& stop_signals) {
-  auto node = Node::open({.data_directory = flags.data_dir,
-                          .tcp_address = endpoint.address,
-                          .tcp_port = endpoint.port,
-                          .shards = flags.shards,
-                          .spare_bytes = flags.spare_space,
-                          .free_space_floor = flags.free_space_floor});
+std::expected<Configuration, ConfigFaults> read_configuration(const CommandLine& line) {
+  ConfigInputs inputs{.environment = environment(), .flags = line.flags};
+  if (!line.config.empty()) {
+    auto file = read_config_file(line.config);
+    if (!file) return std::unexpected(ConfigFaults{file.error()});
+    inputs.file = std::move(*file);
+  }
+  return configure(inputs);
+}
+
+int serve(const Settings& settings, const sigset_t& stop_signals) {
+  auto node = Node::open(settings);
   const auto fail = [](const NodeError& error) {
     return complain(error.kind == NodeError::Kind::kRefused ? kRefused : kCannotRun, error.message);
   };
   if (!node) return fail(node.error());
-  for (const std::string& line : report_lines((*node)->report(), (*node)->topics()))
-    spdlog::info("{}", line);
-  const auto port = (*node)->listen();
-  if (!port) return fail(port.error());
-  spdlog::info("--dev: no keys, everybody is who they say they are, loopback only");
-  const bool is_v6 = endpoint.address.find(':') != std::string::npos;
-  std::printf(is_v6 ? "listening on [%s]:%u\n" : "listening on %s:%u\n", endpoint.address.c_str(),
-              static_cast<unsigned>(*port));
+  for (const std::string& line : report_lines((*node)->report(), (*node)->topics())) log_info(line);
+  const auto tcp = (*node)->listen();
+  if (!tcp) return fail(tcp.error());
+  if (settings.dev) log_info("--dev: no keys, everybody is who they say they are, loopback only");
+  std::printf("listening on %s\n", text_of(*tcp).c_str());
   std::fflush(stdout);
 
   int signal = 0;
   sigwait(&stop_signals, &signal);
-  spdlog::info("stopping on signal {}", signal);
+  log_info("stopping", {{.name = "signal", .value = std::to_string(signal)}});
   (*node)->stop();
-  spdlog::info("stopped");
+  log_info("stopped");
   return kDone;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) try {
-  Flags flags;
-  CLI::App app{
-      "The Bimip server: a durable message backbone.\n\nExample:\n"
-      "  bimipd --data-dir /var/lib/bimip --dev"};
-  app.name("bimipd");
-  app.set_version_flag("--version", "bimipd " BIMIP_VERSION);
-  app.add_option("--data-dir", flags.data_dir, "Where the log lives; created when missing")
-      ->required();
-  app.add_option("--tcp", flags.tcp, "ADDRESS:PORT to listen on; port 0 takes a free one")
-      ->capture_default_str();
-  app.add_flag("--dev", flags.dev, "Without keys: loopback only, everybody is trusted");
-  app.add_option("--shards", flags.shards, "Threads that serve sessions")
-      ->check(CLI::Range(1, 64))
-      ->capture_default_str();
-  app.add_option("--spare-space", flags.spare_space,
-                 "Bytes (or 512MB, 8GB) kept zeroed ahead for bursts, once segments fill up")
-      ->transform(CLI::AsSizeValue(false))
-      ->capture_default_str();
-  app.add_option("--free-space-floor", flags.free_space_floor,
-                 "Writes stop while the file system has less free than this")
-      ->transform(CLI::AsSizeValue(false))
-      ->capture_default_str();
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& help) {
-    return app.exit(help);
-  } catch (const CLI::ParseError& error) {
-    return complain(kCannotRun, std::string(error.what()) + " (see bimipd --help)");
+int run(const CommandLine& line) {
+  const auto configuration = read_configuration(line);
+  if (!configuration) return complain_of(configuration.error());
+  const Settings& settings = configuration->settings;
+  if (line.print_config) {
+    std::fputs(print_configuration(*configuration).c_str(), stdout);
+    return kDone;
   }
-  const std::optional<Endpoint> endpoint = parse_endpoint(flags.tcp);
-  if (!endpoint) return complain(kCannotRun, "--tcp: '" + flags.tcp + "' is no ADDRESS:PORT");
-  if (!flags.dev)
-    return complain(kCannotRun,
-                    "there are no keys to check tokens with: run with --dev, on loopback only");
-  if (!is_loopback(endpoint->address))
-    return complain(kCannotRun, "--dev listens on loopback only, not on " + endpoint->address);
-
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("bimipd"));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
+  if (const ConfigFaults faults = contradictions(settings); !faults.empty())
+    return complain_of(faults);
+  start_log(log_format_of(settings.log_format), log_level_of(settings.log_level));
+  for (const std::string& warning : configuration->warnings) log_warning(warning);
+  if (line.check_config) {
+    std::puts("the configuration is sound");
+    return kDone;
+  }
   // Before any thread begins: they inherit it, and only serve() waits for the signals.
   std::signal(SIGPIPE, SIG_IGN);
   sigset_t stop_signals;
@@ -141,7 +138,35 @@ int main(int argc, char** argv) try {
   sigaddset(&stop_signals, SIGTERM);
   sigaddset(&stop_signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
-  return serve(flags, *endpoint, stop_signals);
+  return serve(settings, stop_signals);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  CommandLine line;
+  CLI::App app{
+      "The Bimip server: a durable message backbone.\n\nExample:\n"
+      "  bimipd --data-dir /var/lib/bimip --dev\n\n"
+      "A setting is taken from its flag, else from the environment (--log-format is\n"
+      "BIMIP_LOG_FORMAT), else from the file (format in the table [log])."};
+  app.name("bimipd");
+  app.set_version_flag("--version", "bimipd " BIMIP_VERSION);
+  app.add_option("--config", line.config, "A file of settings, in TOML")->envname("BIMIP_CONFIG");
+  app.add_flag("--check-config", line.check_config,
+               "Read the settings, say what is wrong, and end");
+  app.add_flag("--print-config", line.print_config,
+               "Print all settings in force and where each comes from, and end");
+  const Flags flags(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    return complain(kCannotRun, std::string(error.what()) + " (see bimipd --help)");
+  }
+  line.flags = flags.given();
+  return run(line);
 } catch (const std::exception& error) {
   return complain(kCannotRun, error.what());
 }

@@ -1,11 +1,12 @@
 #include "frontend/node/listener.h"
 
-#include <spdlog/spdlog.h>
+#include <fmt/format.h>
 
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 
 #include "engine/base/random.h"
+#include "frontend/config/server_log.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
@@ -21,18 +22,19 @@ std::string session_id() {
 
 }  // namespace
 
-Listener::Listener(const std::vector<std::unique_ptr<Shard>>& shards)
-    : shards_(shards), acceptor_(shards.front()->context()), timer_(shards.front()->context()) {}
+Listener::Listener(const std::vector<std::unique_ptr<Shard>>& shards, std::size_t connections_max)
+    : shards_(shards),
+      connections_max_(connections_max),
+      acceptor_(shards.front()->context()),
+      timer_(shards.front()->context()) {}
 
-std::expected<std::uint16_t, std::string> Listener::open(const std::string& address,
-                                                         std::uint16_t port) {
+std::expected<ListenEndpoint, std::string> Listener::open(const ListenEndpoint& asked) {
   ErrorCode error;
-  const boost::asio::ip::address ip = boost::asio::ip::make_address(address, error);
-  if (error) return std::unexpected("'" + address + "' is no IP address");
-  const tcp::endpoint endpoint(ip, port);
+  const boost::asio::ip::address ip = boost::asio::ip::make_address(asked.address, error);
+  if (error) return std::unexpected("'" + asked.address + "' is no IP address");
+  const tcp::endpoint endpoint(ip, asked.port);
   const auto fail = [&] {
-    return std::unexpected("cannot listen on " + address + ":" + std::to_string(port) + ": " +
-                           error.message());
+    return std::unexpected("cannot listen on " + text_of(asked) + ": " + error.message());
   };
   acceptor_.open(endpoint.protocol(), error);
   if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
@@ -42,7 +44,7 @@ std::expected<std::uint16_t, std::string> Listener::open(const std::string& addr
   const tcp::endpoint local = acceptor_.local_endpoint(error);
   if (error) return fail();
   boost::asio::post(acceptor_.get_executor(), [this] { accept(); });
-  return local.port();
+  return ListenEndpoint{.address = asked.address, .port = local.port()};
 }
 
 void Listener::close() {
@@ -67,8 +69,8 @@ void Listener::accept() {
 }
 
 void Listener::on_accepted(Shard& shard, tcp::socket socket) {
-  if (connections_.load(std::memory_order_relaxed) >= limits::kConnectionsMax) {
-    spdlog::warn("refused a connection: there are {} already", limits::kConnectionsMax);
+  if (connections_.load(std::memory_order_relaxed) >= connections_max_) {
+    log_warning("refused a connection: limits.connections is reached");
     return;
   }
   connections_.fetch_add(1, std::memory_order_relaxed);
@@ -77,7 +79,8 @@ void Listener::on_accepted(Shard& shard, tcp::socket socket) {
 
 // Out of descriptors, say. Those in use come back; the connections that wait keep waiting.
 void Listener::pause(const ErrorCode& error) {
-  if (!complained_) spdlog::warn("cannot accept a connection: {}", error.message());
+  if (!complained_)
+    log_warning("cannot accept a connection", {{.name = "error", .value = error.message()}});
   complained_ = true;
   timer_.expires_after(limits::kAcceptPause);
   timer_.async_wait([this](ErrorCode cancelled) {

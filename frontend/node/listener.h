@@ -4,12 +4,12 @@
 #include <atomic>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <cstdint>
 #include <expected>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "frontend/config/endpoint.h"
 #include "frontend/node/shard.h"
 
 namespace bimip::frontend {
@@ -18,11 +18,10 @@ namespace bimip::frontend {
 // thread-safe.
 class Listener {
  public:
-  explicit Listener(const std::vector<std::unique_ptr<Shard>>& shards);
+  Listener(const std::vector<std::unique_ptr<Shard>>& shards, std::size_t connections_max);
 
-  // The port it listens on, or why it cannot.
-  [[nodiscard]] std::expected<std::uint16_t, std::string> open(const std::string& address,
-                                                               std::uint16_t port);
+  // Where it listens, or why it cannot.
+  [[nodiscard]] std::expected<ListenEndpoint, std::string> open(const ListenEndpoint& asked);
   // Accepts nothing more once the first shard has come to it.
   void close();
   void count_closed() { connections_.fetch_sub(1, std::memory_order_relaxed); }
@@ -33,6 +32,7 @@ class Listener {
   void pause(const boost::system::error_code& error);
 
   const std::vector<std::unique_ptr<Shard>>& shards_;
+  const std::size_t connections_max_;
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer timer_;
   std::size_t next_shard_ = 0;

@@ -1,43 +1,56 @@
 #include "frontend/node/node.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <thread>
 #include <vector>
 
 #include "frontend/node/listener.h"
 #include "frontend/node/shard.h"
-#include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
 
 using engine::ErrorCode;
 
+namespace {
+
+constexpr std::size_t kShardsMax = 16;  // of those that were not asked for by number
+
+std::size_t shards_of(const Settings& settings) {
+  if (settings.shards > 0) return settings.shards;
+  return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kShardsMax);
+}
+
+}  // namespace
+
 class Node::Parts {
  public:
-  Parts(NodeOptions options, std::unique_ptr<engine::Store> store)
-      : options_(std::move(options)), store_(std::move(store)) {
-    for (std::size_t i = 0; i < options_.shards; ++i) {
+  Parts(const Settings& settings, std::unique_ptr<engine::Store> store)
+      : settings_(settings), store_(std::move(store)) {
+    for (std::size_t i = 0; i < shards_of(settings_); ++i) {
       shards_.push_back(std::make_unique<Shard>(
           Shard::Parts{.log = *store_,
                        .clock = engine::system_clock(),
+                       .limits = settings_.limits,
                        .run_blocking =
                            [this](std::move_only_function<void()> work) {
                              boost::asio::post(blocking_, std::move(work));
                            },
                        .on_connection_closed = [this] { listener_->count_closed(); }}));
     }
-    listener_ = std::make_unique<Listener>(shards_);
+    listener_ = std::make_unique<Listener>(shards_, settings_.limits.connections);
     for (const std::unique_ptr<Shard>& shard : shards_) shard->start();
   }
 
   ~Parts() { stop(); }
 
-  std::expected<std::uint16_t, NodeError> listen() {
-    auto port = listener_->open(options_.tcp_address, options_.tcp_port);
-    if (!port)
+  std::expected<ListenEndpoint, NodeError> listen() {
+    auto local = listener_->open(*parse_listen_endpoint(settings_.tcp));
+    if (!local)
       return std::unexpected(
-          NodeError{.kind = NodeError::Kind::kCannotRun, .message = std::move(port.error())});
-    return *port;
+          NodeError{.kind = NodeError::Kind::kCannotRun, .message = std::move(local.error())});
+    return *local;
   }
 
   // Each step needs what the next one takes away.
@@ -47,7 +60,7 @@ class Node::Parts {
     listener_->close();
     std::vector<std::future<void>> drained;
     for (const std::unique_ptr<Shard>& shard : shards_) drained.push_back(shard->drain());
-    const auto until = std::chrono::steady_clock::now() + limits::kDrainWithin;
+    const auto until = std::chrono::steady_clock::now() + settings_.limits.drain_within;
     for (const std::future<void>& shard : drained) shard.wait_until(until);
     for (const std::unique_ptr<Shard>& shard : shards_) shard->close_all().wait();
     blocking_.join();
@@ -58,7 +71,7 @@ class Node::Parts {
   [[nodiscard]] const engine::Store& store() const { return *store_; }
 
  private:
-  const NodeOptions options_;
+  const Settings settings_;
   std::unique_ptr<engine::Store> store_;
   boost::asio::thread_pool blocking_{1};
   std::vector<std::unique_ptr<Shard>> shards_;
@@ -69,11 +82,11 @@ class Node::Parts {
 Node::Node(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Node::~Node() = default;
 
-std::expected<std::unique_ptr<Node>, NodeError> Node::open(NodeOptions options) {
+std::expected<std::unique_ptr<Node>, NodeError> Node::open(const Settings& settings) {
   engine::Result<std::unique_ptr<engine::Store>> store =
-      engine::Store::open({.directory = options.data_directory,
-                           .free_space_floor = options.free_space_floor,
-                           .spare_bytes = options.spare_bytes});
+      engine::Store::open({.directory = settings.data_dir,
+                           .free_space_floor = settings.free_space_floor,
+                           .spare_bytes = settings.spare_space});
   if (!store) {
     const ErrorCode code = store.error().code;
     const bool machine = code == ErrorCode::kIo || code == ErrorCode::kNoSpace ||
@@ -82,13 +95,13 @@ std::expected<std::unique_ptr<Node>, NodeError> Node::open(NodeOptions options) 
         NodeError{.kind = machine ? NodeError::Kind::kCannotRun : NodeError::Kind::kRefused,
                   .message = store.error().message});
   }
-  auto parts = std::make_unique<Parts>(std::move(options), std::move(*store));
+  auto parts = std::make_unique<Parts>(settings, std::move(*store));
   return std::unique_ptr<Node>(new Node(std::move(parts)));
 }
 
 const engine::StoreReport& Node::report() const { return parts_->store().report(); }
 std::vector<engine::TopicInfo> Node::topics() const { return parts_->store().list_topics(); }
-std::expected<std::uint16_t, NodeError> Node::listen() { return parts_->listen(); }
+std::expected<ListenEndpoint, NodeError> Node::listen() { return parts_->listen(); }
 void Node::stop() { parts_->stop(); }
 
 }  // namespace bimip::frontend

@@ -28,6 +28,7 @@ class Shard final : public SessionHost, private ConnectionOwner {
   struct Parts {
     engine::Log& log;
     const engine::Clock& clock;
+    const SessionLimits& limits;
     std::function<void(std::move_only_function<void()>)> run_blocking;
     std::function<void()> on_connection_closed;  // thread-safe
   };
@@ -47,6 +48,7 @@ class Shard final : public SessionHost, private ConnectionOwner {
 
   // SessionHost
   [[nodiscard]] engine::Log& log() override { return parts_.log; }
+  [[nodiscard]] const SessionLimits& limits() const override { return parts_.limits; }
   [[nodiscard]] DeliveryWriter& delivery_writer() override { return delivery_writer_; }
   void came_back(SessionRequest& request) override;
   void run_blocking(std::move_only_function<void()> work) override;
@@ -59,6 +61,9 @@ class Shard final : public SessionHost, private ConnectionOwner {
   using WatchKey = std::pair<engine::TopicId, engine::PartitionId>;
 
   [[nodiscard]] Moment now() const override;
+  [[nodiscard]] std::chrono::nanoseconds write_stall() const override {
+    return parts_.limits.write_stall;
+  }
   [[nodiscard]] std::span<char> read_buffer() override { return read_buffer_; }
   void on_closed(Connection& connection) override;
 

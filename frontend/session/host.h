@@ -8,6 +8,7 @@
 #include "engine/store/log.h"
 #include "frontend/session/moment.h"
 #include "frontend/stanza/delivery.h"
+#include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
 
@@ -36,6 +37,7 @@ class SessionHost {
  public:
   virtual ~SessionHost() = default;
   [[nodiscard]] virtual engine::Log& log() = 0;
+  [[nodiscard]] virtual const SessionLimits& limits() const = 0;
   // Shared scratch.
   [[nodiscard]] virtual DeliveryWriter& delivery_writer() = 0;
   // The request has its answer. Thread-safe; deliver() is never called inside.

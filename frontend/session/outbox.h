@@ -17,14 +17,16 @@ namespace bimip::frontend {
 // it is overfull nothing is read from the peer. Thread-compatible.
 class Outbox {
  public:
+  explicit Outbox(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+
   void send(const google::protobuf::MessageLite& stanza);
   // An Error stanza in answer to `id`; 0: of its own accord.
   void send_error(std::uint64_t id, Code code, std::string_view message);
   // For those who write frames themselves.
   [[nodiscard]] std::string& bytes() { return bytes_; }
 
-  [[nodiscard]] bool has_room() const { return waiting() < limits::kOutputBytes; }
-  [[nodiscard]] bool is_overfull() const { return waiting() >= 2 * limits::kOutputBytes; }
+  [[nodiscard]] bool has_room() const { return waiting() < bytes_max_; }
+  [[nodiscard]] bool is_overfull() const { return waiting() >= 2 * bytes_max_; }
   [[nodiscard]] bool is_empty() const { return bytes_.empty(); }
   // Not yet taken by the socket.
   [[nodiscard]] std::size_t waiting() const { return bytes_.size() + taken_; }
@@ -34,6 +36,7 @@ class Outbox {
   void on_sent(std::size_t bytes) { taken_ -= bytes; }
 
  private:
+  const std::size_t bytes_max_;
   std::string bytes_;
   std::size_t taken_ = 0;  // by the transport, and still unsent
 };

@@ -1,6 +1,7 @@
 // A session's publishing: Publish in, records appended, Published out.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -34,11 +35,13 @@ class Publisher {
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
   // A retry is recognised only as far back as the log remembers its producer's numbers.
   [[nodiscard]] std::size_t in_flight_max() const {
-    return producer_ ? limits::kNumberedInFlightMax : limits::kPublishesInFlightMax;
+    const std::uint64_t in_force = host_.limits().publishes_in_flight;
+    return producer_ ? std::min<std::uint64_t>(limits::kNumberedInFlightMax, in_force) : in_force;
   }
   // No more are to be taken until answers have come.
   [[nodiscard]] bool is_full() const {
-    return in_flight_ >= in_flight_max() || bytes_in_flight_ >= limits::kPublishBytesInFlightMax;
+    return in_flight_ >= in_flight_max() ||
+           bytes_in_flight_ >= host_.limits().publish_bytes_in_flight;
   }
 
  private:

@@ -69,6 +69,7 @@ Session::Session(SessionHost& host, std::string id, Moment now)
       id_(std::move(id)),
       began_(now.monotonic),
       last_heard_(now.monotonic),
+      outbox_(host.limits().output_bytes),
       publisher_(host, outbox_),
       subscriber_(host, outbox_) {}
 
@@ -143,14 +144,14 @@ void Session::welcome(std::uint64_t id, Moment now) {
   welcome.set_session_id(id_);
   welcome.set_server(std::string(kServer));
   welcome.set_server_time_us(micros(now.wall));
-  welcome.set_heartbeat_ms(static_cast<std::uint32_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(limits::kHeartbeat).count()));
+  const SessionLimits& chosen = host_.limits();
+  welcome.set_heartbeat_ms(static_cast<std::uint32_t>(chosen.heartbeat.count()));
   v1::Limits& in_force = *welcome.mutable_limits();
   in_force.set_frame_bytes_max(limits::kFrameBytesMax);
   in_force.set_message_bytes_max(limits::kMessageBytesMax);
   in_force.set_publishes_in_flight_max(static_cast<std::uint32_t>(publisher_.in_flight_max()));
-  in_force.set_subscriptions_max(limits::kSubscriptionsMax);
-  in_force.set_credit_max(limits::kCreditMax);
+  in_force.set_subscriptions_max(static_cast<std::uint32_t>(chosen.subscriptions));
+  in_force.set_credit_max(static_cast<std::uint32_t>(chosen.credit));
   outbox_.send(stanza);
 }
 
@@ -177,15 +178,15 @@ void Session::on_sent(std::size_t bytes) {
 void Session::on_tick(Moment now) {
   if (state_ == State::kOver) return;
   if (state_ == State::kUnidentified) {
-    if (now.monotonic - began_ >= limits::kIdentifyWithin)
+    if (now.monotonic - began_ >= host_.limits().identify_within)
       end(Code::kTimeout, "no Identity in time");
     return;
   }
   const std::chrono::nanoseconds silent = now.monotonic - last_heard_;
-  if (silent >= 2 * limits::kHeartbeat) {
+  if (silent >= 2 * host_.limits().heartbeat) {
     // A peer whose requests wait here is not silent: nothing was read from it.
     if (takes_input()) end(Code::kTimeout, "nothing was heard for two heartbeats");
-  } else if (silent >= limits::kHeartbeat && !pinged_) {
+  } else if (silent >= host_.limits().heartbeat && !pinged_) {
     pinged_ = true;
     v1::Stanza ping;
     ping.mutable_ping()->set_sent_at_us(micros(now.wall));

@@ -88,9 +88,9 @@ void Subscriber::subscribe(const std::shared_ptr<Session>& session, std::uint64_
   const auto refuse = [&](const engine::Error& error) {
     outbox_.send_error(id, code_of(error.code), error.message);
   };
-  if (subscriptions_.size() >= limits::kSubscriptionsMax)
+  if (subscriptions_.size() >= host_.limits().subscriptions)
     return outbox_.send_error(id, Code::kResourceExhausted, "subscriptions_max is reached");
-  if (subscribe.credit() > limits::kCreditMax)
+  if (subscribe.credit() > host_.limits().credit)
     return outbox_.send_error(id, Code::kInvalidArgument, "a credit above credit_max");
   if (subscribe.from_case() == v1::Subscribe::FROM_NOT_SET)
     return outbox_.send_error(id, Code::kInvalidArgument, "Subscribe does not say from where");
@@ -242,7 +242,7 @@ void Subscriber::add_credit(std::uint64_t id, const v1::Credit& credit) {
   Subscription* subscription = find(id, credit.subscription_id());
   if (subscription == nullptr) return;
   const std::uint64_t held = subscription->credit + subscription->unacknowledged;
-  if (credit.records() > limits::kCreditMax - held)
+  if (credit.records() > host_.limits().credit - held)
     return outbox_.send_error(id, Code::kInvalidArgument, "a credit above credit_max");
   subscription->credit += credit.records();
 }

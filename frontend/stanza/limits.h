@@ -1,5 +1,5 @@
 // Every bound of the front end, in one place, with its reason. Those a client must know are in
-// Welcome.
+// Welcome; those an operator may choose are in SessionLimits, and here are their defaults.
 #pragma once
 
 #include <chrono>
@@ -58,3 +58,21 @@ inline constexpr std::size_t kReadBytes = 64 * 1024;
 inline constexpr auto kDrainWithin = 2s;
 
 }  // namespace bimip::frontend::limits
+
+namespace bimip::frontend {
+
+// The bounds in force: the `limits` of the configuration. Immutable once sessions run.
+struct SessionLimits {
+  std::uint64_t connections = limits::kConnectionsMax;
+  std::chrono::milliseconds identify_within = limits::kIdentifyWithin;
+  std::chrono::milliseconds heartbeat = limits::kHeartbeat;
+  std::chrono::milliseconds write_stall = limits::kWriteStall;
+  std::uint64_t output_bytes = limits::kOutputBytes;
+  std::uint64_t publishes_in_flight = limits::kPublishesInFlightMax;
+  std::uint64_t publish_bytes_in_flight = limits::kPublishBytesInFlightMax;
+  std::uint64_t subscriptions = limits::kSubscriptionsMax;
+  std::uint64_t credit = limits::kCreditMax;
+  std::chrono::milliseconds drain_within = limits::kDrainWithin;
+};
+
+}  // namespace bimip::frontend

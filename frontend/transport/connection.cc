@@ -114,7 +114,7 @@ void Connection::await_room() {
 
 void Connection::on_tick(Moment now) {
   if (closed_) return;
-  if (!sending_.empty() && now.monotonic - last_progress_ >= limits::kWriteStall) return close();
+  if (!sending_.empty() && now.monotonic - last_progress_ >= owner_.write_stall()) return close();
   session_->on_tick(now);
   pump();
 }

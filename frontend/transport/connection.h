@@ -19,6 +19,7 @@ class ConnectionOwner {
  public:
   virtual ~ConnectionOwner() = default;
   [[nodiscard]] virtual Moment now() const = 0;
+  [[nodiscard]] virtual std::chrono::nanoseconds write_stall() const = 0;
   // Scratch to read into, shared by the thread's connections.
   [[nodiscard]] virtual std::span<char> read_buffer() = 0;
   // The connection is closed; forgets it.

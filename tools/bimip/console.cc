@@ -2,9 +2,7 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -22,26 +20,6 @@ void on_signal(int signal) {
   interrupted.store(true);
   // The second one ends the program at once.
   std::signal(signal, SIG_DFL);
-}
-
-struct Unit {
-  std::string_view name;
-  std::uint64_t worth;
-};
-
-// A whole number and a unit behind it.
-template <std::size_t N>
-std::optional<std::uint64_t> parse_amount(std::string_view text, const std::array<Unit, N>& units) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{}) return std::nullopt;
-  const std::string_view name = text.substr(static_cast<std::size_t>(end - text.data()));
-  for (const Unit& unit : units) {
-    if (unit.name != name) continue;
-    if (number > UINT64_MAX / 2 / unit.worth) return std::nullopt;
-    return number * unit.worth;
-  }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -67,27 +45,6 @@ const std::atomic<bool>& interruption() {
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
   return interrupted;
-}
-
-std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
-  static constexpr std::array<Unit, 5> kUnits{
-      {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
-  const auto amount = parse_amount(text, kUnits);
-  if (!amount) return std::nullopt;
-  return std::chrono::milliseconds(static_cast<std::int64_t>(*amount));
-}
-
-std::optional<std::uint64_t> parse_bytes(std::string_view text) {
-  static constexpr std::array<Unit, 9> kUnits{{{"", 1},
-                                               {"B", 1},
-                                               {"KB", 1000},
-                                               {"MB", 1'000'000},
-                                               {"GB", 1'000'000'000},
-                                               {"KiB", 1ULL << 10},
-                                               {"MiB", 1ULL << 20},
-                                               {"GiB", 1ULL << 30},
-                                               {"TiB", 1ULL << 40}}};
-  return parse_amount(text, kUnits);
 }
 
 bool Output::write(std::string_view text) {

@@ -3,11 +3,11 @@
 
 #include <atomic>
 #include <chrono>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "engine/base/types.h"
+#include "frontend/config/units.h"
 #include "tools/bimip/commands.h"
 #include "tools/client/endpoint.h"
 
@@ -24,10 +24,8 @@ int complain(const engine::Error& error);
 // Set by SIGINT and SIGTERM from the first call on.
 [[nodiscard]] const std::atomic<bool>& interruption();
 
-// "5s", "2m", "1h", "7d", "250ms". Nothing for other texts.
-[[nodiscard]] std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
-// "64MiB", "512KB", "4096". Nothing for other texts.
-[[nodiscard]] std::optional<std::uint64_t> parse_bytes(std::string_view text);
+using frontend::parse_bytes;
+using frontend::parse_duration;
 
 // Standard output, gathered into large writes. Thread-compatible.
 class Output {

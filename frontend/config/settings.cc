@@ -1,0 +1,162 @@
+#include "frontend/config/settings.h"
+
+#include <algorithm>
+#include <array>
+
+#include "frontend/config/endpoint.h"
+
+namespace bimip::frontend {
+namespace {
+
+using enum SettingKind;
+using Count = std::uint64_t;
+using Text = std::string;
+using Duration = std::chrono::milliseconds;
+
+constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
+constexpr std::array<std::string_view, 4> kLogLevels{"debug", "info", "warning", "error"};
+
+constexpr Count kHour = 3'600'000;
+constexpr Count kGiB = 1ULL << 30;
+
+// Members of the limits, by a lambda that finds them.
+#define BIMIP_LIMIT(type, member) [](Settings& s) -> type& { return s.limits.member; }
+
+constexpr auto kSettings = std::to_array<Setting>({
+    {.name = "data_dir",
+     .kind = kText,
+     .place = [](Settings& s) -> Text& { return s.data_dir; },
+     .meaning = "Where the log lives; created when missing. Required."},
+    {.name = "tcp",
+     .kind = kEndpoint,
+     .place = [](Settings& s) -> Text& { return s.tcp; },
+     .meaning = "ADDRESS:PORT to listen on for sessions over TCP; port 0 takes a free one."},
+    {.name = "dev",
+     .kind = kFlag,
+     .place = [](Settings& s) -> bool& { return s.dev; },
+     .meaning = "Without keys: loopback only, everybody is who they say they are."},
+    {.name = "shards",
+     .kind = kCount,
+     .place = [](Settings& s) -> Count& { return s.shards; },
+     .meaning = "Threads that serve sessions; 0: one a processor, at most 16.",
+     .most = 64},
+    {.name = "spare_space",
+     .kind = kBytes,
+     .place = [](Settings& s) -> Count& { return s.spare_space; },
+     .meaning = "Kept zeroed ahead for bursts, once segments fill up."},
+    {.name = "free_space_floor",
+     .kind = kBytes,
+     .place = [](Settings& s) -> Count& { return s.free_space_floor; },
+     .meaning = "Writes stop while the file system has less free than this."},
+    {.name = "log.format",
+     .kind = kWord,
+     .place = [](Settings& s) -> Text& { return s.log_format; },
+     .meaning = "How the server's own log is written, on standard error.",
+     .words = kLogFormats},
+    {.name = "log.level",
+     .kind = kWord,
+     .place = [](Settings& s) -> Text& { return s.log_level; },
+     .meaning = "The least that is logged.",
+     .words = kLogLevels},
+    {.name = "limits.connections",
+     .kind = kCount,
+     .place = BIMIP_LIMIT(Count, connections),
+     .meaning = "Connections at once; each costs a descriptor.",
+     .least = 1,
+     .most = 1'000'000},
+    {.name = "limits.identify_within",
+     .kind = kDuration,
+     .place = BIMIP_LIMIT(Duration, identify_within),
+     .meaning = "A connection that has not said who it is by then is closed.",
+     .least = 100,
+     .most = kHour},
+    {.name = "limits.heartbeat",
+     .kind = kDuration,
+     .place = BIMIP_LIMIT(Duration, heartbeat),
+     .meaning = "A peer that is silent this long is sent a Ping; one silent twice as long is gone.",
+     .least = 100,
+     .most = kHour},
+    {.name = "limits.write_stall",
+     .kind = kDuration,
+     .place = BIMIP_LIMIT(Duration, write_stall),
+     .meaning = "A socket that takes no byte for this long while there are some for it is closed.",
+     .least = 100,
+     .most = kHour},
+    {.name = "limits.output",
+     .kind = kBytes,
+     .place = BIMIP_LIMIT(Count, output_bytes),
+     .meaning =
+         "Bytes that wait for a session's socket. Above it deliveries wait in the log; above "
+         "twice as much nothing is read from the peer.",
+     .least = limits::kDeliveryBytes,
+     .most = kGiB},
+    {.name = "limits.publishes_in_flight",
+     .kind = kCount,
+     .place = BIMIP_LIMIT(Count, publishes_in_flight),
+     .meaning = "Publishes of a session on their way to the log; above it nothing is read from it.",
+     .least = 1,
+     .most = 1'000'000},
+    {.name = "limits.publish_bytes_in_flight",
+     .kind = kBytes,
+     .place = BIMIP_LIMIT(Count, publish_bytes_in_flight),
+     .meaning = "The same in bytes.",
+     .least = 1,
+     .most = kGiB},
+    {.name = "limits.subscriptions",
+     .kind = kCount,
+     .place = BIMIP_LIMIT(Count, subscriptions),
+     .meaning = "Subscriptions of a session.",
+     .least = 1,
+     .most = 100'000},
+    {.name = "limits.credit",
+     .kind = kCount,
+     .place = BIMIP_LIMIT(Count, credit),
+     .meaning = "Records on their way to a subscriber and not acknowledged.",
+     .least = 1,
+     .most = 100'000'000},
+    {.name = "limits.drain_within",
+     .kind = kDuration,
+     .place = BIMIP_LIMIT(Duration, drain_within),
+     .meaning = "How long a stopping server waits for its peers to take their last bytes.",
+     .most = kHour},
+});
+
+#undef BIMIP_LIMIT
+
+std::string joined(std::string_view before, std::string_view name, char separator) {
+  std::string joined(before);
+  for (const char c : name) joined += c == '.' || c == '_' ? separator : c;
+  return joined;
+}
+
+}  // namespace
+
+std::span<const Setting> all_settings() { return kSettings; }
+
+const Setting* find_setting(std::string_view name) {
+  const auto* const found = std::ranges::find(kSettings, name, &Setting::name);
+  return found == kSettings.end() ? nullptr : found;
+}
+
+std::string environment_name(const Setting& setting) {
+  std::string name = joined("BIMIP_", setting.name, '_');
+  std::ranges::transform(name, name.begin(), [](char c) {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  });
+  return name;
+}
+
+std::string flag_name(const Setting& setting) { return joined("--", setting.name, '-'); }
+
+std::vector<std::string> contradictions(const Settings& settings) {
+  std::vector<std::string> found;
+  if (settings.data_dir.empty()) found.emplace_back("data_dir is not set");
+  if (!settings.dev)
+    found.emplace_back("there are no keys to check tokens with: run with --dev, on loopback only");
+  const auto tcp = parse_listen_endpoint(settings.tcp);
+  if (settings.dev && tcp && !is_loopback(*tcp))
+    found.push_back("--dev listens on loopback only, not on " + tcp->address);
+  return found;
+}
+
+}  // namespace bimip::frontend

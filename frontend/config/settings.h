@@ -1,0 +1,57 @@
+// Every setting of the server, in one table: what the file, the environment, the flags, the printed
+// configuration and the guide (docs/guides/configuration.md) are made from.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "engine/base/limits.h"
+#include "frontend/stanza/limits.h"
+
+namespace bimip::frontend {
+
+// Their defaults are their initial values.
+struct Settings {
+  std::string data_dir{};
+  std::string tcp = "127.0.0.1:" + std::to_string(limits::kTcpPort);
+  bool dev = false;
+  std::uint64_t shards = 0;
+  std::uint64_t spare_space = 2 * engine::limits::kSegmentBytesDefault;
+  std::uint64_t free_space_floor = engine::limits::kFreeSpaceFloorDefault;
+  std::string log_format = "text";
+  std::string log_level = "info";
+  SessionLimits limits{};
+};
+
+enum class SettingKind : std::uint8_t { kText, kEndpoint, kWord, kFlag, kCount, kBytes, kDuration };
+
+struct Setting {
+  using Place =
+      std::variant<std::string& (*)(Settings&), bool& (*)(Settings&), std::uint64_t& (*)(Settings&),
+                   std::chrono::milliseconds& (*)(Settings&)>;
+  // "log.format": a key of the file, in a table. BIMIP_LOG_FORMAT and --log-format are the same.
+  std::string_view name;
+  SettingKind kind;
+  Place place;
+  std::string_view meaning;
+  // Of counts and bytes; of durations in milliseconds.
+  std::uint64_t least = 0;
+  std::uint64_t most = UINT64_MAX / 2;
+  std::span<const std::string_view> words{};  // of kWord
+};
+
+// Those without a table first, then table by table.
+[[nodiscard]] std::span<const Setting> all_settings();
+[[nodiscard]] const Setting* find_setting(std::string_view name);
+[[nodiscard]] std::string environment_name(const Setting& setting);
+[[nodiscard]] std::string flag_name(const Setting& setting);
+
+// Settings that cannot go together, or are missing: a sentence each.
+[[nodiscard]] std::vector<std::string> contradictions(const Settings& settings);
+
+}  // namespace bimip::frontend
