@@ -1,6 +1,6 @@
-// Measures the engine's durable appends on a real disk beside fio's on the same disk in the same
-// run. Usage: engine_bench [--dir DIR] [--seconds S] [--json] [--only TEXT]
-//                     [--segment-bytes N]
+// Measures the engine's durable appends beside fio's on the same disk: both take turns, a second
+// each, and the medians are printed. Usage: engine_bench [--dir DIR] [--rounds N] [--seconds S]
+// [--json] [--only TEXT] [--segment-bytes N]
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -26,8 +26,9 @@ namespace {
 using namespace bimip::engine;
 using Steady = std::chrono::steady_clock;
 
-// More than a run of a few seconds writes.
+// About what a few rounds of large batches write.
 constexpr std::uint64_t kSpareBytes = 8ULL << 30;
+constexpr std::chrono::milliseconds kWarmUp{300};
 
 // Who appends again after an answer: the writer thread itself, inside the answer; or a thread of
 // the producers' own, as a front end's shard does.
@@ -74,18 +75,19 @@ class Slot final : public AppendRequest {
   Steady::time_point sent_;
 };
 
-class Run {
+class Run final : private Wakeup {
  public:
-  Run(Store& store, TopicId topic, const Load& load)
+  // `round`: one more at each run on a store, so that every run has producers of its own.
+  Run(Store& store, TopicId topic, const Load& load, std::uint64_t round)
       : store_(store),
         load_(load),
         value_(load.value_bytes, std::byte{'x'}),
         numbers_(load.producers),
         slots_(load.producers * load.outstanding) {
-    latencies_.reserve(1 << 22);
+    latencies_.reserve(1 << 20);
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       const std::size_t producer = i % load.producers;
-      slots_[i].prepare(*this, topic, value_, {.high = 1, .low = producer + 1});
+      slots_[i].prepare(*this, topic, value_, {.high = round, .low = producer + 1});
       slots_[i].numbers = &numbers_[producer];
     }
   }
@@ -140,12 +142,14 @@ class Run {
     do {
       slot.next_ready = head;
     } while (!ready_.compare_exchange_weak(head, &slot, std::memory_order_release));
-    if (head == nullptr) {
-      {
-        const std::lock_guard lock(mutex_);
-      }
-      wake_.notify_one();
+    if (head == nullptr) wake_after_answers(*this);
+  }
+
+  void wake() override {
+    {
+      const std::lock_guard lock(mutex_);
     }
+    wake_.notify_one();
   }
 
   void drive() {
@@ -207,63 +211,157 @@ void Slot::send(std::uint64_t number) {
 
 void Slot::on_appended(Result<Appended> result) { run_->answered(*this, sent_, result); }
 
-Outcome measure(const std::filesystem::path& directory, const Load& load, const TopicConfig& config,
-                std::chrono::milliseconds time) {
-  const std::filesystem::path data = directory / "engine-bench-data";
-  std::filesystem::remove_all(data);
-  Outcome outcome;
-  {
-    Result<std::unique_ptr<Store>> store =
-        Store::open({.directory = data, .spare_bytes = load.spare_bytes});
-    if (!store) {
-      std::fprintf(stderr, "%s\n", store.error().message.c_str());
-      std::exit(2);
-    }
-    if (const Status filled = (*store)->fill_spares(config.segment_bytes); !filled) {
-      std::fprintf(stderr, "%s\n", filled.error().message.c_str());
-      std::exit(2);
-    }
-    const Result<TopicInfo> topic = (*store)->create_topic("bench", config);
-    Run run(**store, topic->id, load);
-    outcome = run.measure(std::chrono::milliseconds(500), time);
-  }
-  std::filesystem::remove_all(data);
-  return outcome;
+[[noreturn]] void give_up(const Error& error) {
+  std::fprintf(stderr, "engine_bench: %s\n", error.message.c_str());
+  std::exit(2);
 }
 
-}  // namespace
-}  // namespace bimip::bench
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
 
-int main(int argc, char** argv) {
-  using namespace bimip::bench;
-  std::filesystem::path directory = std::filesystem::current_path();
-  std::chrono::milliseconds time(4000);
-  std::string only;
-  bimip::engine::TopicConfig config;
-  Report report(false);
-  for (int i = 1; i < argc; ++i) {
-    const std::string flag = argv[i];
-    if (flag == "--json") {
-      report = Report(true);
-    } else if (flag == "--dir" && i + 1 < argc) {
-      directory = argv[++i];
-    } else if (flag == "--only" && i + 1 < argc) {
-      only = argv[++i];
-    } else if (flag == "--segment-bytes" && i + 1 < argc) {
-      config.segment_bytes = std::strtoull(argv[++i], nullptr, 10);
-    } else if (flag == "--seconds" && i + 1 < argc) {
-      time = std::chrono::milliseconds(static_cast<std::int64_t>(1000 * std::atof(argv[++i])));
-    } else {
-      std::fprintf(stderr,
-                   "usage: engine_bench [--dir DIR] [--seconds S] [--json] [--only TEXT] "
-                   "[--segment-bytes N]\n");
-      return flag == "--help" ? 0 : 2;
-    }
+// The middle of several rounds, figure by figure.
+template <typename Round>
+double median_of(const std::vector<Round>& rounds, double Round::* figure) {
+  std::vector<double> values;
+  for (const Round& round : rounds) values.push_back(round.*figure);
+  return median(std::move(values));
+}
+
+// A store of its own with one topic, for the rounds of one load.
+class Bench {
+ public:
+  Bench(std::filesystem::path directory, Load load, const TopicConfig& config)
+      : directory_(std::move(directory)), load_(std::move(load)) {
+    std::filesystem::remove_all(directory_);
+    Result<std::unique_ptr<Store>> store =
+        Store::open({.directory = directory_, .spare_bytes = load_.spare_bytes});
+    if (!store) give_up(store.error());
+    store_ = std::move(*store);
+    if (const Status filled = store_->fill_spares(config.segment_bytes); !filled)
+      give_up(filled.error());
+    const Result<TopicInfo> topic = store_->create_topic("bench", config);
+    if (!topic) give_up(topic.error());
+    topic_ = topic->id;
   }
-  const auto wanted = [&](const std::string& name) {
-    return only.empty() || name.find(only) != std::string::npos;
-  };
+  ~Bench() {
+    store_.reset();
+    std::error_code ignored;
+    std::filesystem::remove_all(directory_, ignored);
+  }
+  Bench(const Bench&) = delete;
+  Bench& operator=(const Bench&) = delete;
 
+  void round(std::chrono::milliseconds time) {
+    Run run(*store_, topic_, load_, rounds_.size() + 1);
+    rounds_.push_back(run.measure(kWarmUp, time));
+  }
+  [[nodiscard]] double figure(double Outcome::* which) const { return median_of(rounds_, which); }
+
+ private:
+  const std::filesystem::path directory_;
+  const Load load_;
+  std::unique_ptr<Store> store_;
+  TopicId topic_{};
+  std::vector<Outcome> rounds_;
+};
+
+struct Settings {
+  std::filesystem::path directory = std::filesystem::current_path();
+  std::chrono::milliseconds time{1000};
+  int rounds = 3;
+  bool json = false;
+  std::string only;
+  TopicConfig config;
+};
+
+// One of fio's ways, round by round; nothing once fio was not to be had.
+class FioRounds {
+ public:
+  FioRounds(const FioFile& file, FioJob job) : file_(file), job_(job) {}
+  void round() {
+    if (const std::optional<FioResult> result = file_.run(job_)) results_.push_back(*result);
+  }
+  [[nodiscard]] std::optional<double> figure(double FioResult::* which) const {
+    if (results_.empty()) return std::nullopt;
+    return median_of(results_, which);
+  }
+
+ private:
+  const FioFile& file_;
+  const FioJob job_;
+  std::vector<FioResult> results_;
+};
+
+// The bound with one record outstanding: each round of the device answers one record of each
+// producer. With more: the goal that the project has set itself.
+void measure_small(const Settings& settings, const Report& report, const Load& load) {
+  const FioFile file(settings.directory, 256ULL << 20);
+  FioRounds fio(file, {.block_bytes = 4096, .depth = 1});
+  Bench bench(settings.directory / "engine-bench-data", load, settings.config);
+  for (int i = 0; i < settings.rounds; ++i) {
+    fio.round();
+    bench.round(settings.time);
+  }
+  const std::optional<double> mean_us = fio.figure(&FioResult::mean_us);
+  std::optional<double> bound;
+  if (load.outstanding > 1) {
+    bound = 1'000'000.0;
+  } else if (mean_us) {
+    bound = static_cast<double>(load.producers) / (*mean_us * 1e-6);
+  }
+  report.add({.name = load.name + ".rate",
+              .value = bench.figure(&Outcome::records_per_second),
+              .unit = "records/s",
+              .baseline = bound});
+  report.add({.name = load.name + ".p50",
+              .value = bench.figure(&Outcome::p50_us),
+              .unit = "us",
+              .baseline = mean_us});
+  report.add({.name = load.name + ".p99",
+              .value = bench.figure(&Outcome::p99_us),
+              .unit = "us",
+              .baseline = fio.figure(&FioResult::p99_us)});
+}
+
+// Into space that was zeroed before, as fio's is, and into fresh space.
+void measure_large(const Settings& settings, const Report& report, const Load& load) {
+  // As long as what the engine writes in a few rounds: a host keeps a short file in its own memory.
+  const FioFile file(settings.directory, 4ULL << 30);
+  std::vector<FioRounds> fio;
+  for (const int depth : {1, 4, 8})
+    fio.emplace_back(file, FioJob{.block_bytes = load.value_bytes, .depth = depth});
+  Load batches = load;
+  batches.value_bytes -= 512;  // a block's header and the record's own bytes fit beside it
+  Load zeroed = batches;
+  zeroed.spare_bytes = kSpareBytes;
+  Bench into_zeroed(settings.directory / "engine-bench-data", zeroed, settings.config);
+  Bench into_fresh(settings.directory / "engine-bench-fresh", batches, settings.config);
+  for (int i = 0; i < settings.rounds; ++i) {
+    for (FioRounds& way : fio) way.round();
+    into_zeroed.round(settings.time);
+    into_fresh.round(settings.time);
+  }
+  std::optional<double> best;
+  for (const FioRounds& way : fio) {
+    if (const auto rate = way.figure(&FioResult::megabytes_per_second))
+      best = std::max(best.value_or(0), *rate);
+  }
+  for (const auto& [name, bench] :
+       {std::pair(".throughput", &into_zeroed), std::pair(".throughput_fresh", &into_fresh)}) {
+    report.add({.name = load.name + name,
+                .value = bench->figure(&Outcome::megabytes_per_second),
+                .unit = "MB/s",
+                .baseline = best});
+  }
+}
+
+void measure_all(const Settings& settings) {
+  const Report report(settings.json);
+  const auto wanted = [&](const std::string& name) {
+    return name.find(settings.only) != std::string::npos;
+  };
   for (const Load& load :
        {Load{.name = "durable_128B_64x1", .outstanding = 1},
         Load{.name = "durable_128B_64x1_in_answer", .outstanding = 1, .driver = Driver::kInAnswer},
@@ -271,49 +369,47 @@ int main(int argc, char** argv) {
         Load{.name = "durable_128B_64x16_in_answer",
              .outstanding = 16,
              .driver = Driver::kInAnswer}}) {
-    if (!wanted(load.name)) continue;
-    // The bound: each round of the device answers one record of each producer.
-    const std::optional<FioResult> fio =
-        run_fio(directory, {.block_bytes = 4096, .depth = 1, .seconds = 2});
-    std::optional<double> bound;
-    if (fio) bound = load.outstanding == 1 ? 64.0 / (fio->mean_us * 1e-6) : 1'000'000.0;
-    const Outcome outcome = measure(directory, load, config, time);
-    report.add({.name = load.name + ".rate",
-                .value = outcome.records_per_second,
-                .unit = "records/s",
-                .baseline = bound});
-    report.add({.name = load.name + ".p50",
-                .value = outcome.p50_us,
-                .unit = "us",
-                .baseline = fio ? std::optional(fio->mean_us) : std::nullopt});
-    report.add({.name = load.name + ".p99",
-                .value = outcome.p99_us,
-                .unit = "us",
-                .baseline = fio ? std::optional(fio->p99_us) : std::nullopt});
+    if (wanted(load.name)) measure_small(settings, report, load);
   }
   for (const std::size_t kib : {std::size_t{64}, std::size_t{1024}}) {
-    const std::string name = "durable_" + std::to_string(kib) + "KiB_8x1";
-    if (!wanted(name)) continue;
-    std::optional<double> best;
-    for (const int depth : {1, 4, 8}) {
-      const std::optional<FioResult> fio =
-          run_fio(directory, {.block_bytes = kib * 1024, .depth = depth, .seconds = 2});
-      if (fio) best = std::max(best.value_or(0), fio->megabytes_per_second);
-    }
-    // Once into space that was zeroed before, as fio's is, and once into fresh space.
-    for (const std::uint64_t spare_bytes : {kSpareBytes, std::uint64_t{0}}) {
-      const Outcome outcome = measure(directory,
-                                      {.name = name,
-                                       .producers = 8,
-                                       .outstanding = 1,
-                                       .value_bytes = kib * 1024 - 512,
-                                       .spare_bytes = spare_bytes},
-                                      config, time);
-      report.add({.name = name + (spare_bytes > 0 ? ".throughput" : ".throughput_fresh"),
-                  .value = outcome.megabytes_per_second,
-                  .unit = "MB/s",
-                  .baseline = best});
-    }
+    const Load load{.name = "durable_" + std::to_string(kib) + "KiB_8x1",
+                    .producers = 8,
+                    .outstanding = 1,
+                    .value_bytes = kib * 1024};
+    if (wanted(load.name)) measure_large(settings, report, load);
   }
+}
+
+}  // namespace
+}  // namespace bimip::bench
+
+int main(int argc, char** argv) {
+  bimip::bench::Settings settings;
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    const char* value = i + 1 < argc ? argv[i + 1] : nullptr;
+    if (flag == "--json") {
+      settings.json = true;
+      continue;
+    }
+    if (flag == "--dir" && value != nullptr) {
+      settings.directory = value;
+    } else if (flag == "--only" && value != nullptr) {
+      settings.only = value;
+    } else if (flag == "--segment-bytes" && value != nullptr) {
+      settings.config.segment_bytes = std::strtoull(value, nullptr, 10);
+    } else if (flag == "--seconds" && value != nullptr) {
+      settings.time = std::chrono::milliseconds(static_cast<std::int64_t>(1000 * std::atof(value)));
+    } else if (flag == "--rounds" && value != nullptr) {
+      settings.rounds = std::max(1, std::atoi(value));
+    } else {
+      std::fprintf(stderr,
+                   "usage: engine_bench [--dir DIR] [--rounds N] [--seconds S] [--json] "
+                   "[--only TEXT] [--segment-bytes N]\n");
+      return flag == "--help" ? 0 : 2;
+    }
+    ++i;
+  }
+  bimip::bench::measure_all(settings);
   return 0;
 }

@@ -8,10 +8,15 @@
 
 namespace bimip::bench {
 
-std::optional<FioResult> run_fio(const std::filesystem::path& directory, const FioJob& job) {
-  const std::filesystem::path file = directory / "fio-bench-file";
-  const std::string command = "fio --name=durable --filename='" + file.string() +
-                              "' --size=256m --rw=write --overwrite=1 --direct=1 --sync=dsync" +
+FioFile::~FioFile() {
+  std::error_code ignored;
+  std::filesystem::remove(path_, ignored);
+}
+
+std::optional<FioResult> FioFile::run(const FioJob& job) const {
+  const std::string command = "fio --name=durable --filename='" + path_.string() +
+                              "' --size=" + std::to_string(bytes_) +
+                              " --rw=write --overwrite=1 --direct=1 --sync=dsync" +
                               " --ioengine=io_uring --bs=" + std::to_string(job.block_bytes) +
                               " --iodepth=" + std::to_string(job.depth) +
                               " --time_based --runtime=" + std::to_string(job.seconds) +
@@ -24,8 +29,6 @@ std::optional<FioResult> run_fio(const std::filesystem::path& directory, const F
     while (const std::size_t got = std::fread(chunk.data(), 1, chunk.size(), pipe.get()))
       output.append(chunk.data(), got);
   }
-  std::error_code ignored;
-  std::filesystem::remove(file, ignored);
   const std::size_t start = output.find('{');
   if (start == std::string::npos) return std::nullopt;
   const nlohmann::json parsed = nlohmann::json::parse(output.substr(start), nullptr, false);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 
@@ -10,7 +11,7 @@ namespace bimip::bench {
 struct FioJob {
   std::size_t block_bytes = 4096;
   int depth = 1;
-  int seconds = 2;
+  int seconds = 1;
 };
 
 struct FioResult {
@@ -20,7 +21,22 @@ struct FioResult {
   double p99_us = 0;
 };
 
-// Nothing when fio is not installed or fails.
-std::optional<FioResult> run_fio(const std::filesystem::path& directory, const FioJob& job);
+// A file that fio writes from its begin to its end and over again; made at the first run, removed
+// in the end.
+class FioFile {
+ public:
+  FioFile(const std::filesystem::path& directory, std::uint64_t bytes)
+      : path_(directory / "fio-bench-file"), bytes_(bytes) {}
+  ~FioFile();
+  FioFile(const FioFile&) = delete;
+  FioFile& operator=(const FioFile&) = delete;
+
+  // Nothing when fio is not installed or fails.
+  [[nodiscard]] std::optional<FioResult> run(const FioJob& job) const;
+
+ private:
+  const std::filesystem::path path_;
+  const std::uint64_t bytes_;
+};
 
 }  // namespace bimip::bench

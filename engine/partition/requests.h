@@ -129,6 +129,18 @@ class TimeRequest {
   virtual void on_found(Result<Offset> result) = 0;
 };
 
+// Something to be done once for many answers and advances: waking the thread that waits for them.
+class Wakeup {
+ public:
+  virtual ~Wakeup() = default;
+  // Must not block.
+  virtual void wake() = 0;
+};
+// From inside on_appended() or on_advanced(): wakes at the end of the writer's round, when every
+// answer of the round has been given; anywhere else at once. `wakeup` outlives the log's last
+// answer.
+void wake_after_answers(Wakeup& wakeup);
+
 // Told when a partition's visible end moves on.
 class Watcher {
  public:

@@ -8,7 +8,16 @@ namespace {
 
 constexpr std::chrono::milliseconds kTick{250};
 
+// The loop whose round this thread is in.
+thread_local WriterLoop* current_loop = nullptr;
+
 }  // namespace
+
+void wake_after_answers(Wakeup& wakeup) {
+  if (current_loop == nullptr) return wakeup.wake();
+  std::vector<Wakeup*>& owed = current_loop->wakeups_;
+  if (std::ranges::find(owed, &wakeup) == owed.end()) owed.push_back(&wakeup);
+}
 
 WriterLoop::WriterLoop(Parts parts, std::unique_ptr<WriteQueue> queue)
     : parts_(parts), queue_(std::move(queue)) {}
@@ -58,9 +67,21 @@ void WriterLoop::stop() {
 }
 
 bool WriterLoop::run_once(std::chrono::microseconds wait) {
+  current_loop = this;
+  run_round(wait);
+  current_loop = nullptr;
+
+  if (!stopping_.load(std::memory_order_acquire)) return true;
+  const bool all_idle =
+      std::ranges::all_of(partitions_, [](Partition* p) { return p->writer().idle(); });
+  return !(all_idle && requests_.empty());
+}
+
+void WriterLoop::run_round(std::chrono::microseconds wait) {
   run_posted();
   take_requests();
   for (Partition* partition : touched_) partition->writer().pump();
+  wake_others();  // of requests that were refused
   finished_.clear();
   queue_->poll(requests_.empty() ? wait : std::chrono::microseconds(0), finished_);
   for (DeviceOperation* operation : finished_) {
@@ -74,15 +95,18 @@ bool WriterLoop::run_once(std::chrono::microseconds wait) {
   }
   touched_.clear();
   tick_if_due();
-
-  if (!stopping_.load(std::memory_order_acquire)) return true;
-  if (!closed_) {
+  if (stopping_.load(std::memory_order_acquire) && !closed_) {
     closed_ = true;
     for (Partition* partition : partitions_) partition->writer().close();
   }
-  const bool all_idle =
-      std::ranges::all_of(partitions_, [](Partition* p) { return p->writer().idle(); });
-  return !(all_idle && requests_.empty());
+  wake_others();
+}
+
+// A wake-up is a system call, and often hands this thread's core to whom it wakes: one a round, and
+// last.
+void WriterLoop::wake_others() {
+  for (Wakeup* wakeup : wakeups_) wakeup->wake();
+  wakeups_.clear();
 }
 
 void WriterLoop::run_posted() {

@@ -43,6 +43,9 @@ class WriterLoop {
   void begin_stop();
 
  private:
+  friend void wake_after_answers(Wakeup& wakeup);
+  void run_round(std::chrono::microseconds wait);
+  void wake_others();
   void take_requests();
   void run_posted();
   void touch(Partition& partition);
@@ -59,6 +62,7 @@ class WriterLoop {
   std::vector<Partition*> partitions_;
   std::vector<Partition*> touched_;  // had something to do this round
   std::vector<DeviceOperation*> finished_;
+  std::vector<Wakeup*> wakeups_;  // owed by this round, each once
   std::chrono::nanoseconds next_tick_{};
   std::thread thread_;
 };

@@ -22,7 +22,7 @@ class Shard::PartitionWatch final : public engine::Watcher {
     topic_ = topic;
     partition_ = partition;
     end_.store(visible_end.value(), std::memory_order_release);
-    if (!queued_.exchange(true) && shard_.advances_.put(*this)) shard_.wake();
+    if (!queued_.exchange(true) && shard_.advances_.put(*this)) engine::wake_after_answers(shard_);
   }
 
   // On the shard's thread.
@@ -102,7 +102,7 @@ void Shard::wake() {
 }
 
 void Shard::came_back(SessionRequest& request) {
-  if (answers_.put(request)) wake();
+  if (answers_.put(request)) engine::wake_after_answers(*this);
 }
 
 void Shard::take_mail() {

@@ -23,7 +23,7 @@ namespace bimip::frontend {
 // Connections stay on their shard for life. Everything of them runs on its thread; came_back(),
 // adopt(), drain() and stop() are thread-safe. A panic of one session is a bug and ends the
 // process; trouble of one socket ends that socket.
-class Shard final : public SessionHost, private ConnectionOwner {
+class Shard final : public SessionHost, private ConnectionOwner, private engine::Wakeup {
  public:
   struct Parts {
     engine::Log& log;
@@ -67,8 +67,7 @@ class Shard final : public SessionHost, private ConnectionOwner {
   [[nodiscard]] std::span<char> read_buffer() override { return read_buffer_; }
   void on_closed(Connection& connection) override;
 
-  void run();
-  void wake();
+  void wake() override;
   void take_mail();
   void mark(Session& session);
   void pump_marked();

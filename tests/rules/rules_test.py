@@ -60,6 +60,14 @@ TRIALS = {
         ({"engine/base/a.h": "int a;\n// TO" + "DO: more\n", "docs/design/x.md": "FIX" + "ME\n",
           "README.md": "HA" + "CK\n"}, ["README.md:1", "docs/design/x.md:1", "engine/base/a.h:2"]),
     ],
+    "pages_exist": [
+        ({"docs/design/x.md": "[y](y.md#part), [out](https://example.org/z.md)\n", "docs/design/y.md": "",
+          "engine/base/a.h": "// See docs/design/x.md.\n"}, []),
+        ({"docs/design/x.md": "\n[y](y.md)\n", "engine/base/a.h": "// See docs/design/z.md.\n",
+          "README.md": "docs/guides/w.md\n"},
+         ["README.md:1: there is no docs/guides/w.md", "docs/design/x.md:2: a link to y.md",
+          "engine/base/a.h:1: there is no docs/design/z.md"]),
+    ],
     "stanzas_lint": [
         ({"proto/bimip/v1/a.proto": 'syntax = "proto3";\n\npackage bimip.v1;\n\nenum Code {\n  CODE_UNSPECIFIED = 0;\n}\n'},
          []),
