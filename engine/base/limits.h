@@ -56,6 +56,18 @@ inline constexpr auto kCheckpointEvery = 1s;
 // Log bytes between two index entries: what a read by offset may have to skip.
 inline constexpr std::uint64_t kIndexStrideBytes = 64 * 1024;
 
+// Packing. A sealed segment whose file is larger than this much of its records is written anew in
+// blocks of at most so many bytes (larger ones stay whole): what a read of one record costs.
+inline constexpr double kPackAbove = 1.25;
+inline constexpr std::size_t kPackedBlockBytes = 64 * 1024;
+// Rewriting segments: read and written at once before others get their turn, read and written a
+// second over the whole store, and the time until what failed is tried again.
+inline constexpr std::size_t kRewriteStepBytes = 1024 * 1024;
+inline constexpr std::uint64_t kRewriteBytesPerSecond = 64ULL * 1024 * 1024;
+inline constexpr auto kRewriteRetry = 30s;
+// How often a partition looks whether time alone gave it something to do.
+inline constexpr auto kUpkeepEvery = 5s;
+
 // A topic that answers before its records are durable makes them durable this soon.
 inline constexpr auto kBackgroundSync = 1s;
 // A log that was idle this long is closed by a block that vouches for all before it.

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t kEpochDigits = 10;
 constexpr std::string_view kTornPrefix = "torn-";
+constexpr std::string_view kQuarantinePrefix = "quarantine-";
 constexpr std::string_view kSpareEnding = ".spare";
 
 std::string of_epoch(Epoch epoch, std::string_view ending) {
@@ -36,6 +37,10 @@ std::string torn(Epoch epoch, FilePosition position, std::uint64_t n) {
       epoch, std::string(kTornPrefix) + std::to_string(position.value()) + "-" + std::to_string(n));
 }
 
+std::string quarantine(Epoch epoch, FilePosition position) {
+  return of_epoch(epoch, std::string(kQuarantinePrefix) + std::to_string(position.value()));
+}
+
 std::string spare(std::uint64_t number) {
   return std::to_string(number) + std::string(kSpareEnding);
 }
@@ -61,6 +66,11 @@ std::optional<PartitionFile> parse(std::string_view name) {
   if (ending == "index") return is(FileKind::kIndex, index(epoch));
   if (ending == "producers") return is(FileKind::kProducers, producers(epoch));
   if (ending == "checkpoint") return is(FileKind::kCheckpoint, checkpoint(epoch));
+  if (ending.starts_with(kQuarantinePrefix)) {
+    const auto position = parse_number(ending.substr(kQuarantinePrefix.size()));
+    if (!position) return std::nullopt;
+    return is(FileKind::kQuarantine, quarantine(epoch, FilePosition(*position)));
+  }
   if (!ending.starts_with(kTornPrefix)) return std::nullopt;
   const std::string_view numbers = ending.substr(kTornPrefix.size());
   const std::size_t dash = numbers.find('-');

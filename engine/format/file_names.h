@@ -12,6 +12,7 @@
 //   EPOCH.producers                     table: retried-publish state at a sealed segment's end
 //   EPOCH.checkpoint                    table: a prefix of the active segment, for a quick open
 //   EPOCH.torn-POSITION-N               bytes that recovery cut off
+//   EPOCH.quarantine-POSITION           damaged bytes of a segment that was rewritten
 // A name with the suffix ".new" is one being written; it means nothing and may be removed.
 #pragma once
 
@@ -38,12 +39,20 @@ std::string index(Epoch epoch);
 std::string producers(Epoch epoch);
 std::string checkpoint(Epoch epoch);
 std::string torn(Epoch epoch, FilePosition position, std::uint64_t n);
+std::string quarantine(Epoch epoch, FilePosition position);
 
 std::string spare(std::uint64_t number);
 // The number of a spare's name; nothing for other names.
 std::optional<std::uint64_t> parse_spare(std::string_view name);
 
-enum class FileKind : std::uint8_t { kSegment, kIndex, kProducers, kCheckpoint, kTorn };
+enum class FileKind : std::uint8_t {
+  kSegment,
+  kIndex,
+  kProducers,
+  kCheckpoint,
+  kTorn,
+  kQuarantine
+};
 struct PartitionFile {
   FileKind kind;
   Epoch epoch;

@@ -57,7 +57,9 @@ struct SegmentTotals {
           .first_timestamp = totals.first_timestamp,
           .last_timestamp = totals.last_timestamp,
           .previous = header.previous,
-          .last = tail.previous};
+          .last = tail.previous,
+          .own_end_block = tail.next_block,
+          .own_last = tail.previous};
 }
 
 }  // namespace bimip::engine

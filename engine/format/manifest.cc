@@ -1,12 +1,14 @@
 #include "engine/format/manifest.h"
 
+#include <set>
+
 #include "engine/format/codec.h"
 #include "engine/format/table.h"
 
 namespace bimip::engine {
 namespace {
 
-constexpr std::size_t kSegmentBytes = 8 + 1 + 8 + 8 + 8 + 8 + 8 + 8 + 8 + 16 + 8;
+constexpr std::size_t kSegmentBytes = 8 + 1 + 8 + 8 + 8 + 8 + 8 + 8 + 8 + 16 + 8 + 4 + 8;
 
 ManifestSegment read_segment(codec::Reader& in) {
   ManifestSegment segment;
@@ -21,15 +23,17 @@ ManifestSegment read_segment(codec::Reader& in) {
   segment.last_timestamp = in.time();
   segment.last = in.wide<Hash128>();
   segment.end_block = in.number<BlockNumber>();
+  segment.rewrites = in.u32();
+  segment.cleaned_at = in.time();
   return segment;
 }
 
-// Sealed and contiguous, then one active, then perhaps one prepared; epochs rise and are below the
-// next.
+// Sealed and contiguous, then one active, then perhaps one prepared; epochs differ and are below
+// the next.
 Status check_segments(const Manifest& manifest) {
   const auto wrong = [](const char* what) { return fail(ErrorCode::kDamaged, what); };
   std::size_t active = 0;
-  Epoch last_epoch(0);
+  std::set<Epoch> epochs;
   std::optional<Offset> end;
   SegmentState last_state = SegmentState::kSealed;
   for (const ManifestSegment& segment : manifest.segments) {
@@ -39,8 +43,9 @@ Status check_segments(const Manifest& manifest) {
         (segment.state == last_state && last_state != SegmentState::kSealed)) {
       return wrong("the manifest's segments are out of order");
     }
-    if (segment.epoch <= last_epoch || segment.epoch >= manifest.next_epoch)
-      return wrong("the manifest's epochs are out of order");
+    if (segment.epoch == Epoch(0) || segment.epoch >= manifest.next_epoch ||
+        !epochs.insert(segment.epoch).second)
+      return wrong("the manifest has an epoch twice, or one that is still to come");
     const bool has_base = segment.state != SegmentState::kPrepared;
     if (has_base && end && segment.base_offset != *end)
       return wrong("the manifest's segments are not contiguous");
@@ -50,9 +55,10 @@ Status check_segments(const Manifest& manifest) {
       end = segment.end_offset;
     }
     if (segment.state == SegmentState::kActive) ++active;
-    last_epoch = segment.epoch;
     last_state = segment.state;
   }
+  if (manifest.producers >= manifest.next_epoch)
+    return wrong("the manifest's table of producers is still to come");
   if (active != 1) return wrong("the manifest does not name exactly one active segment");
   return {};
 }
@@ -64,6 +70,7 @@ std::vector<std::byte> encode_manifest(const Manifest& manifest) {
   out.u64(manifest.version);
   out.number(manifest.next_epoch);
   out.number(manifest.log_start);
+  out.number(manifest.producers);
   out.u64(manifest.segments.size());
   for (const ManifestSegment& segment : manifest.segments) {
     out.number(segment.epoch);
@@ -77,6 +84,8 @@ std::vector<std::byte> encode_manifest(const Manifest& manifest) {
     out.time(segment.last_timestamp);
     out.wide(segment.last);
     out.number(segment.end_block);
+    out.u32(segment.rewrites);
+    out.time(segment.cleaned_at);
   }
   return encode_table(TableKind::kManifest, manifest.partition, out.bytes());
 }
@@ -89,6 +98,7 @@ Result<Manifest> decode_manifest(const SegmentIdentity& partition, Bytes file) {
   manifest.version = in.u64();
   manifest.next_epoch = in.number<Epoch>();
   manifest.log_start = in.number<Offset>();
+  manifest.producers = in.number<Epoch>();
   const std::size_t count = in.count(kSegmentBytes);
   manifest.segments.reserve(count);
   for (std::size_t i = 0; i < count; ++i) manifest.segments.push_back(read_segment(in));

@@ -27,17 +27,23 @@ struct ManifestSegment {
   std::uint64_t record_bytes = 0;
   Timestamp first_timestamp{};
   Timestamp last_timestamp{};
-  Hash128 last{};  // checksum of its last block
-  BlockNumber end_block{};
+  Hash128 last{};              // the next segment continues this ...
+  BlockNumber end_block{};     // ... and begins with this block
+  std::uint32_t rewrites = 0;  // how often it was written anew
+  Timestamp cleaned_at{};      // when its topic's compaction first went over it; zero: not yet
   friend bool operator==(const ManifestSegment&, const ManifestSegment&) = default;
 };
 
-// Sealed segments in offset order, then exactly one active one, then at most one prepared one.
+// Sealed segments in offset order, then exactly one active one, then at most one prepared one. A
+// rewritten segment has a later epoch than its neighbours: epochs differ, they do not rise.
 struct Manifest {
   SegmentIdentity partition{};  // its epoch is zero
   std::uint64_t version = 1;    // one more at every change
   Epoch next_epoch{1};
   Offset log_start{};
+  // EPOCH.producers is what is remembered of producers at the end of the sealed segments; zero:
+  // there is none yet. It outlives the segment of its epoch.
+  Epoch producers{};
   std::vector<ManifestSegment> segments{};
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };

@@ -87,6 +87,9 @@ void encode_segment_footer(const SegmentFooter& footer, MutableBytes sector) {
   fields.time(footer.last_timestamp);
   fields.wide(footer.previous);
   fields.wide(footer.last);
+  fields.number(footer.own_end_block);
+  fields.wide(footer.own_last);
+  fields.u32(footer.rewrites);
   finish_sector(fields, footer.identity, sector);
 }
 
@@ -106,11 +109,17 @@ Result<SegmentFooter> decode_segment_footer(Bytes sector) {
   footer.last_timestamp = in.time();
   footer.previous = in.wide<Hash128>();
   footer.last = in.wide<Hash128>();
+  footer.own_end_block = in.number<BlockNumber>();
+  footer.own_last = in.wide<Hash128>();
+  footer.rewrites = in.u32();
   const std::uint64_t position = footer.position.value();
   if (position < limits::kSectorBytes || position % limits::kSectorBytes != 0 ||
-      footer.base_offset > footer.end_offset || footer.first_block > footer.end_block ||
+      footer.base_offset > footer.end_offset || footer.first_block > footer.own_end_block ||
+      footer.own_end_block > footer.end_block ||
       footer.record_count > footer.end_offset - footer.base_offset ||
-      footer.first_timestamp > footer.last_timestamp) {
+      footer.first_timestamp > footer.last_timestamp ||
+      (footer.rewrites == 0 &&
+       (footer.own_end_block != footer.end_block || footer.own_last != footer.last))) {
     return fail(ErrorCode::kDamaged, "the segment's footer contradicts itself");
   }
   return footer;

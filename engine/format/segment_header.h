@@ -33,13 +33,18 @@ struct SegmentFooter {
   Offset base_offset{};
   Offset end_offset{};
   BlockNumber first_block{};
-  BlockNumber end_block{};  // one past the last
+  BlockNumber end_block{};  // of the next segment's first block
   std::uint64_t record_count = 0;
   std::uint64_t record_bytes = 0;  // payload bytes of all blocks
   Timestamp first_timestamp{};
   Timestamp last_timestamp{};
   Hash128 previous{};  // as in the header
-  Hash128 last{};      // checksum of the last block; `previous` when there is none
+  Hash128 last{};      // what the next segment states as its `previous`
+  // A segment as it was written: end_block and last. A rewrite changes these two and keeps those,
+  // so that the next segment goes on continuing it.
+  BlockNumber own_end_block{};  // one past the last in this file
+  Hash128 own_last{};           // checksum of the last in this file; `previous` when there is none
+  std::uint32_t rewrites = 0;   // how often the segment was written anew
   friend bool operator==(const SegmentFooter&, const SegmentFooter&) = default;
 };
 

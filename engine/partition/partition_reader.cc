@@ -31,6 +31,33 @@ void PartitionReader::sealed(const ManifestSegment& segment) {
   *here = known_sealed(segment);
 }
 
+void PartitionReader::replaced(std::span<const ManifestSegment> sources,
+                               const ManifestSegment& rewritten) {
+  {
+    const MutexLock lock(mutex_);
+    const auto here = std::ranges::find(segments_, rewritten.base_offset, &Known::base);
+    BIMIP_ASSERT(here != segments_.end());
+    *here = known_sealed(rewritten);
+    segments_.erase(here + 1, here + static_cast<std::ptrdiff_t>(sources.size()));
+  }
+  forget(sources);
+}
+
+void PartitionReader::moved_start(Offset start, std::span<const ManifestSegment> gone) {
+  {
+    const MutexLock lock(mutex_);
+    start_.store(start.value(), std::memory_order_release);
+    segments_.erase(segments_.begin(),
+                    segments_.begin() + static_cast<std::ptrdiff_t>(gone.size()));
+  }
+  forget(gone);
+}
+
+void PartitionReader::forget(std::span<const ManifestSegment> segments) {
+  for (const ManifestSegment& segment : segments)
+    parts_.sealed.forget(known_sealed(segment).place.segment);
+}
+
 PartitionReader::Known PartitionReader::known_sealed(const ManifestSegment& segment) const {
   SegmentIdentity identity = partition_;
   identity.epoch = segment.epoch;
@@ -52,19 +79,22 @@ LogBounds PartitionReader::bounds() const {
 std::optional<Result<RecordBatch>> PartitionReader::read_memory(Offset from,
                                                                 std::size_t bytes_max) const {
   const LogBounds now = bounds();
-  if (from < now.start || from > now.visible_end) {
-    return fail(ErrorCode::kOutOfRange,
-                "offset " + std::to_string(from.value()) + " is outside [" +
-                    std::to_string(now.start.value()) + ", " +
-                    std::to_string(now.visible_end.value()) + ")",
-                {.first = now.start, .end = now.visible_end});
-  }
+  if (from < now.start || from > now.visible_end) return std::unexpected(out_of_range(from));
   if (from == now.visible_end) return RecordBatch({}, {.first = from, .end = from});
   std::vector<BlockRef> blocks = parts_.tail.find(
       partition_.topic, partition_.partition, {.first = from, .end = now.visible_end}, bytes_max);
   if (blocks.empty()) return std::nullopt;
   const Offset end = blocks.back()->header.end_offset();
   return RecordBatch(std::move(blocks), {.first = from, .end = end});
+}
+
+Error PartitionReader::out_of_range(Offset offset) const {
+  const LogBounds now = bounds();
+  return {ErrorCode::kOutOfRange,
+          "offset " + std::to_string(offset.value()) + " is outside [" +
+              std::to_string(now.start.value()) + ", " + std::to_string(now.visible_end.value()) +
+              ")",
+          {.first = now.start, .end = now.visible_end}};
 }
 
 std::optional<PartitionReader::Known> PartitionReader::segment_of(Offset offset) const {
@@ -94,13 +124,33 @@ Result<std::shared_ptr<const Segment>> PartitionReader::open(const Known& known)
   return parts_.sealed.open(known.place);
 }
 
+bool PartitionReader::is_listed(const Known& known) const {
+  const MutexLock lock(mutex_);
+  return std::ranges::any_of(segments_, [&](const Known& other) {
+    return other.base == known.base && other.place.segment.epoch == known.place.segment.epoch;
+  });
+}
+
+// The segment that holds the offset, as it is listed once it is open; nothing when none does any
+// more. A segment that was replaced or removed meanwhile is let go, so that its file can be freed.
+std::optional<PartitionReader::Opened> PartitionReader::open_at(Offset offset) const {
+  while (true) {
+    std::optional<Known> known = segment_of(offset);
+    if (!known) return std::nullopt;
+    Result<std::shared_ptr<const Segment>> segment = open(*known);
+    if (known->open || is_listed(*known))
+      return Opened{.known = std::move(*known), .segment = std::move(segment)};
+    parts_.sealed.forget(known->place.segment);
+  }
+}
+
 Result<RecordBatch> PartitionReader::read_disk(Offset from, std::size_t bytes_max) const {
   if (auto answer = read_memory(from, bytes_max)) return std::move(*answer);
-  const std::optional<Known> known = segment_of(from);
-  BIMIP_ASSERT(known.has_value());
-  const Offset end = std::min(end_of(*known), bounds().visible_end);
+  std::optional<Opened> opened = open_at(from);
+  if (!opened || from < bounds().start) return std::unexpected(out_of_range(from));
+  const Offset end = std::min(end_of(opened->known), bounds().visible_end);
   const OffsetRange wanted{.first = from, .end = end};
-  Result<std::shared_ptr<const Segment>> segment = open(*known);
+  Result<std::shared_ptr<const Segment>>& segment = opened->segment;
   if (!segment) {
     // A sealed segment that cannot be opened is a hole as long as the segment; the rest of the log
     // stays readable.
@@ -161,15 +211,20 @@ Result<Offset> PartitionReader::find_time(Timestamp time) const {
   const LogBounds now = bounds();
   std::optional<Known> known = segment_of(time);
   if (!known || now.start == now.visible_end) return now.visible_end;
-  Result<std::shared_ptr<const Segment>> segment = open(*known);
-  if (!segment) return std::unexpected(std::move(segment.error()));
-  Offset from = std::max((*segment)->find(time).base_offset, now.start);
+  std::optional<Opened> opened = open_at(known->base);
+  Offset from = now.start;
+  if (opened) {
+    if (!opened->segment) return std::unexpected(std::move(opened->segment.error()));
+    from = std::max((*opened->segment)->find(time).base_offset, now.start);
+  }
   while (from < now.visible_end) {
     Result<RecordBatch> batch = read_disk(from, limits::kIndexStrideBytes);
     if (!batch) {
-      if (batch.error().code != ErrorCode::kDamaged)
-        return std::unexpected(std::move(batch.error()));
-      from = batch.error().range.end;
+      Error& error = batch.error();
+      const bool passed = error.code == ErrorCode::kDamaged ||
+                          (error.code == ErrorCode::kOutOfRange && error.range.first > from);
+      if (!passed) return std::unexpected(std::move(error));
+      from = error.code == ErrorCode::kDamaged ? error.range.end : error.range.first;
       continue;
     }
     std::optional<Offset> found;

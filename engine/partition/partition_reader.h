@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "engine/base/thread_annotations.h"
@@ -31,6 +32,10 @@ class PartitionReader {
   // A new active segment; the one before stays readable as it is until sealed() replaces it.
   void rolled(std::shared_ptr<const ActiveSegment> active);
   void sealed(const ManifestSegment& segment);
+  // `rewritten` stands for `sources` from now on. Who reads those goes on reading them.
+  void replaced(std::span<const ManifestSegment> sources, const ManifestSegment& rewritten);
+  // Nothing below `start` can be read any more; the segments `gone` are no more.
+  void moved_start(Offset start, std::span<const ManifestSegment> gone);
   // Offsets below `visible` can be read.
   void advance(Offset visible, Offset durable) {
     durable_.store(durable.value(), std::memory_order_release);
@@ -57,8 +62,16 @@ class PartitionReader {
     SealedSegment::Place place{};
   };
   [[nodiscard]] Known known_sealed(const ManifestSegment& segment) const;
+  void forget(std::span<const ManifestSegment> segments);
+  [[nodiscard]] bool is_listed(const Known& known) const;
+  struct Opened {
+    Known known{};
+    Result<std::shared_ptr<const Segment>> segment;
+  };
+  [[nodiscard]] std::optional<Opened> open_at(Offset offset) const;
   [[nodiscard]] std::optional<Known> segment_of(Offset offset) const;
   [[nodiscard]] std::optional<Known> segment_of(Timestamp time) const;
+  [[nodiscard]] Error out_of_range(Offset offset) const;
   [[nodiscard]] Offset end_of(const Known& segment) const;
   [[nodiscard]] Result<std::shared_ptr<const Segment>> open(const Known& known) const;
   [[nodiscard]] Result<RecordBatch> read_segment(const Segment& segment, OffsetRange wanted,

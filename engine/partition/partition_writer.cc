@@ -13,6 +13,7 @@ PartitionWriter::PartitionWriter(WriterParts parts, const TopicConfig& config,
       config_(config),
       reader_(reader),
       keeper_(std::move(recovered.keeper)),
+      upkeep_(upkeep_parts()),
       space_{.epoch = recovered.active->identity().epoch,
              .file = recovered.active->file(),
              .allocated_end = recovered.allocated_end},
@@ -36,6 +37,24 @@ PartitionWriter::PartitionWriter(WriterParts parts, const TopicConfig& config,
   } else {
     degrade(std::move(slot.error()));
   }
+}
+
+Upkeep::Parts PartitionWriter::upkeep_parts() {
+  return {.device = parts_.device,
+          .pool = parts_.pool,
+          .clock = parts_.clock,
+          .background = parts_.background,
+          .budget = parts_.budget,
+          .counters = parts_.counters,
+          .keeper = *keeper_,
+          .reader = reader_,
+          .post = parts_.post,
+          .run_keeper =
+              [this](Upkeep::KeeperWork work, Upkeep::KeeperDone done) {
+                run_job({.work = std::move(work), .done = std::move(done)});
+              },
+          .keeper_is_free = [this] { return !job_running_ && jobs_.empty(); },
+          .degrade = [this](Error error) { degrade(std::move(error)); }};
 }
 
 void PartitionWriter::accept(AppendRequest& request) {
@@ -334,15 +353,17 @@ void PartitionWriter::tick() {
   const bool aged = totals_.record_count > 0 &&
                     parts_.clock.now() - totals_.first_timestamp >= config_.segment_age;
   if (settled && aged && !closing_) start_roll();
+  upkeep_.tick();
 }
 
 void PartitionWriter::close() {
   closing_ = true;
+  upkeep_.stop();
   tick();
 }
 
 bool PartitionWriter::idle() const {
-  if (in_flight_ > 0 || syncing_ || job_running_ || !jobs_.empty()) return false;
+  if (in_flight_ > 0 || syncing_ || job_running_ || !jobs_.empty() || !upkeep_.idle()) return false;
   if (degraded_) return true;
   if (!pending_.empty() || phase_ != Phase::kWriting) return false;
   return !closing_ || no_space_ || (witnessed_ && durable_end_ == written_end_);
@@ -361,6 +382,7 @@ void PartitionWriter::degrade(Error error) {
     request->on_appended(std::unexpected(*degraded_));
   }
   refuse_pending(*degraded_);
+  upkeep_.stop();
 }
 
 void PartitionWriter::refuse_pending(const Error& error) {

@@ -16,6 +16,7 @@
 #include "engine/partition/partition_reader.h"
 #include "engine/partition/recovery.h"
 #include "engine/partition/request_queue.h"
+#include "engine/partition/upkeep.h"
 
 namespace bimip::engine {
 
@@ -23,12 +24,16 @@ class Partition;
 
 // What a writer works with. All of it outlives the writer.
 struct WriterParts {
+  Device& device;
   Partition& partition;  // that this is the writer of: the owner of its device operations
   WriteQueue& queue;
   JobRunner& jobs;
   const Clock& clock;
   BufferPool& pool;
   TailCache& tail;
+  JobRunner& background;  // for long work, never `jobs`' turn
+  RewriteBudget& budget;
+  UpkeepCounters& counters;
   std::function<void(Job)> post;  // runs a job on the writer loop's thread, soon; thread-safe
 };
 
@@ -131,6 +136,7 @@ class PartitionWriter {
   void start_next_job();
   [[nodiscard]] ZeroAhead zero_ahead() const;
   [[nodiscard]] std::uint64_t extend_bytes() const;
+  [[nodiscard]] Upkeep::Parts upkeep_parts();
 
   // Trouble.
   void degrade(Error error);
@@ -141,6 +147,7 @@ class PartitionWriter {
   const TopicConfig config_;
   PartitionReader& reader_;
   std::unique_ptr<SegmentKeeper> keeper_;  // used by one job at a time
+  Upkeep upkeep_;
 
   SegmentSpace space_;
   FileSlot slot_{};

@@ -185,6 +185,7 @@ void PartitionWriter::seal_behind(std::shared_ptr<SealWork> work) {
                    const Epoch epoch = work->seal.header.identity.epoch;
                    reader_.sealed(*std::ranges::find(keeper_->manifest().segments, epoch,
                                                      &ManifestSegment::epoch));
+                   upkeep_.changed();
                    return;
                  }
                  // Every step of it can be repeated: tick() does. Until then there is no next

@@ -69,15 +69,76 @@ class Recovery {
       const std::optional<file_names::PartitionFile> file = file_names::parse(name);
       if (!file) {
         note(name + ": not a file of this store; left alone");
-      } else if (file->kind == file_names::FileKind::kSegment && !listed(file->epoch)) {
-        if (Status done = remove_if_unused(name, file->epoch); !done) return done;
+      } else if (!listed(file->epoch)) {
+        if (Status done = judge_unlisted(name, *file); !done) return done;
       }
     }
     return {};
   }
 
-  // A segment that the manifest does not list was made by a step that never finished: no commit
-  // went into it.
+  // What belongs to no listed segment: derived files mean nothing, side files stay.
+  Status judge_unlisted(const std::string& name, const file_names::PartitionFile& file) {
+    switch (file.kind) {
+      case file_names::FileKind::kSegment:
+        return judge_segment(name, file.epoch);
+      case file_names::FileKind::kProducers:
+        if (file.epoch == out_.keeper->manifest().producers) return {};
+        return device_.remove(path(name));
+      case file_names::FileKind::kIndex:
+      case file_names::FileKind::kCheckpoint:
+        return device_.remove(path(name));
+      case file_names::FileKind::kTorn:
+      case file_names::FileKind::kQuarantine:
+        return {};
+    }
+    return {};
+  }
+
+  // A segment that the manifest does not list was made by a step that never finished, and no commit
+  // went into it; or it is one side of a rewrite, or below the log's start, and all it holds is
+  // elsewhere or meant to be gone.
+  Status judge_segment(const std::string& name, Epoch epoch) {
+    if (epoch < out_.keeper->manifest().next_epoch) {
+      Result<bool> left_over = is_left_over(name, epoch);
+      if (!left_over) return std::unexpected(std::move(left_over.error()));
+      if (*left_over) return device_.remove(path(name));
+    }
+    return remove_if_unused(name, epoch);
+  }
+
+  // Whether every offset it covers is below the log's first segment or in a listed sealed segment
+  // that is there with its whole length.
+  Result<bool> is_left_over(const std::string& name, Epoch epoch) {
+    Result<std::shared_ptr<File>> file = device_.open(path(name), OpenMode::kRead);
+    if (!file) return std::unexpected(std::move(file.error()));
+    Result<std::uint64_t> size = (*file)->size();
+    if (!size) return std::unexpected(std::move(size.error()));
+    if (*size < 2 * limits::kSectorBytes) return false;
+    Sector sector{};
+    Result<std::size_t> got = (*file)->read_at(FilePosition(*size - limits::kSectorBytes), sector);
+    if (!got) return std::unexpected(std::move(got.error()));
+    out_.report.bytes_read += *got;
+    const Result<SegmentFooter> footer = decode_segment_footer(sector);
+    if (!footer || footer->identity != out_.keeper->identity(epoch)) return false;
+    Offset covered = footer->base_offset;
+    for (const ManifestSegment& segment : out_.keeper->manifest().segments) {
+      if (segment.state != SegmentState::kSealed) break;
+      if (covered < segment.base_offset) covered = segment.base_offset;  // below the log's start
+      if (covered >= footer->end_offset) break;
+      if (segment.end_offset <= covered) continue;
+      Result<std::shared_ptr<File>> other =
+          device_.open(path(file_names::segment(segment.epoch)), OpenMode::kRead);
+      if (!other) return false;
+      Result<std::uint64_t> length = (*other)->size();
+      if (!length || *length != segment.file_bytes) return false;
+      covered = segment.end_offset;
+    }
+    if (covered >= footer->end_offset) return true;
+    // With no sealed segment left, all before the active one is below the start.
+    const ManifestSegment& front = out_.keeper->manifest().segments.front();
+    return front.state == SegmentState::kActive && footer->end_offset <= front.base_offset;
+  }
+
   Status remove_if_unused(const std::string& name, Epoch epoch) {
     Result<std::shared_ptr<File>> file = device_.open(path(name), OpenMode::kRead);
     if (!file) return std::unexpected(std::move(file.error()));
@@ -121,8 +182,8 @@ class Recovery {
   Status load_producers() {
     const std::vector<ManifestSegment>& segments = out_.keeper->manifest().segments;
     const auto active = std::ranges::find(segments, SegmentState::kActive, &ManifestSegment::state);
-    if (active == segments.begin()) return {};
-    const Epoch newest = std::prev(active)->epoch;
+    const Epoch newest = out_.keeper->manifest().producers;
+    if (newest == Epoch(0)) return {};
     const Path where = path(file_names::producers(newest));
     Result<std::vector<std::byte>> bytes = read_file(device_, where, kTableBytesMax);
     Result<ProducerState> state = bytes

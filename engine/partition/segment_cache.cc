@@ -3,9 +3,7 @@
 namespace bimip::engine {
 
 Result<std::shared_ptr<const Segment>> SegmentCache::open(const SealedSegment::Place& place) {
-  const Key key{.partition = (std::uint64_t{place.segment.topic.value()} << 32) |
-                             place.segment.partition.value(),
-                .epoch = place.segment.epoch};
+  const Key key = key_of(place.segment);
   {
     const MutexLock lock(mutex_);
     const auto found = by_key_.find(key);
@@ -26,6 +24,16 @@ Result<std::shared_ptr<const Segment>> SegmentCache::open(const SealedSegment::P
     order_.pop_front();
   }
   return slot->second->second;
+}
+
+void SegmentCache::forget(const SegmentIdentity& segment) {
+  std::shared_ptr<const Segment> forgotten;  // closed after the lock is gone
+  const MutexLock lock(mutex_);
+  const auto found = by_key_.find(key_of(segment));
+  if (found == by_key_.end()) return;
+  forgotten = std::move(found->second->second);
+  order_.erase(found->second);
+  by_key_.erase(found);
 }
 
 }  // namespace bimip::engine

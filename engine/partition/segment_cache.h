@@ -18,6 +18,8 @@ class SegmentCache {
       : device_(device), pool_(pool), segments_max_(segments_max) {}
 
   [[nodiscard]] Result<std::shared_ptr<const Segment>> open(const SealedSegment::Place& place);
+  // Lets go of a segment that is no more. Who holds it keeps it.
+  void forget(const SegmentIdentity& segment);
 
  private:
   struct Key {
@@ -30,6 +32,10 @@ class SegmentCache {
       return std::hash<std::uint64_t>{}(key.partition * 0x9E3779B97F4A7C15ULL + key.epoch.value());
     }
   };
+  [[nodiscard]] static Key key_of(const SegmentIdentity& segment) {
+    return {.partition = (std::uint64_t{segment.topic.value()} << 32U) | segment.partition.value(),
+            .epoch = segment.epoch};
+  }
   using Order = std::list<std::pair<Key, std::shared_ptr<const Segment>>>;
 
   Device& device_;

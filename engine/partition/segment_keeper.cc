@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "engine/base/assert.h"
 #include "engine/format/file_names.h"
@@ -177,16 +178,73 @@ Status SegmentKeeper::seal(const Seal& seal, const SegmentHeader& next) {
             .first_timestamp = footer.first_timestamp,
             .last_timestamp = footer.last_timestamp,
             .last = footer.last,
-            .end_block = footer.end_block};
+            .end_block = footer.end_block,
+            .rewrites = footer.rewrites};
   prepared.state = SegmentState::kActive;
   prepared.base_offset = next.base_offset;
-  const bool has_older = manifest.segments.size() >= 3;
-  const Epoch older = has_older ? manifest.segments[manifest.segments.size() - 3].epoch : Epoch(0);
+  const Epoch older = std::exchange(manifest.producers, epoch);
   if (Status done = replace_manifest(std::move(manifest)); !done) return done;
 
   remove_quietly(file_names::checkpoint(epoch));
-  if (has_older) remove_quietly(file_names::producers(older));
+  if (older != epoch) remove_quietly(file_names::producers(older));
   return {};
+}
+
+Result<Epoch> SegmentKeeper::reserve_epoch(std::uint64_t bytes) {
+  if (Status room = check_space(bytes); !room) return std::unexpected(std::move(room.error()));
+  Manifest manifest = manifest_;
+  const Epoch epoch = manifest.next_epoch;
+  manifest.next_epoch = epoch + 1;
+  if (Status done = replace_manifest(std::move(manifest)); !done)
+    return std::unexpected(std::move(done.error()));
+  return epoch;
+}
+
+Status SegmentKeeper::replace_segments(std::span<const ManifestSegment> sources,
+                                       const ManifestSegment& rewritten) {
+  Manifest manifest = manifest_;
+  const auto first =
+      std::ranges::find(manifest.segments, sources.front().epoch, &ManifestSegment::epoch);
+  BIMIP_ASSERT(static_cast<std::size_t>(manifest.segments.end() - first) > sources.size());
+  const auto end = first + static_cast<std::ptrdiff_t>(sources.size());
+  BIMIP_ASSERT(std::equal(first, end, sources.begin(), sources.end()));
+  BIMIP_ASSERT(first->base_offset == rewritten.base_offset &&
+               sources.back().end_offset == rewritten.end_offset &&
+               sources.back().last == rewritten.last);
+  const std::string name = file_names::segment(rewritten.epoch);
+  if (Status done = device_.rename(path(name + std::string(file_names::kNewSuffix)), path(name));
+      !done)
+    return done;
+  Status done = device_.sync_directory(place_.folder);
+  *first = rewritten;
+  manifest.segments.erase(first + 1, end);
+  if (done) done = replace_manifest(std::move(manifest));
+  if (!done) {
+    if (done.error().code == ErrorCode::kNoSpace) remove_segment(rewritten.epoch);
+    return done;
+  }
+  for (const ManifestSegment& source : sources) remove_segment(source.epoch);
+  return {};
+}
+
+Result<std::vector<ManifestSegment>> SegmentKeeper::move_start(Offset start) {
+  Manifest manifest = manifest_;
+  const auto first_kept = std::ranges::find_if(manifest.segments, [&](const ManifestSegment& s) {
+    return s.state != SegmentState::kSealed || s.end_offset > start;
+  });
+  std::vector<ManifestSegment> gone(manifest.segments.begin(), first_kept);
+  manifest.segments.erase(manifest.segments.begin(), first_kept);
+  manifest.log_start = start;
+  if (Status done = replace_manifest(std::move(manifest)); !done)
+    return std::unexpected(std::move(done.error()));
+  for (const ManifestSegment& segment : gone) remove_segment(segment.epoch);
+  return gone;
+}
+
+// Nobody who has it open is disturbed.
+void SegmentKeeper::remove_segment(Epoch epoch) {
+  remove_quietly(file_names::segment(epoch));
+  remove_quietly(file_names::index(epoch));
 }
 
 Status SegmentKeeper::write_checkpoint(Epoch epoch, const Checkpoint& checkpoint) {

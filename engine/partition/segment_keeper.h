@@ -5,6 +5,8 @@
 
 #include <memory>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "engine/device/device.h"
 #include "engine/format/log_tail.h"
@@ -77,6 +79,21 @@ class SegmentKeeper {
   // crash. Durable when it returns.
   [[nodiscard]] Status seal(const Seal& seal, const SegmentHeader& next);
 
+  // An epoch for a rewrite that needs so much room, never used again whatever becomes of that.
+  // Durable when it returns. kNoSpace: nothing changed.
+  [[nodiscard]] Result<Epoch> reserve_epoch(std::uint64_t bytes);
+
+  // Puts a rewritten segment, complete as EPOCH.segment.new beside its index, in the place of those
+  // it was made from: name, then manifest, then the old files go. A crash leaves the old or the
+  // new; the next recovery removes the other. Durable when it returns. kNoSpace: nothing changed.
+  [[nodiscard]] Status replace_segments(std::span<const ManifestSegment> sources,
+                                        const ManifestSegment& rewritten);
+
+  // Moves the log's start up to `start`: the manifest forgets the sealed segments that end at or
+  // before it, then their files go. Answers those. Durable when it returns. kNoSpace: nothing
+  // changed.
+  [[nodiscard]] Result<std::vector<ManifestSegment>> move_start(Offset start);
+
   // Durable when it returns. Losing it costs a longer recovery, nothing else.
   [[nodiscard]] Status write_checkpoint(Epoch epoch, const Checkpoint& checkpoint);
 
@@ -86,6 +103,7 @@ class SegmentKeeper {
  private:
   [[nodiscard]] Result<SegmentSpace> new_segment(Epoch epoch, const Space& space);
   [[nodiscard]] Status check_space(std::uint64_t bytes) const;
+  void remove_segment(Epoch epoch);
   void remove_quietly(const std::string& name);
 
   Device& device_;

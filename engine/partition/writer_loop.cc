@@ -37,12 +37,16 @@ void WriterLoop::post(Job job) {
 }
 
 void WriterLoop::open(Partition& partition, RecoveredPartition recovered) {
-  partition.open({.partition = partition,
+  partition.open({.device = parts_.device,
+                  .partition = partition,
                   .queue = *queue_,
                   .jobs = parts_.jobs,
                   .clock = parts_.clock,
                   .pool = parts_.pool,
                   .tail = parts_.tail,
+                  .background = parts_.background,
+                  .budget = parts_.budget,
+                  .counters = parts_.counters,
                   .post = [this](Job job) { post(std::move(job)); }},
                  std::move(recovered));
   partitions_.push_back(&partition);

@@ -23,6 +23,10 @@ class WriterLoop {
     BufferPool& pool;
     TailCache& tail;
     SpareSegments& spares;
+    Device& device;
+    JobRunner& background;
+    RewriteBudget& budget;
+    UpkeepCounters& counters;
   };
   WriterLoop(Parts parts, std::unique_ptr<WriteQueue> queue);
   ~WriterLoop();

@@ -128,10 +128,19 @@ Status Store::start_threads() {
   } else {
     jobs_ = std::make_unique<ThreadJobRunner>(1);
     readers_ = std::make_unique<ThreadJobRunner>(options_.reader_threads);
+    background_ = std::make_unique<ThreadJobRunner>(1);
   }
+  budget_ = std::make_unique<RewriteBudget>(*clock_, options_.rewrite_bytes_per_second);
   loop_ = std::make_unique<WriterLoop>(
-      WriterLoop::Parts{
-          .jobs = *jobs_, .clock = *clock_, .pool = pool_, .tail = tail_, .spares = *spares_},
+      WriterLoop::Parts{.jobs = *jobs_,
+                        .clock = *clock_,
+                        .pool = pool_,
+                        .tail = tail_,
+                        .spares = *spares_,
+                        .device = *device_,
+                        .background = background_ ? *background_ : *jobs_,
+                        .budget = *budget_,
+                        .counters = upkeep_},
       std::move(*queue));
   std::vector<CatalogTopic> topics;
   {
@@ -363,6 +372,7 @@ void Store::close() {
     }
   }
   readers_.reset();
+  background_.reset();
   jobs_.reset();  // before the loop: a job's last act is to wake it
   topics_.clear();
   loop_.reset();

@@ -23,7 +23,7 @@
 namespace bimip::engine {
 
 enum class Threading : std::uint8_t {
-  kOwn,     // a writer thread, a job thread, reader threads
+  kOwn,     // a writer thread, a job thread, reader threads, a background thread
   kManual,  // none: step() does the work, on the caller's thread, in a fixed order
 };
 
@@ -34,6 +34,8 @@ struct StoreOptions {
   // is quiet, from the first roll on.
   std::uint64_t spare_bytes = 0;
   std::size_t reader_threads = 2;
+  // What writing segments anew may read and write a second; 0: as fast as the disk.
+  std::uint64_t rewrite_bytes_per_second = limits::kRewriteBytesPerSecond;
   // Seams. Not given: the machine's best device, the machine's clock. They outlive the store.
   Device* device = nullptr;
   const Clock* clock = nullptr;
@@ -70,6 +72,7 @@ class Store final : public Log {
 
   [[nodiscard]] const StoreReport& report() const { return report_; }
   [[nodiscard]] Device& device() { return *device_; }
+  [[nodiscard]] const UpkeepCounters& upkeep() const { return upkeep_; }
 
   // Refuses new appends, answers those accepted, makes all durable. The store only answers kClosed
   // afterwards.
@@ -127,7 +130,10 @@ class Store final : public Log {
   std::unique_ptr<SpareSegments> spares_;
   std::unique_ptr<JobRunner> jobs_;
   std::unique_ptr<JobRunner> readers_;
-  ManualJobRunner* manual_ = nullptr;  // both, when threading is manual
+  std::unique_ptr<JobRunner> background_;
+  std::unique_ptr<RewriteBudget> budget_;
+  UpkeepCounters upkeep_;
+  ManualJobRunner* manual_ = nullptr;  // all of them, when threading is manual
   std::unique_ptr<WriterLoop> loop_;
   bool loop_runs_ = false;
 

@@ -160,7 +160,7 @@ void PartitionCheck::read_checkpoint(std::size_t segment) {
   tables_[segment].checkpoint = std::move(*checkpoint);
 }
 
-// Only the newest sealed segment needs its table of producers.
+// There is one table of producers, and it covers the sealed segments up to the newest.
 void PartitionCheck::read_producers(std::size_t segment) {
   if (!place_.manifest) return;
   const SegmentPlace& place = place_.segments[segment];
@@ -169,10 +169,10 @@ void PartitionCheck::read_producers(std::size_t segment) {
   if (here == listed.end() || std::next(here) == listed.end() ||
       std::next(here)->state == SegmentState::kSealed)
     return;
-  const Path path = place_.folder / file_names::producers(place.epoch);
+  const Path path = place_.folder / file_names::producers(place_.manifest->producers);
   Result<std::vector<std::byte>> bytes = read_whole(path, kTableBytesMax);
   SegmentIdentity identity = place_.identity;
-  identity.epoch = place.epoch;
+  identity.epoch = place_.manifest->producers;
   Result<ProducerState> state = bytes ? decode_producer_state(identity, *bytes)
                                       : Result<ProducerState>(std::unexpected(bytes.error()));
   if (!state) {

@@ -34,15 +34,15 @@ std::string difference(const SegmentFooter& is, const SegmentFooter& blocks) {
     return states(kWho, "base offset", is.base_offset.value(), blocks.base_offset.value());
   if (is.end_offset != blocks.end_offset)
     return states(kWho, "end offset", is.end_offset.value(), blocks.end_offset.value());
-  if (is.first_block != blocks.first_block || is.end_block != blocks.end_block)
-    return states(kWho, "end block", is.end_block.value(), blocks.end_block.value());
+  if (is.first_block != blocks.first_block || is.own_end_block != blocks.own_end_block)
+    return states(kWho, "end block", is.own_end_block.value(), blocks.own_end_block.value());
   if (is.record_count != blocks.record_count)
     return states(kWho, "a record count of", is.record_count, blocks.record_count);
   if (is.record_bytes != blocks.record_bytes)
     return states(kWho, "record bytes of", is.record_bytes, blocks.record_bytes);
   if (is.first_timestamp != blocks.first_timestamp || is.last_timestamp != blocks.last_timestamp)
     return "the segment's footer states other times than the blocks";
-  if (is.previous != blocks.previous || is.last != blocks.last)
+  if (is.previous != blocks.previous || is.own_last != blocks.own_last)
     return "the segment's footer states another hash than the blocks";
   return {};
 }
@@ -52,7 +52,7 @@ bool agree(const ManifestSegment& listed, const SegmentFooter& footer) {
          listed.record_count == footer.record_count && listed.record_bytes == footer.record_bytes &&
          listed.first_timestamp == footer.first_timestamp &&
          listed.last_timestamp == footer.last_timestamp && listed.last == footer.last &&
-         listed.end_block == footer.end_block;
+         listed.end_block == footer.end_block && listed.rewrites == footer.rewrites;
 }
 
 bool is_sound(const SegmentFacts& facts) { return facts.bad.empty() && facts.odd.empty(); }
@@ -141,6 +141,10 @@ void PartitionCheck::compare_start(std::size_t segment) {
     before = LogTail{.next_block = place.previous->end_block,
                      .next_offset = place.previous->end_offset,
                      .previous = place.previous->last};
+  } else if (segment > 0 && facts_[segment - 1] && facts_[segment - 1]->footer) {
+    const SegmentFooter& footer = *facts_[segment - 1]->footer;
+    before = LogTail{
+        .next_block = footer.end_block, .next_offset = footer.end_offset, .previous = footer.last};
   } else if (segment > 0 && facts_[segment - 1] && is_sound(*facts_[segment - 1])) {
     before = facts_[segment - 1]->tail;
   }

@@ -1,6 +1,7 @@
 #include "tools/log/partition_inventory.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "engine/format/table.h"
 #include "tools/log/segment_probe.h"
@@ -102,13 +103,17 @@ class PartitionTaker {
       }
       return;
     }
-    std::vector<Epoch> epochs;
+    // Without it they say themselves where they belong; those that do not come last.
+    std::vector<std::pair<Offset, Epoch>> found;
     for (const std::string& name : place_.names) {
       const auto file = file_names::parse(name);
-      if (file && file->kind == FileKind::kSegment) epochs.push_back(file->epoch);
+      if (!file || file->kind != FileKind::kSegment) continue;
+      const Result<Probe> probe = probe_segment(path(name));
+      constexpr Offset kUnknown(std::numeric_limits<std::uint64_t>::max());
+      found.emplace_back(probe && probe->base_offset ? *probe->base_offset : kUnknown, file->epoch);
     }
-    std::ranges::sort(epochs);
-    for (const Epoch epoch : epochs) add_segment(epoch);
+    std::ranges::sort(found);
+    for (const auto& [base, epoch] : found) add_segment(epoch);
   }
 
   SegmentPlace& add_segment(Epoch epoch) {
@@ -135,6 +140,10 @@ class PartitionTaker {
       return note(name, "bytes that recovery cut off behind the log's end and kept",
                   "nothing that was acknowledged as durable is in it; keep it or remove it");
     }
+    if (file->kind == FileKind::kQuarantine) {
+      return note(name, "damaged bytes of a segment that was rewritten, kept aside",
+                  "their offsets are a gap; keep it for a rescue or remove it");
+    }
     const ManifestSegment* segment = find_listed(file->epoch);
     if (file->kind == FileKind::kSegment) {
       if (segment == nullptr) check_unlisted(name);
@@ -142,9 +151,10 @@ class PartitionTaker {
     }
     const bool is_sealed = segment != nullptr && segment->state == SegmentState::kSealed;
     const bool is_active = segment != nullptr && segment->state == SegmentState::kActive;
-    const bool is_used = (file->kind == FileKind::kIndex && is_sealed) ||
-                         (file->kind == FileKind::kProducers && file->epoch == newest_sealed()) ||
-                         (file->kind == FileKind::kCheckpoint && is_active);
+    const bool is_used =
+        (file->kind == FileKind::kIndex && is_sealed) ||
+        (file->kind == FileKind::kProducers && file->epoch == place_.manifest->producers) ||
+        (file->kind == FileKind::kCheckpoint && is_active);
     if (!is_used) note(name, "belongs to no segment that needs it", "nothing reads it");
   }
 
@@ -152,6 +162,9 @@ class PartitionTaker {
     const Result<Probe> probe = probe_segment(path(name));
     if (!probe) {
       report({.file = path(name), .what = probe.error().message, .next = "look at the file"});
+    } else if (is_left_over(*probe)) {
+      note(name, "a segment that was replaced or removed; a stop came before its file went",
+           "the server removes it when it next opens the store");
     } else if (probe->has_block || probe->has_header) {
       report({.file = path(name),
               .what = probe->has_block
@@ -169,12 +182,17 @@ class PartitionTaker {
     const auto found = std::ranges::find(segments, epoch, &ManifestSegment::epoch);
     return found != segments.end() ? &*found : nullptr;
   }
-  Epoch newest_sealed() const {
-    Epoch newest(0);
+  // One side of a rewrite that a stop cut short, or a segment below the log's start: what it holds
+  // is in listed segments, or meant to be gone.
+  bool is_left_over(const Probe& probe) const {
+    if (!probe.footer) return false;
+    Offset covered = probe.footer->base_offset;
     for (const ManifestSegment& segment : place_.manifest->segments) {
-      if (segment.state == SegmentState::kSealed) newest = segment.epoch;
+      covered = std::max(covered, segment.base_offset);
+      if (segment.state != SegmentState::kSealed || covered >= probe.footer->end_offset) break;
+      if (segment.end_offset > covered) covered = segment.end_offset;
     }
-    return newest;
+    return covered >= probe.footer->end_offset;
   }
 
   void measure_others() {

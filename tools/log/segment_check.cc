@@ -133,7 +133,23 @@ class Checker {
       if (!*go_on) break;
     }
     pass_waypoint();
+    if (was_rewritten() && facts_.tail.next_offset < facts_.footer->end_offset)
+      note_lost(facts_.footer->end_offset);
     return {};
+  }
+
+  bool was_rewritten() const { return facts_.footer && facts_.footer->rewrites > 0; }
+
+  // A rewrite spans the offsets it left out on purpose; what it could not read it leaves open.
+  void note_lost(Offset end) {
+    facts_.bad.push_back({.from = walk_.position(),
+                          .end = walk_.position(),
+                          .offsets = {.first = facts_.tail.next_offset, .end = end},
+                          .why = "these records could not be read when the segment was rewritten; "
+                                 "their bytes are in a quarantine file",
+                          .whole = true,
+                          .behind = true});
+    facts_.tail.next_offset = end;
   }
 
   void pass_waypoint() {
@@ -195,6 +211,8 @@ class Checker {
   void accept(const BlockWalk::Found& block) {
     const BlockHeader& header = block.header;
     if (is_start_known_) {
+      if (was_rewritten() && header.base_offset > facts_.tail.next_offset)
+        note_lost(header.base_offset);
       if (std::string why = discontinuity(facts_.tail, header); !why.empty())
         odd(header, "a good block that " + why, {facts_.tail.next_offset, header.base_offset});
     } else {

@@ -18,13 +18,17 @@ bool look_at(Bytes chunk, FilePosition start, Probe& probe) {
     probe.all_zero = false;
     if (const Result<BlockHeader> block = decode_block_header(sector)) {
       probe.has_block = true;
-      if (!probe.identity) probe.identity = block->identity;
+      if (!probe.identity) {
+        probe.identity = block->identity;
+        probe.base_offset = block->base_offset;
+      }
       return true;
     }
     if (start + at != FilePosition(0)) continue;
     if (const Result<SegmentHeader> header = decode_segment_header(sector)) {
       probe.has_header = true;
       probe.identity = header->identity;
+      probe.base_offset = header->base_offset;
     }
   }
   return false;
@@ -41,6 +45,15 @@ Result<Probe> probe_segment(const Path& path) {
     Result<std::size_t> got = (*file)->read_at(at, chunk.bytes());
     if (!got) return std::unexpected(std::move(got.error()));
     if (look_at(Bytes(chunk.bytes()).first(*got), at, probe)) break;
+  }
+  if (probe.identity && (*file)->bytes() >= 2 * limits::kSectorBytes &&
+      (*file)->bytes() % limits::kSectorBytes == 0) {
+    const MutableBytes sector = chunk.bytes().first(limits::kSectorBytes);
+    Result<std::size_t> got =
+        (*file)->read_at(FilePosition((*file)->bytes() - limits::kSectorBytes), sector);
+    if (!got) return std::unexpected(std::move(got.error()));
+    const Result<SegmentFooter> footer = decode_segment_footer(sector);
+    if (footer && footer->identity == *probe.identity) probe.footer = *footer;
   }
   return probe;
 }

@@ -156,7 +156,10 @@ TEST(SegmentTotals, CountRecordsAndPassOverWitnesses) {
 }
 
 TEST(SegmentFooter, IsMadeOfTheHeaderTheTailAndTheTotals) {
-  const SegmentFooter sample = sample_segment_footer();
+  SegmentFooter sample = sample_segment_footer();
+  sample.own_end_block = sample.end_block;
+  sample.own_last = sample.last;
+  sample.rewrites = 0;
   const LogTail tail{.position = sample.position,
                      .next_block = sample.end_block,
                      .next_offset = sample.end_offset,

@@ -75,6 +75,13 @@ SegmentFooter RandomValues::segment_footer() {
   footer.end_offset = footer.base_offset + below(1ULL << 60U);
   footer.first_block = BlockNumber(below(1ULL << 60U));
   footer.end_block = footer.first_block + below(1ULL << 60U);
+  footer.rewrites = maybe() ? number32() : 0;
+  footer.own_end_block = footer.end_block;
+  footer.own_last = footer.last;
+  if (footer.rewrites > 0) {
+    footer.own_end_block = footer.first_block + below(footer.end_block - footer.first_block + 1);
+    footer.own_last = hash();
+  }
   footer.record_count = below(footer.end_offset - footer.base_offset + 1);
   footer.record_bytes = number();
   const auto times = std::minmax({time(), time()});
@@ -124,10 +131,13 @@ Manifest RandomValues::manifest() {
     sealed->last_timestamp = time();
     sealed->last = hash();
     sealed->end_block = BlockNumber(number());
+    sealed->rewrites = number32();
+    sealed->cleaned_at = time();
   }
   next(SegmentState::kActive);
   if (maybe()) next(SegmentState::kPrepared);
   made.next_epoch = Epoch(epoch + 1 + below(10));
+  made.producers = Epoch(below(epoch + 1));
   return made;
 }
 

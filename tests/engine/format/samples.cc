@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 
 constexpr Hash128 kPrevious{.high = 0xA1A2A3A4A5A6A7A8, .low = 0xB1B2B3B4B5B6B7B8};
 constexpr Hash128 kLast{.high = 0xC1C2C3C4C5C6C7C8, .low = 0xD1D2D3D4D5D6D7D8};
+constexpr Hash128 kOwnLast{.high = 0xE1E2E3E4E5E6E7E8, .low = 0xF1F2F3F4F5F6F7F8};
 constexpr ProducerId kProducer{.high = 0x1111222233334444, .low = 0x5555666677778888};
 
 std::vector<std::byte> encode(const RecordFields& fields) {
@@ -144,7 +145,10 @@ SegmentFooter sample_segment_footer() {
           .first_timestamp = sample_time(),
           .last_timestamp = sample_time() + 1h,
           .previous = kPrevious,
-          .last = kLast};
+          .last = kLast,
+          .own_end_block = BlockNumber(512),
+          .own_last = kOwnLast,
+          .rewrites = 1};
 }
 
 Catalog sample_catalog() {
@@ -163,7 +167,7 @@ Catalog sample_catalog() {
 }
 
 Manifest sample_manifest() {
-  const ManifestSegment sealed{.epoch = Epoch(11),
+  const ManifestSegment sealed{.epoch = Epoch(14),
                                .state = SegmentState::kSealed,
                                .base_offset = Offset(0),
                                .end_offset = Offset(1000),
@@ -173,7 +177,9 @@ Manifest sample_manifest() {
                                .first_timestamp = sample_time() - 1h,
                                .last_timestamp = sample_time(),
                                .last = kPrevious,
-                               .end_block = BlockNumber(500)};
+                               .end_block = BlockNumber(500),
+                               .rewrites = 1,
+                               .cleaned_at = sample_time() + 2h};
   ManifestSegment active;
   active.epoch = Epoch(12);
   active.state = SegmentState::kActive;
@@ -183,8 +189,9 @@ Manifest sample_manifest() {
   prepared.state = SegmentState::kPrepared;
   return {.partition = sample_partition(),
           .version = 23,
-          .next_epoch = Epoch(14),
+          .next_epoch = Epoch(15),
           .log_start = Offset(0),
+          .producers = Epoch(11),
           .segments = {sealed, active, prepared}};
 }
 

@@ -264,6 +264,11 @@ TEST(LyingFooter, IsDamaged) {
   EXPECT_EQ(read([](SegmentFooter& f) { f.position = FilePosition(0); }), ErrorCode::kDamaged);
   EXPECT_EQ(read([](SegmentFooter& f) { f.end_offset = Offset(999); }), ErrorCode::kDamaged);
   EXPECT_EQ(read([](SegmentFooter& f) { f.end_block = BlockNumber(499); }), ErrorCode::kDamaged);
+  EXPECT_EQ(read([](SegmentFooter& f) { f.own_end_block = BlockNumber(499); }),
+            ErrorCode::kDamaged);
+  EXPECT_EQ(read([](SegmentFooter& f) { f.own_end_block = BlockNumber(641); }),
+            ErrorCode::kDamaged);
+  EXPECT_EQ(read([](SegmentFooter& f) { f.rewrites = 0; }), ErrorCode::kDamaged);
   EXPECT_EQ(read([](SegmentFooter& f) { f.record_count = 3001; }), ErrorCode::kDamaged);
   EXPECT_EQ(read([](SegmentFooter& f) { f.last_timestamp = Timestamp{}; }), ErrorCode::kDamaged);
 }

@@ -60,7 +60,8 @@ TEST(Manifest, WithImpossibleSegmentsIsDamaged) {
       manifest_refused([](Manifest&, Segments& s) { s[2].state = static_cast<SegmentState>(4); }));
   EXPECT_TRUE(manifest_refused([](Manifest&, Segments& s) { s[0].epoch = Epoch(0); }));
   EXPECT_TRUE(manifest_refused([](Manifest&, Segments& s) { s[1].epoch = s[0].epoch; }));
-  EXPECT_TRUE(manifest_refused([](Manifest& m, Segments&) { m.next_epoch = Epoch(13); }));
+  EXPECT_TRUE(manifest_refused([](Manifest& m, Segments&) { m.next_epoch = Epoch(14); }));
+  EXPECT_TRUE(manifest_refused([](Manifest& m, Segments&) { m.producers = Epoch(15); }));
   EXPECT_TRUE(manifest_refused([](Manifest&, Segments& s) { s[1].base_offset = Offset(1001); }))
       << "a gap";
   EXPECT_TRUE(manifest_refused([](Manifest&, Segments& s) { s[0].base_offset = Offset(1001); }))
@@ -121,7 +122,7 @@ TEST(Tables, ACountAboveWhatIsThereIsDamaged) {
   const auto checkpoint = encode_checkpoint(sample_segment(), sample_checkpoint());
   for (const std::uint64_t count : {~0ULL, 1ULL << 61U, 1ULL << 32U, 1000ULL, 4ULL}) {
     EXPECT_TRUE(is_damaged(decode_catalog(lie(catalog, 0x4C, count)))) << count;
-    EXPECT_TRUE(is_damaged(decode_manifest(sample_partition(), lie(manifest, 0x58, count))));
+    EXPECT_TRUE(is_damaged(decode_manifest(sample_partition(), lie(manifest, 0x60, count))));
     EXPECT_TRUE(is_damaged(decode_producer_state(sample_segment(), lie(producers, 0x40, count))));
     EXPECT_TRUE(is_damaged(decode_producer_state(sample_segment(), lie(producers, 0x60, count))));
     EXPECT_TRUE(is_damaged(decode_producer_state(sample_segment(), lie(producers, 0x98, count))));

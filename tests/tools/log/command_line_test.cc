@@ -57,7 +57,7 @@ TEST(CommandLine, DumpsWhatTheFlagsSay) {
       type({"log", "dump", "--from", "2", "--to", "9", "--key", "key 1", "--header", "colour=blue",
             "--since", "2020-01-01", "--raw", store.partition().string()});
   EXPECT_EQ(typed.exit, 0) << typed.err;
-  EXPECT_EQ(typed.out, std::string(3000, 'i') + "\n");
+  EXPECT_EQ(typed.out, std::string(3800, 'i') + "\n");
   EXPECT_THAT(type({"log", "dump", "--block", "0", store.partition().string()}).out,
               HasSubstr("magic = \"BMCB\""));
   EXPECT_THAT(type({"log", "dump", "--blocks", "--json", store.partition().string()}).out,

@@ -126,7 +126,7 @@ TEST(Dump, WritesEveryRecordInOrder) {
   const Json line = ran.lines().at(40);
   EXPECT_EQ(line.at("topic"), "orders");
   EXPECT_EQ(line.at("key"), "key 5");
-  EXPECT_EQ(line.at("value"), std::string(3000, 'o'));
+  EXPECT_EQ(line.at("value"), std::string(3800, 'o'));
   EXPECT_EQ(line.at("number"), 40);
   EXPECT_EQ(line.at("producer"), "00000000000000010000000000000002");
   EXPECT_EQ(line.at("headers").at(0).at("name"), "colour");

@@ -115,7 +115,7 @@ class ExampleStore {
   }
 
   static void append(LogClient& log, TopicId topic, int i) {
-    const std::string value(3000, static_cast<char>('a' + i % 26));
+    const std::string value(3800, static_cast<char>('a' + i % 26));  // dense: never packed
     const std::string key = "key " + std::to_string(i % 7);
     const std::string once = "once " + std::to_string(i);
     const std::vector<Header> headers{

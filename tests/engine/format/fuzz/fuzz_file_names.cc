@@ -31,6 +31,11 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
       BIMIP_ASSERT(name == torn(file->epoch, position, std::stoull(name.substr(dash + 1))));
       break;
     }
+    case FileKind::kQuarantine: {
+      const FilePosition position(std::stoull(name.substr(name.find(".quarantine-") + 12)));
+      BIMIP_ASSERT(name == quarantine(file->epoch, position));
+      break;
+    }
   }
   return 0;
 }

@@ -1,0 +1,162 @@
+#include "engine/partition/upkeep.h"
+
+#include <algorithm>
+
+namespace bimip::engine {
+namespace {
+
+// What a rewritten segment takes at most, when its blocks were small before.
+std::uint64_t packed_bytes(std::uint64_t record_bytes) {
+  return 3 * limits::kSectorBytes + record_bytes + record_bytes / 8;
+}
+
+}  // namespace
+
+bool wants_packing(const ManifestSegment& segment) {
+  return segment.state == SegmentState::kSealed && segment.rewrites == 0 &&
+         static_cast<double>(segment.file_bytes) >
+             limits::kPackAbove * static_cast<double>(segment.record_bytes) &&
+         segment.file_bytes > packed_bytes(segment.record_bytes);
+}
+
+Upkeep::~Upkeep() { stop(); }
+
+void Upkeep::tick() {
+  if (stopped_) return;
+  if (waiting_) return advance();
+  if (task_) return;
+  const std::chrono::nanoseconds now = parts_.clock.monotonic();
+  if (now < retry_at_) return;
+  if ((!look_again_ && now < next_look_) || !parts_.keeper_is_free()) return;
+  choose();
+}
+
+void Upkeep::stop() {
+  stopped_ = true;
+  if (!stepping_) finish();
+}
+
+void Upkeep::choose() {
+  look_again_ = false;
+  next_look_ = parts_.clock.monotonic() + limits::kUpkeepEvery;
+  (void)choose_packing();
+}
+
+bool Upkeep::is_skipped(const ManifestSegment& segment) const {
+  return skipped_.contains(segment.epoch);
+}
+
+bool Upkeep::choose_packing() {
+  for (const ManifestSegment& segment : parts_.keeper.manifest().segments) {
+    if (!wants_packing(segment) || is_skipped(segment)) continue;
+    begin({.sources = {segment}, .filter = std::make_unique<KeepAll>()});
+    return true;
+  }
+  return false;
+}
+
+void Upkeep::begin(Task task) {
+  look_again_ = true;  // for what comes after it, or when it is not its turn
+  if (!parts_.budget.enter()) return;
+  task_ = std::move(task);
+  std::uint64_t bytes = 0;
+  for (const ManifestSegment& source : task_->sources) bytes += source.file_bytes;
+  auto epoch = std::make_shared<Epoch>();
+  parts_.run_keeper(
+      [&keeper = parts_.keeper, bytes, epoch]() -> Status {
+        Result<Epoch> reserved = keeper.reserve_epoch(bytes);
+        if (!reserved) return std::unexpected(std::move(reserved.error()));
+        *epoch = *reserved;
+        return {};
+      },
+      [this, epoch](Status status) {
+        if (stopped_) return;
+        if (status) return reserved(*epoch);
+        if (status.error().code != ErrorCode::kNoSpace) parts_.degrade(status.error());
+        failed(status.error());
+      });
+}
+
+void Upkeep::reserved(Epoch epoch) {
+  const std::vector<ManifestSegment>& segments = parts_.keeper.manifest().segments;
+  const auto first =
+      std::ranges::find(segments, task_->sources.front().epoch, &ManifestSegment::epoch);
+  if (first == segments.end()) return finish();
+  SegmentRewrite::Plan plan{.folder = parts_.keeper.folder(),
+                            .partition = parts_.keeper.identity(Epoch(0)),
+                            .sources = task_->sources,
+                            .epoch = epoch,
+                            .now = parts_.clock.now(),
+                            .cleaned_at = task_->cleaned_at};
+  if (first != segments.begin()) plan.before = *std::prev(first);
+  rewrite_ =
+      std::make_shared<SegmentRewrite>(parts_.device, parts_.pool, std::move(plan), *task_->filter);
+  advance();
+}
+
+void Upkeep::advance() {
+  waiting_ = !parts_.budget.take(2 * limits::kRewriteStepBytes);
+  if (waiting_) return;
+  stepping_ = true;
+  parts_.background.post([this, rewrite = rewrite_] {
+    auto done = std::make_shared<Result<bool>>(rewrite->step());
+    parts_.post([this, done] { stepped(std::move(*done)); });
+  });
+}
+
+void Upkeep::stepped(Result<bool> done) {
+  stepping_ = false;
+  if (stopped_) return finish();
+  if (!done) return failed(done.error());
+  if (*done) return replace();
+  advance();
+}
+
+void Upkeep::replace() {
+  parts_.run_keeper(
+      [&keeper = parts_.keeper, rewrite = rewrite_] {
+        Status done = keeper.replace_segments(rewrite->plan().sources, rewrite->outcome().segment);
+        // After other errors, which side counts is for the next recovery to say.
+        if (done || done.error().code != ErrorCode::kNoSpace) rewrite->release();
+        return done;
+      },
+      [this](Status status) {
+        if (!rewrite_) return;
+        if (!status && status.error().code != ErrorCode::kNoSpace) parts_.degrade(status.error());
+        if (!status) return failed(status.error());
+        const SegmentRewrite::Outcome& outcome = rewrite_->outcome();
+        const std::vector<ManifestSegment>& sources = rewrite_->plan().sources;
+        parts_.reader.replaced(sources, outcome.segment);
+        std::uint64_t before = 0;
+        for (const ManifestSegment& source : sources) before += source.file_bytes;
+        UpkeepCounters& counters = parts_.counters;
+        counters.rewrites += 1;
+        counters.bytes_read += outcome.bytes_read;
+        counters.bytes_written += outcome.bytes_written;
+        counters.bytes_freed += before - std::min(before, outcome.segment.file_bytes);
+        finish();
+      });
+}
+
+// Nothing was lost: the sources are as they were. What is damaged as a whole is not tried again.
+void Upkeep::failed(const Error& error) {
+  parts_.counters.failed += 1;
+  const bool hopeless = error.code == ErrorCode::kDamaged || error.code == ErrorCode::kNotFound ||
+                        error.code == ErrorCode::kUnsupportedVersion;
+  if (hopeless && task_) {
+    for (const ManifestSegment& source : task_->sources) skipped_.insert(source.epoch);
+  } else {
+    retry_at_ = parts_.clock.monotonic() + limits::kRewriteRetry;
+  }
+  finish();
+}
+
+void Upkeep::finish() {
+  rewrite_.reset();
+  waiting_ = false;
+  look_again_ = true;
+  if (task_) parts_.budget.leave();
+  task_.reset();
+}
+
+}  // namespace bimip::engine

@@ -1,0 +1,98 @@
+// What a partition does to its sealed segments by itself, in the background. Order of steps and
+// reasons: docs/design/rewrite.md.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+
+#include "engine/base/clock.h"
+#include "engine/partition/jobs.h"
+#include "engine/partition/partition_reader.h"
+#include "engine/partition/rewrite_budget.h"
+#include "engine/partition/segment_keeper.h"
+#include "engine/partition/segment_rewrite.h"
+
+namespace bimip::engine {
+
+// What was rewritten so far. Read from any thread.
+struct UpkeepCounters {
+  std::atomic<std::uint64_t> rewrites{0};
+  std::atomic<std::uint64_t> failed{0};  // tried again later, or given up for damage
+  std::atomic<std::uint64_t> bytes_read{0};
+  std::atomic<std::uint64_t> bytes_written{0};
+  std::atomic<std::uint64_t> bytes_freed{0};  // of files that are no more
+};
+
+// Chooses what to do, one thing at a time, and drives it: the keeper's short steps as jobs of the
+// writer, the long reading and writing step by step on `background`. Owner-thread only: that of
+// the writer loop. A failure here costs nothing but the wish: the log stays as it is, and it is
+// tried again later.
+class Upkeep {
+ public:
+  using KeeperWork = std::move_only_function<Status()>;
+  using KeeperDone = std::move_only_function<void(Status)>;
+  struct Parts {
+    Device& device;
+    BufferPool& pool;
+    const Clock& clock;
+    JobRunner& background;
+    RewriteBudget& budget;
+    UpkeepCounters& counters;
+    SegmentKeeper& keeper;
+    PartitionReader& reader;
+    std::function<void(Job)> post;  // runs a job on the writer loop's thread
+    std::function<void(KeeperWork, KeeperDone)> run_keeper;  // in turn with the keeper's other jobs
+    // None of the keeper's jobs is under way: its manifest may be looked at.
+    std::function<bool()> keeper_is_free;
+    std::function<void(Error)> degrade;  // the manifest could not be changed
+  };
+  explicit Upkeep(Parts parts) : parts_(std::move(parts)) {}
+  ~Upkeep();
+
+  // The partition's segments changed.
+  void changed() { look_again_ = true; }
+  // A few times a second.
+  void tick();
+  // Begins nothing any more, gives up what is under way.
+  void stop();
+  // Nothing of it runs on another thread.
+  [[nodiscard]] bool idle() const { return !stepping_; }
+
+ private:
+  void choose();
+  [[nodiscard]] bool choose_packing();
+  [[nodiscard]] bool is_skipped(const ManifestSegment& segment) const;
+
+  struct Task {
+    std::vector<ManifestSegment> sources{};
+    std::unique_ptr<RecordFilter> filter;
+    Timestamp cleaned_at{};
+  };
+  void begin(Task task);
+  void reserved(Epoch epoch);
+  void advance();
+  void stepped(Result<bool> done);
+  void replace();
+  void failed(const Error& error);
+  void finish();
+
+  Parts parts_;
+  bool look_again_ = true;
+  bool stopped_ = false;
+  std::chrono::nanoseconds next_look_{};
+  std::chrono::nanoseconds retry_at_{};
+  std::set<Epoch> skipped_;  // damaged as a whole: left alone until the partition is reopened
+
+  std::optional<Task> task_;                 // has entered the budget
+  std::shared_ptr<SegmentRewrite> rewrite_;  // shared with the job that works on it
+  bool stepping_ = false;                    // a step runs on `background`
+  bool waiting_ = false;                     // for the budget
+};
+
+// Whether the file takes more than it should for its records, and writing it anew would help.
+[[nodiscard]] bool wants_packing(const ManifestSegment& segment);
+
+}  // namespace bimip::engine
