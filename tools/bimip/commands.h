@@ -25,6 +25,7 @@ struct Globals {
 
 void add_topic_commands(CLI::App& program, const Globals& globals, int& exit_code);
 void add_pub_command(CLI::App& program, const Globals& globals, int& exit_code);
+void add_bench_command(CLI::App& program, const Globals& globals, int& exit_code);
 void add_sub_command(CLI::App& program, const Globals& globals, int& exit_code);
 
 }  // namespace bimip::tools

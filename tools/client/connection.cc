@@ -184,8 +184,8 @@ Status Connection::send_some() {
 }
 
 Status Connection::receive_some(const Visit& visit) {
-  input_.resize(kReadBytes);
-  const ssize_t got = ::recv(socket_, input_.data(), input_.size(), 0);
+  thread_local std::vector<char> input(kReadBytes);
+  const ssize_t got = ::recv(socket_, input.data(), input.size(), 0);
   if (got < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK)) return {};
   if (got < 0) return gone_with("the connection to the server broke", errno);
   if (got == 0) {
@@ -195,7 +195,7 @@ Status Connection::receive_some(const Visit& visit) {
   v1::Stanza stanza;
   bool sound = true;
   const auto fed = frames_.feed(
-      std::as_bytes(std::span(input_.data(), static_cast<std::size_t>(got))),
+      std::as_bytes(std::span(input.data(), static_cast<std::size_t>(got))),
       [&](engine::Bytes frame) {
         sound = stanza.ParseFromArray(frame.data(), static_cast<int>(frame.size()));
         if (!sound) return false;

@@ -60,6 +60,10 @@ class Connection {
   // came, all is sent and `room_below` allows more, or `also` (a descriptor, -1: none) can be read.
   [[nodiscard]] Result<Readable> exchange(std::chrono::milliseconds wait, int also,
                                           const Visit& visit);
+  // The same without waiting, for those who watch descriptor() themselves.
+  [[nodiscard]] Status send_some();
+  [[nodiscard]] Status receive_some(const Visit& visit);
+  [[nodiscard]] int descriptor() const { return socket_; }
   // Sends a request and waits for its answer. The server's Error comes as an error of its own
   // words.
   [[nodiscard]] Result<v1::Stanza> ask(v1::Stanza request, std::chrono::milliseconds time);
@@ -68,13 +72,10 @@ class Connection {
   Connection() = default;
   [[nodiscard]] Status connect(const Endpoint& endpoint, Clock::time_point until);
   [[nodiscard]] Status identify(const ProducerIdentity& producer, Clock::time_point until);
-  [[nodiscard]] Status send_some();
-  [[nodiscard]] Status receive_some(const Visit& visit);
 
   int socket_ = -1;
   std::string output_;
   std::size_t sent_ = 0;
-  std::vector<char> input_;
   frontend::FrameReader frames_{frontend::FrameReader::Begin::kWithFrame};
   ServerFacts server_;
   std::optional<engine::Error> goodbye_;
