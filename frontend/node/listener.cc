@@ -5,7 +5,6 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 
-#include "engine/base/random.h"
 #include "frontend/config/server_log.h"
 #include "frontend/stanza/limits.h"
 
@@ -15,16 +14,19 @@ namespace {
 using boost::asio::ip::tcp;
 using ErrorCode = boost::system::error_code;
 
-std::string session_id() {
-  const engine::Id128 id = engine::random_id();
-  return fmt::format("{:016x}{:016x}", id.high, id.low);
-}
-
 }  // namespace
 
-Listener::Listener(const std::vector<std::unique_ptr<Shard>>& shards, std::size_t connections_max)
+bool ConnectionCount::add() {
+  if (open_.fetch_add(1, std::memory_order_relaxed) < most_) return true;
+  remove();
+  return false;
+}
+
+Listener::Listener(const std::vector<std::unique_ptr<Shard>>& shards, ConnectionCount& count,
+                   Shard::CarrierMaker maker)
     : shards_(shards),
-      connections_max_(connections_max),
+      count_(count),
+      maker_(std::move(maker)),
       acceptor_(shards.front()->context()),
       timer_(shards.front()->context()) {}
 
@@ -69,12 +71,11 @@ void Listener::accept() {
 }
 
 void Listener::on_accepted(Shard& shard, tcp::socket socket) {
-  if (connections_.load(std::memory_order_relaxed) >= connections_max_) {
+  if (!count_.add()) {
     log_warning("refused a connection: limits.connections is reached");
     return;
   }
-  connections_.fetch_add(1, std::memory_order_relaxed);
-  shard.adopt(std::move(socket), session_id());
+  shard.adopt(std::move(socket), maker_);
 }
 
 // Out of descriptors, say. Those in use come back; the connections that wait keep waiting.

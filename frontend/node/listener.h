@@ -1,4 +1,4 @@
-// Accepts connections and spreads them over the shards.
+// Accepts connections on one port and spreads them over the shards.
 #pragma once
 
 #include <atomic>
@@ -14,17 +14,30 @@
 
 namespace bimip::frontend {
 
-// Runs on the first shard's thread. open() and close() are called by the node; count_closed() is
-// thread-safe.
+// The connections of all of a node's listeners. Thread-safe.
+class ConnectionCount {
+ public:
+  explicit ConnectionCount(std::size_t most) : most_(most) {}
+  // False: there are as many as there may be.
+  [[nodiscard]] bool add();
+  void remove() { open_.fetch_sub(1, std::memory_order_relaxed); }
+
+ private:
+  const std::size_t most_;
+  std::atomic<std::size_t> open_{0};
+};
+
+// Runs on the first shard's thread. open() and close() are called by the node.
 class Listener {
  public:
-  Listener(const std::vector<std::unique_ptr<Shard>>& shards, std::size_t connections_max);
+  // `maker`: what is spoken on the port.
+  Listener(const std::vector<std::unique_ptr<Shard>>& shards, ConnectionCount& count,
+           Shard::CarrierMaker maker);
 
   // Where it listens, or why it cannot.
   [[nodiscard]] std::expected<ListenEndpoint, std::string> open(const ListenEndpoint& asked);
   // Accepts nothing more once the first shard has come to it.
   void close();
-  void count_closed() { connections_.fetch_sub(1, std::memory_order_relaxed); }
 
  private:
   void accept();
@@ -32,11 +45,11 @@ class Listener {
   void pause(const boost::system::error_code& error);
 
   const std::vector<std::unique_ptr<Shard>>& shards_;
-  const std::size_t connections_max_;
+  ConnectionCount& count_;
+  const Shard::CarrierMaker maker_;
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer timer_;
   std::size_t next_shard_ = 0;
-  std::atomic<std::size_t> connections_{0};
   bool complained_ = false;  // of having no descriptors left
 };
 

@@ -1,13 +1,17 @@
 #include "frontend/node/node.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <thread>
 #include <vector>
 
+#include "engine/base/random.h"
 #include "frontend/node/listener.h"
 #include "frontend/node/shard.h"
+#include "frontend/transport/stream_carrier.h"
 
 namespace bimip::frontend {
 
@@ -20,6 +24,16 @@ constexpr std::size_t kShardsMax = 16;  // of those that were not asked for by n
 std::size_t shards_of(const Settings& settings) {
   if (settings.shards > 0) return settings.shards;
   return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kShardsMax);
+}
+
+std::string new_session_id() {
+  const engine::Id128 id = engine::random_id();
+  return fmt::format("{:016x}{:016x}", id.high, id.low);
+}
+
+std::unique_ptr<Carrier> speak_stanzas(SessionHost& host, Moment now) {
+  return std::make_unique<StreamCarrier>(
+      std::make_shared<Session>(host, new_session_id(), Framing::kLength, now));
 }
 
 }  // namespace
@@ -37,9 +51,9 @@ class Node::Parts {
                            [this](std::move_only_function<void()> work) {
                              boost::asio::post(blocking_, std::move(work));
                            },
-                       .on_connection_closed = [this] { listener_->count_closed(); }}));
+                       .on_connection_closed = [this] { count_.remove(); }}));
     }
-    listener_ = std::make_unique<Listener>(shards_, settings_.limits.connections);
+    listener_ = std::make_unique<Listener>(shards_, count_, speak_stanzas);
     for (const std::unique_ptr<Shard>& shard : shards_) shard->start();
   }
 
@@ -75,6 +89,7 @@ class Node::Parts {
   std::unique_ptr<engine::Store> store_;
   boost::asio::thread_pool blocking_{1};
   std::vector<std::unique_ptr<Shard>> shards_;
+  ConnectionCount count_{settings_.limits.connections};
   std::unique_ptr<Listener> listener_;
   bool stopped_ = false;
 };

@@ -74,25 +74,24 @@ Moment Shard::now() const {
   return {.monotonic = parts_.clock.monotonic(), .wall = parts_.clock.now()};
 }
 
-void Shard::adopt(Connection::Socket socket, std::string session_id) {
+void Shard::adopt(Connection::Socket socket, const CarrierMaker& maker) {
   auto moved = std::make_shared<Connection::Socket>(std::move(socket));
-  boost::asio::post(context_, [this, moved, id = std::move(session_id)]() mutable {
-    auto session = std::make_shared<Session>(*this, std::move(id), now());
+  boost::asio::post(context_, [this, moved, &maker] {
     ConnectionOwner& owner = *this;
-    auto connection = std::make_shared<Connection>(owner, std::move(*moved), session);
-    connections_.emplace(session.get(), connection);
+    auto connection = std::make_shared<Connection>(owner, std::move(*moved), maker(*this, now()));
+    peers_.emplace(connection.get(), connection);
     connection->start();
-    if (drained_) session->on_drain();
+    if (drained_) connection->on_drain();
     connection->pump();
   });
 }
 
-void Shard::on_closed(Connection& connection) {
-  std::erase(marked_, &connection.session());
+void Shard::on_closed(Peer& peer, Session* session) {
+  if (session != nullptr) std::erase(marked_, session);
   // Its caller is still inside it: the last owner lets go when that is done.
-  const auto at = connections_.find(&connection.session());
+  const auto at = peers_.find(&peer);
   boost::asio::post(context_, [last = std::move(at->second)] {});
-  connections_.erase(at);
+  peers_.erase(at);
   parts_.on_connection_closed();
   check_drained();
 }
@@ -123,16 +122,15 @@ void Shard::take_mail() {
 }
 
 void Shard::mark(Session& session) {
+  if (session.peer() == nullptr) return;
   if (marked_.empty() || marked_.back() != &session) marked_.push_back(&session);
 }
 
 void Shard::pump_marked() {
   while (!marked_.empty()) {
-    const auto at = connections_.find(marked_.back());
+    Peer* peer = marked_.back()->peer();  // one that closes takes its session out of here
     marked_.pop_back();
-    if (at == connections_.end()) continue;  // closed meanwhile
-    const std::shared_ptr<Connection> connection = at->second;
-    connection->pump();
+    peer->pump();
   }
 }
 
@@ -173,10 +171,10 @@ void Shard::await_tick() {
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
     const Moment at = now();
-    std::vector<std::shared_ptr<Connection>> all;
-    all.reserve(connections_.size());
-    for (const auto& [session, connection] : connections_) all.push_back(connection);
-    for (const std::shared_ptr<Connection>& connection : all) connection->on_tick(at);
+    std::vector<std::shared_ptr<Peer>> all;
+    all.reserve(peers_.size());
+    for (const auto& [key, peer] : peers_) all.push_back(peer);
+    for (const std::shared_ptr<Peer>& peer : all) peer->on_tick(at);
     await_tick();
   });
 }
@@ -186,18 +184,19 @@ std::future<void> Shard::drain() {
   std::future<void> when_done = done->get_future();
   boost::asio::post(context_, [this, done] {
     drained_ = std::move(*done);
-    for (const auto& [session, connection] : connections_) {
-      session->on_drain();
-      mark(*session);
+    std::vector<std::shared_ptr<Peer>> all;
+    for (const auto& [key, peer] : peers_) all.push_back(peer);
+    for (const std::shared_ptr<Peer>& peer : all) {
+      peer->on_drain();
+      peer->pump();
     }
-    pump_marked();
     check_drained();
   });
   return when_done;
 }
 
 void Shard::check_drained() {
-  if (!drained_ || !connections_.empty() || drained_told_) return;
+  if (!drained_ || !peers_.empty() || drained_told_) return;
   drained_told_ = true;
   drained_->set_value();
 }
@@ -206,9 +205,9 @@ std::future<void> Shard::close_all() {
   auto done = std::make_shared<std::promise<void>>();
   std::future<void> when_done = done->get_future();
   boost::asio::post(context_, [this, done] {
-    while (!connections_.empty()) {
-      const std::shared_ptr<Connection> connection = connections_.begin()->second;
-      connection->close();
+    while (!peers_.empty()) {
+      const std::shared_ptr<Peer> peer = peers_.begin()->second;
+      peer->close();
     }
     done->set_value();
   });

@@ -16,11 +16,12 @@
 #include "engine/base/clock.h"
 #include "engine/store/log.h"
 #include "frontend/node/mailbox.h"
+#include "frontend/session/session.h"
 #include "frontend/transport/connection.h"
 
 namespace bimip::frontend {
 
-// Connections stay on their shard for life. Everything of them runs on its thread; came_back(),
+// Peers stay on their shard for life. Everything of them runs on its thread; came_back(),
 // adopt(), drain() and stop() are thread-safe. A panic of one session is a bug and ends the
 // process; trouble of one socket ends that socket.
 class Shard final : public SessionHost, private ConnectionOwner, private engine::Wakeup {
@@ -32,16 +33,18 @@ class Shard final : public SessionHost, private ConnectionOwner, private engine:
     std::function<void(std::move_only_function<void()>)> run_blocking;
     std::function<void()> on_connection_closed;  // thread-safe
   };
+  // What is spoken on a new connection.
+  using CarrierMaker = std::function<std::unique_ptr<Carrier>(SessionHost& host, Moment now)>;
   explicit Shard(Parts parts);
   ~Shard() override;
 
   void start();
   [[nodiscard]] boost::asio::io_context& context() { return context_; }
-  // A socket of this shard's context().
-  void adopt(Connection::Socket socket, std::string session_id);
+  // A socket of this shard's context(). `maker` outlives the shard.
+  void adopt(Connection::Socket socket, const CarrierMaker& maker);
   // Says goodbye to all sessions; done when none is left.
   [[nodiscard]] std::future<void> drain();
-  // Closes the connections that are left; done when none is.
+  // Closes the peers that are left; done when none is.
   [[nodiscard]] std::future<void> close_all();
   // Takes the last answers and joins. The log gives none after that.
   void stop();
@@ -65,7 +68,7 @@ class Shard final : public SessionHost, private ConnectionOwner, private engine:
     return parts_.limits.write_stall;
   }
   [[nodiscard]] std::span<char> read_buffer() override { return read_buffer_; }
-  void on_closed(Connection& connection) override;
+  void on_closed(Peer& peer, Session* session) override;
 
   void wake() override;
   void take_mail();
@@ -82,7 +85,7 @@ class Shard final : public SessionHost, private ConnectionOwner, private engine:
   Mailbox<PartitionWatch> advances_;
   DeliveryWriter delivery_writer_;
   std::vector<char> read_buffer_;
-  std::unordered_map<Session*, std::shared_ptr<Connection>> connections_;
+  std::unordered_map<Peer*, std::shared_ptr<Peer>> peers_;
   std::vector<Session*> marked_;  // something happened to them since they were last pumped
   std::map<WatchKey, PartitionWatch*> watches_;
   std::optional<std::promise<void>> drained_;  // set from drain() on

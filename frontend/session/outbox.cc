@@ -3,11 +3,12 @@
 #include <utility>
 
 #include "bimip/v1/stanza.pb.h"
-#include "frontend/stanza/framing.h"
 
 namespace bimip::frontend {
 
-void Outbox::send(const google::protobuf::MessageLite& stanza) { append_frame(bytes_, stanza); }
+void Outbox::send(const google::protobuf::MessageLite& stanza) {
+  append_frame(bytes_, stanza, framing_);
+}
 
 void Outbox::send_error(std::uint64_t id, Code code, std::string_view message) {
   v1::Stanza stanza;

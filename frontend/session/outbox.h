@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "frontend/stanza/codes.h"
+#include "frontend/stanza/framing.h"
 #include "frontend/stanza/limits.h"
 
 namespace google::protobuf {
@@ -13,15 +14,17 @@ class MessageLite;
 
 namespace bimip::frontend {
 
-// Whole frames, in order. Bounded by its users: deliveries stop while there is no room, and while
-// it is overfull nothing is read from the peer. Thread-compatible.
+// Whole frames, in order, in the framing of what carries them. Bounded by its users: deliveries
+// stop while there is no room, and while it is overfull nothing is read from the peer.
+// Thread-compatible.
 class Outbox {
  public:
-  explicit Outbox(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+  Outbox(Framing framing, std::size_t bytes_max) : framing_(framing), bytes_max_(bytes_max) {}
 
   void send(const google::protobuf::MessageLite& stanza);
   // An Error stanza in answer to `id`; 0: of its own accord.
   void send_error(std::uint64_t id, Code code, std::string_view message);
+  [[nodiscard]] Framing framing() const { return framing_; }
   // For those who write frames themselves.
   [[nodiscard]] std::string& bytes() { return bytes_; }
 
@@ -36,6 +39,7 @@ class Outbox {
   void on_sent(std::size_t bytes) { taken_ -= bytes; }
 
  private:
+  const Framing framing_;
   const std::size_t bytes_max_;
   std::string bytes_;
   std::size_t taken_ = 0;  // by the transport, and still unsent

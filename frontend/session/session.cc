@@ -64,19 +64,17 @@ std::string_view fault_of(const v1::Identity& identity) {
 
 }  // namespace
 
-Session::Session(SessionHost& host, std::string id, Moment now)
+Session::Session(SessionHost& host, std::string id, Framing framing, Moment now)
     : host_(host),
       id_(std::move(id)),
       began_(now.monotonic),
       last_heard_(now.monotonic),
-      outbox_(host.limits().output_bytes),
+      outbox_(framing, host.limits().output_bytes),
       publisher_(host, outbox_),
       subscriber_(host, outbox_) {}
 
 void Session::on_frame(Bytes frame, Moment now) {
   if (state_ == State::kOver || state_ == State::kDraining) return;
-  last_heard_ = now.monotonic;
-  pinged_ = false;
   v1::Stanza stanza;
   if (!stanza.ParseFromArray(frame.data(), static_cast<int>(frame.size())))
     return end(Code::kMalformed, "the frame holds no stanza");
@@ -87,7 +85,14 @@ void Session::on_bad_stream(FrameProblem problem) {
   end(problem_code(problem), problem_text(problem));
 }
 
+void Session::on_heard(Moment now) {
+  last_heard_ = now.monotonic;
+  pinged_ = false;
+}
+
 void Session::on_stanza(const v1::Stanza& stanza, Moment now) {
+  if (state_ == State::kOver || state_ == State::kDraining) return;
+  on_heard(now);
   if (stanza.body_case() == v1::Stanza::kPing) return answer_ping(stanza, now);
   if (stanza.body_case() == v1::Stanza::kPong) return;
   if (stanza.body_case() == v1::Stanza::kIdentity)
@@ -225,6 +230,7 @@ void Session::end(Code code, std::string_view message) {
   goodbye.set_retry(facts_of(code).retry == Retry::kYes);
   outbox_.send(stanza);
   state_ = State::kOver;
+  ended_with_ = code;
   subscriber_.close(*this);
 }
 

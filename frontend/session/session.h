@@ -10,6 +10,7 @@
 
 #include "frontend/session/host.h"
 #include "frontend/session/outbox.h"
+#include "frontend/session/peer.h"
 #include "frontend/session/publisher.h"
 #include "frontend/session/subscriber.h"
 #include "frontend/stanza/framing.h"
@@ -26,11 +27,17 @@ namespace bimip::frontend {
 // yet delivered.
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(SessionHost& host, std::string id, Moment now);
+  // `framing`: how what carries it frames its output.
+  Session(SessionHost& host, std::string id, Framing framing, Moment now);
 
-  // Inputs.
+  // Inputs. A frame holds the bytes of one stanza.
   void on_frame(Bytes frame, Moment now);
+  void on_stanza(const v1::Stanza& stanza, Moment now);
   void on_bad_stream(FrameProblem problem);
+  // What the peer sent is no stanza in its carrier's encoding.
+  void on_malformed(std::string_view why) { end(Code::kMalformed, why); }
+  // The peer showed a sign of life below the stanzas.
+  void on_heard(Moment now);
   void on_advanced(engine::TopicId topic, engine::PartitionId partition, engine::Offset end);
   // The socket took so many bytes of what take_output() gave.
   void on_sent(std::size_t bytes);
@@ -50,6 +57,12 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] bool takes_input() const;
   // The connection ends once the output was sent.
   [[nodiscard]] bool is_over() const { return state_ == State::kOver; }
+  // Why the session ended it; kUnspecified: it did not.
+  [[nodiscard]] Code ended_with() const { return ended_with_; }
+
+  // What carries it; null: nothing any more.
+  [[nodiscard]] Peer* peer() const { return peer_; }
+  void set_peer(Peer* peer) { peer_ = peer; }
 
   [[nodiscard]] const std::string& id() const { return id_; }
   [[nodiscard]] SessionHost& host() { return host_; }
@@ -59,7 +72,6 @@ class Session : public std::enable_shared_from_this<Session> {
 
  private:
   enum class State : std::uint8_t { kUnidentified, kOpen, kDraining, kOver };
-  void on_stanza(const v1::Stanza& stanza, Moment now);
   void on_request(const v1::Stanza& stanza, Moment now);
   void identify(std::uint64_t id, const v1::Identity& identity, Moment now);
   void welcome(std::uint64_t id, Moment now);
@@ -72,6 +84,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::chrono::nanoseconds last_heard_;
   bool pinged_ = false;  // since it was last heard
   State state_ = State::kUnidentified;
+  Code ended_with_ = Code::kUnspecified;
+  Peer* peer_ = nullptr;
   Outbox outbox_;
   Publisher publisher_;
   Subscriber subscriber_;

@@ -307,7 +307,7 @@ void Subscriber::deliver(Subscription& subscription, Cursor& cursor,
   Offset delivered = cursor.next;
   engine::Status fit;
   const auto finish = [&] {
-    if (records > 0) writer.finish(outbox_.bytes());
+    if (records > 0) writer.finish(outbox_.bytes(), outbox_.framing());
     records = 0;
   };
   const engine::Status visited = batch.for_each([&](const engine::Record& record) {

@@ -4,7 +4,6 @@
 #include <string_view>
 
 #include "bimip/v1/stanza.pb.h"
-#include "frontend/stanza/framing.h"
 
 namespace bimip::frontend {
 namespace {
@@ -111,8 +110,8 @@ engine::Status DeliveryWriter::add(const engine::Record& record) {
   return {};
 }
 
-void DeliveryWriter::finish(std::string& out) {
-  append_frame_header(out, message_bytes(v1::Stanza::kDeliveryFieldNumber, body_.size()));
+void DeliveryWriter::finish(std::string& out, Framing framing) {
+  append_frame_header(out, message_bytes(v1::Stanza::kDeliveryFieldNumber, body_.size()), framing);
   put_varint(out, tag(v1::Stanza::kDeliveryFieldNumber, Wire::kBytes));
   put_varint(out, body_.size());
   out.append(body_);

@@ -7,6 +7,7 @@
 
 #include "engine/base/types.h"
 #include "engine/format/record.h"
+#include "frontend/stanza/framing.h"
 
 namespace bimip::frontend {
 
@@ -19,7 +20,7 @@ class DeliveryWriter {
   [[nodiscard]] engine::Status add(const engine::Record& record);
   [[nodiscard]] std::size_t bytes() const { return body_.size(); }
   // Appends the whole frame.
-  void finish(std::string& out);
+  void finish(std::string& out, Framing framing = Framing::kLength);
 
  private:
   std::string body_;

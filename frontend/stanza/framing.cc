@@ -6,9 +6,18 @@
 #include <cstring>
 
 #include "engine/base/assert.h"
+#include "frontend/stanza/websocket_header.h"
 
 namespace bimip::frontend {
 namespace {
+
+// Field 1, length-delimited.
+constexpr char kFirstFieldTag = 1 << 3 | 2;
+
+void append_varint(std::string& out, std::size_t value) {
+  for (; value >= 0x80; value >>= 7) out.push_back(static_cast<char>(value | 0x80));
+  out.push_back(static_cast<char>(value));
+}
 
 Bytes view(const std::string& text) { return engine::as_bytes(std::string_view(text)); }
 
@@ -65,15 +74,24 @@ std::expected<Bytes, FrameProblem> FrameReader::next(Bytes& input) {
   return view(carried_).subspan(kFrameHeaderBytes);
 }
 
-void append_frame_header(std::string& out, std::size_t bytes) {
+void append_frame_header(std::string& out, std::size_t bytes, Framing framing) {
   BIMIP_ASSERT(bytes > 0 && bytes <= limits::kFrameBytesMax);
-  for (int shift = 24; shift >= 0; shift -= 8)
-    out.push_back(static_cast<char>(bytes >> shift & 0xFF));
+  switch (framing) {
+    case Framing::kLength:
+      for (int shift = 24; shift >= 0; shift -= 8)
+        out.push_back(static_cast<char>(bytes >> shift & 0xFF));
+      return;
+    case Framing::kWebSocket:
+      return append_websocket_header(out, WebSocketOpcode::kBinary, bytes);
+    case Framing::kField:
+      out.push_back(kFirstFieldTag);
+      return append_varint(out, bytes);
+  }
 }
 
-void append_frame(std::string& out, const google::protobuf::MessageLite& message) {
+void append_frame(std::string& out, const google::protobuf::MessageLite& message, Framing framing) {
   const std::size_t bytes = message.ByteSizeLong();
-  append_frame_header(out, bytes);
+  append_frame_header(out, bytes, framing);
   const std::size_t at = out.size();
   out.resize(at + bytes);
   message.SerializeWithCachedSizesToArray(reinterpret_cast<std::uint8_t*>(out.data() + at));

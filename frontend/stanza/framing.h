@@ -1,5 +1,5 @@
-// Stanzas on a byte stream: a preface, then frames of a 32-bit big-endian length and a Stanza.
-// Normative page: docs/design/protocol.md.
+// Stanzas on a byte stream: a preface, then frames of a 32-bit big-endian length and a Stanza; and
+// how other carriers frame the same bytes. Normative page: docs/design/protocol.md.
 #pragma once
 
 #include <array>
@@ -75,9 +75,18 @@ class FrameReader {
   std::string carried_;  // header and bytes of the unfinished frame, or of the preface
 };
 
+// What precedes the bytes of each stanza that goes out. They differ in nothing else, so a session
+// encodes once, in the frames of whoever carries it: docs/design/transports.md.
+enum class Framing : std::uint8_t {
+  kLength,     // 32-bit big-endian length
+  kWebSocket,  // header of an unmasked, final, binary frame (RFC 6455, 5.2)
+  kField,      // tag and length of field 1: the frames together are a bimip.v1.SessionResponse
+};
+
 // Appends the message as one frame.
-void append_frame(std::string& out, const google::protobuf::MessageLite& message);
+void append_frame(std::string& out, const google::protobuf::MessageLite& message,
+                  Framing framing = Framing::kLength);
 // Appends a frame's header for so many bytes.
-void append_frame_header(std::string& out, std::size_t bytes);
+void append_frame_header(std::string& out, std::size_t bytes, Framing framing = Framing::kLength);
 
 }  // namespace bimip::frontend

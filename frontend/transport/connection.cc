@@ -2,6 +2,7 @@
 
 #include <boost/asio/buffer.hpp>
 
+#include "frontend/session/session.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
@@ -10,18 +11,20 @@ namespace {
 using ErrorCode = boost::system::error_code;
 using Socket = boost::asio::ip::tcp::socket;
 
-// For somebody who connected with another protocol, and reads what comes back.
-constexpr std::string_view kWrongProtocol =
-    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
-    "This port speaks Bimip: a connection begins with the bytes BIMIP 0 0 1.\n";
-
 // What a refused peer still sends is read and dropped, so that it gets its answer and no reset.
 constexpr std::size_t kDropBytesMax = 1024 * 1024;
 
 }  // namespace
 
-Connection::Connection(ConnectionOwner& owner, Socket socket, std::shared_ptr<Session> session)
-    : owner_(owner), socket_(std::move(socket)), session_(std::move(session)) {}
+Connection::Connection(ConnectionOwner& owner, Socket socket, std::unique_ptr<Carrier> carrier)
+    : owner_(owner), socket_(std::move(socket)) {
+  carry(std::move(carrier));
+}
+
+void Connection::carry(std::unique_ptr<Carrier> carrier) {
+  carrier_ = std::move(carrier);
+  if (Session* session = carrier_->session()) session->set_peer(this);
+}
 
 void Connection::start() {
   ErrorCode ignored;
@@ -34,8 +37,8 @@ void Connection::pump() {
   if (closed_) return;
   send_some();
   if (closed_) return;
-  if (session_->is_over() && sending_.empty() && !session_->has_output()) return close();
-  if (session_->takes_input()) await_input();
+  if (carrier_->is_over() && sending_.empty() && !carrier_->has_output()) return close();
+  if (carrier_->takes_input()) await_input();
 }
 
 void Connection::await_input() {
@@ -51,7 +54,7 @@ void Connection::await_input() {
 
 void Connection::on_readable() {
   // The session may have filled up since; what is there stays in the socket.
-  if (!session_->takes_input()) return pump();
+  if (!carrier_->takes_input()) return pump();
   const std::span<char> buffer = owner_.read_buffer();
   ErrorCode error;
   const std::size_t got =
@@ -59,33 +62,17 @@ void Connection::on_readable() {
   if (error == boost::asio::error::would_block || error == boost::asio::error::interrupted)
     return await_input();
   if (error) return close();
-  on_bytes(buffer.first(got));
+  carrier_->on_bytes(buffer.first(got), owner_.now());
+  if (std::unique_ptr<Carrier> successor = carrier_->take_successor()) carry(std::move(successor));
   pump();
-}
-
-void Connection::on_bytes(std::span<const char> bytes) {
-  const Moment now = owner_.now();
-  const auto fed = frames_.feed(std::as_bytes(bytes), [&](Bytes frame) {
-    session_->on_frame(frame, now);
-    return !session_->is_over();
-  });
-  if (fed) return;
-  if (fed.error() == FrameProblem::kNotOurPreface) return refuse_in_words();
-  session_->on_bad_stream(fed.error());
-}
-
-void Connection::refuse_in_words() {
-  ErrorCode ignored;
-  socket_.write_some(boost::asio::buffer(kWrongProtocol.data(), kWrongProtocol.size()), ignored);
-  close();
 }
 
 // As much as the socket takes at once, so that most answers go out without waiting for anything.
 void Connection::send_some() {
   while (!writing_) {
     if (sending_.empty()) {
-      if (!session_->has_output()) return;
-      sending_ = session_->take_output();
+      if (!carrier_->has_output()) return;
+      sending_ = carrier_->take_output();
       sent_ = 0;
       last_progress_ = owner_.now().monotonic;
     }
@@ -98,7 +85,7 @@ void Connection::send_some() {
     last_progress_ = owner_.now().monotonic;
     sent_ += wrote;
     if (sent_ == sending_.size()) std::string().swap(sending_);
-    session_->on_sent(wrote);
+    carrier_->on_sent(wrote);
   }
 }
 
@@ -115,7 +102,7 @@ void Connection::await_room() {
 void Connection::on_tick(Moment now) {
   if (closed_) return;
   if (!sending_.empty() && now.monotonic - last_progress_ >= owner_.write_stall()) return close();
-  session_->on_tick(now);
+  carrier_->on_tick(now);
   pump();
 }
 
@@ -130,8 +117,10 @@ void Connection::close() {
   for (std::size_t dropped = 0; dropped < kDropBytesMax && !ignored;)
     dropped += socket_.read_some(boost::asio::buffer(buffer.data(), buffer.size()), ignored);
   socket_.close(ignored);
-  session_->on_disconnected();
-  owner_.on_closed(*this);
+  carrier_->on_closed();
+  Session* session = carrier_->session();
+  if (session != nullptr) session->set_peer(nullptr);
+  owner_.on_closed(*this, session);
 }
 
 }  // namespace bimip::frontend

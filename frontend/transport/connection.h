@@ -1,4 +1,4 @@
-// A TCP connection: moves bytes between a socket and its session, and nothing else.
+// A TCP connection: moves bytes between a socket and what is spoken on it, and nothing else.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -7,12 +7,10 @@
 #include <span>
 #include <string>
 
-#include "frontend/session/session.h"
-#include "frontend/stanza/framing.h"
+#include "frontend/session/peer.h"
+#include "frontend/transport/carrier.h"
 
 namespace bimip::frontend {
-
-class Connection;
 
 // What a connection needs of its thread. Outlives it.
 class ConnectionOwner {
@@ -22,38 +20,33 @@ class ConnectionOwner {
   [[nodiscard]] virtual std::chrono::nanoseconds write_stall() const = 0;
   // Scratch to read into, shared by the thread's connections.
   [[nodiscard]] virtual std::span<char> read_buffer() = 0;
-  // The connection is closed; forgets it.
-  virtual void on_closed(Connection& connection) = 0;
+  // The peer is closed; forgets it. `session`: what it carried, null when that never began.
+  virtual void on_closed(Peer& peer, Session* session) = 0;
 };
 
-// On its owner's thread only. Between frames it holds no buffer.
-class Connection : public std::enable_shared_from_this<Connection> {
+// On its owner's thread only. Idle it holds neither buffer nor timer. A socket that takes nothing
+// for the write-stall limit is closed.
+class Connection final : public Peer, public std::enable_shared_from_this<Connection> {
  public:
   using Socket = boost::asio::ip::tcp::socket;
-  Connection(ConnectionOwner& owner, Socket socket, std::shared_ptr<Session> session);
+  Connection(ConnectionOwner& owner, Socket socket, std::unique_ptr<Carrier> carrier);
 
   void start();
-  // Sends what the session has; reads when it may; closes when it is over. To be called after
-  // anything happened to the session.
-  void pump();
-  // A few times a second: closes a socket that takes nothing.
-  void on_tick(Moment now);
-  void close();
-
-  [[nodiscard]] Session& session() { return *session_; }
+  void pump() override;
+  void on_tick(Moment now) override;
+  void on_drain() override { carrier_->on_drain(); }
+  void close() override;
 
  private:
   void await_input();
   void on_readable();
-  void on_bytes(std::span<const char> bytes);
-  void refuse_in_words();
+  void carry(std::unique_ptr<Carrier> carrier);
   void send_some();
   void await_room();
 
   ConnectionOwner& owner_;
   Socket socket_;
-  const std::shared_ptr<Session> session_;
-  FrameReader frames_{FrameReader::Begin::kWithPreface};
+  std::unique_ptr<Carrier> carrier_;
   std::string sending_;
   std::size_t sent_ = 0;  // of sending_
   std::chrono::nanoseconds last_progress_{};

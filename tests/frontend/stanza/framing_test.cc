@@ -5,6 +5,7 @@
 #include <random>
 #include <vector>
 
+#include "bimip/v1/session_service.pb.h"
 #include "bimip/v1/stanza.pb.h"
 
 namespace bimip::frontend {
@@ -110,6 +111,36 @@ TEST(Framing, CarriesAStanza) {
   v1::Stanza got;
   ASSERT_TRUE(got.ParseFromString(frames->front()));
   EXPECT_EQ(got.ping().sent_at_us(), 1234);
+}
+
+std::string header(std::size_t bytes, Framing framing) {
+  std::string out;
+  append_frame_header(out, bytes, framing);
+  return out;
+}
+
+TEST(Framing, WritesTheShortestWebSocketHeader) {
+  using namespace std::string_literals;
+  EXPECT_EQ(header(1, Framing::kWebSocket), "\x82\x01"s);
+  EXPECT_EQ(header(125, Framing::kWebSocket), "\x82\x7D"s);
+  EXPECT_EQ(header(126, Framing::kWebSocket), "\x82\x7E\x00\x7E"s);
+  EXPECT_EQ(header(65535, Framing::kWebSocket), "\x82\x7E\xFF\xFF"s);
+  EXPECT_EQ(header(65536, Framing::kWebSocket), "\x82\x7F\x00\x00\x00\x00\x00\x01\x00\x00"s);
+}
+
+TEST(Framing, GathersStanzasIntoOneResponse) {
+  std::string bytes;
+  for (const std::uint64_t id : {1UL, 300UL}) {
+    v1::Stanza stanza;
+    stanza.set_id(id);
+    stanza.mutable_goodbye()->set_message(std::string(id, 'x'));
+    append_frame(bytes, stanza, Framing::kField);
+  }
+  v1::SessionResponse response;
+  ASSERT_TRUE(response.ParseFromString(bytes));
+  ASSERT_EQ(response.stanzas_size(), 2);
+  EXPECT_EQ(response.stanzas(0).id(), 1U);
+  EXPECT_EQ(response.stanzas(1).goodbye().message().size(), 300U);
 }
 
 }  // namespace

@@ -1,0 +1,23 @@
+// The other end of a session, as the session's thread sees it.
+#pragma once
+
+#include "frontend/session/moment.h"
+
+namespace bimip::frontend {
+
+// Carries one session, or is about to, over whatever transport. On its thread only; shared by that
+// thread until it says that it is closed.
+class Peer {
+ public:
+  virtual ~Peer() = default;
+  // Sends what the session has; reads when it may; closes when it is over. To be called after
+  // anything happened to the session.
+  virtual void pump() = 0;
+  // A few times a second.
+  virtual void on_tick(Moment now) = 0;
+  // The server is stopping: goes on until what was accepted is answered.
+  virtual void on_drain() = 0;
+  virtual void close() = 0;
+};
+
+}  // namespace bimip::frontend
