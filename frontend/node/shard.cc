@@ -169,7 +169,8 @@ void Shard::unwatch(Session& session, engine::TopicId topic, engine::PartitionId
 void Shard::await_tick() {
   timer_.expires_after(kTick);
   timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
+    // A tick that was due already when it was cancelled comes without an error.
+    if (error || stopping_) return;
     const Moment at = now();
     std::vector<std::shared_ptr<Peer>> all;
     all.reserve(peers_.size());
@@ -217,6 +218,7 @@ std::future<void> Shard::close_all() {
 void Shard::stop() {
   if (!thread_.joinable()) return;
   boost::asio::post(context_, [this] {
+    stopping_ = true;
     timer_.cancel();
     work_.reset();
   });

@@ -90,6 +90,7 @@ class Shard final : public SessionHost, private ConnectionOwner, private engine:
   std::map<WatchKey, PartitionWatch*> watches_;
   std::optional<std::promise<void>> drained_;  // set from drain() on
   bool drained_told_ = false;
+  bool stopping_ = false;
   std::thread thread_;
 };
 
