@@ -76,7 +76,7 @@ class FrameReader {
 };
 
 // What precedes the bytes of each stanza that goes out. They differ in nothing else, so a session
-// encodes once, in the frames of whoever carries it: docs/design/transports.md.
+// encodes once, in the frames of whoever carries it.
 enum class Framing : std::uint8_t {
   kLength,     // 32-bit big-endian length
   kWebSocket,  // header of an unmasked, final, binary frame (RFC 6455, 5.2)
