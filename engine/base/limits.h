@@ -72,6 +72,12 @@ inline constexpr auto kUpkeepEvery = 5s;
 inline constexpr auto kBackgroundSync = 1s;
 // A log that was idle this long is closed by a block that vouches for all before it.
 inline constexpr auto kWitnessAfter = 1s;
+// While there are writes, how often it is made sure that the segment's file still has its name.
+inline constexpr auto kPresenceEvery = 1s;
+// A partition that failed for want of space or descriptors is opened anew by itself: after this
+// long, then after twice as long each time, at most every kReopenAfterMax.
+inline constexpr auto kReopenAfter = 1s;
+inline constexpr auto kReopenAfterMax = 60s;
 // After the device was full, the time before it is asked again.
 inline constexpr auto kSpaceRetry = 200ms;
 

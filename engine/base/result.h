@@ -24,7 +24,7 @@ enum class ErrorCode : std::uint8_t {
   kForeign,             // valid bytes that belong to another store, partition, segment or place
   kLocked,              // another process holds the data directory
   kNoSpace,     // the device is full or at its free-space floor; retry after space was freed
-  kBusy,        // a bounded queue is full; retry later
+  kBusy,        // a bounded queue is full, or no descriptor or memory is to be had; retry later
   kDegraded,    // an earlier write failed; the partition refuses writes until it is reopened
   kSuperseded,  // the producer's number is older than what the log remembers of it
   kClosed,      // the store is closing
@@ -54,6 +54,11 @@ using Status = std::expected<void, Error>;
 
 inline std::unexpected<Error> fail(ErrorCode code, std::string message, OffsetRange range = {}) {
   return std::unexpected(Error{code, std::move(message), range});
+}
+
+// Nothing was done for want of space, descriptors or memory: it may work later.
+inline bool is_shortage(const Error& error) {
+  return error.code == ErrorCode::kNoSpace || error.code == ErrorCode::kBusy;
 }
 
 // The same error with the place it happened put before its message: "PLACE: MESSAGE".

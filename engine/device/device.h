@@ -123,7 +123,8 @@ class FileLock {
 class BufferPool;
 
 // A file system. Thread-safe. Outlives its files, mappings, locks and queues. Errors: kNotFound,
-// kAlreadyExists, kNoSpace, kLocked, else kIo with the operating system's words and the path.
+// kAlreadyExists, kNoSpace, kLocked, kBusy (no descriptor or memory is left), else kIo with the
+// operating system's words and the path.
 class Device {
  public:
   virtual ~Device() = default;

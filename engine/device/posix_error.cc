@@ -16,6 +16,10 @@ ErrorCode code_of(int number) {
     case ENOSPC:
     case EDQUOT:
       return ErrorCode::kNoSpace;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      return ErrorCode::kBusy;
     default:
       return ErrorCode::kIo;
   }

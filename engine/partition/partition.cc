@@ -11,7 +11,8 @@ Partition::Partition(Parts parts, SegmentKeeper::Place place, const TopicConfig&
       reader_(parts.reader, place_.folder, place_.partition) {}
 
 void Partition::append(AppendRequest& request) {
-  if (unusable_) return request.on_appended(std::unexpected(*unusable_));
+  if (state_.load(std::memory_order_acquire) != State::kOpen)
+    return request.on_appended(std::unexpected(trouble_error()));
   if (Status good = check(request); !good)
     return request.on_appended(std::unexpected(std::move(good.error())));
   const std::size_t before =
@@ -44,9 +45,49 @@ Status Partition::check(AppendRequest& request) {
 }
 
 void Partition::open(WriterParts parts, RecoveredPartition recovered) {
-  told_ = recovered.tail.next_offset;
+  state_.store(State::kOpen, std::memory_order_release);
   writer_ =
       std::make_unique<PartitionWriter>(std::move(parts), config_, std::move(recovered), reader_);
+}
+
+void Partition::in_trouble(Error error) {
+  {
+    const MutexLock lock(trouble_mutex_);
+    trouble_ = std::move(error);
+  }
+  State open = State::kOpen;
+  state_.compare_exchange_strong(open, State::kReadOnly);
+}
+
+Error Partition::trouble_error() const {
+  const MutexLock lock(trouble_mutex_);
+  return trouble_;
+}
+
+std::optional<Error> Partition::unusable() const {
+  if (state_.load(std::memory_order_acquire) != State::kUnusable) return std::nullopt;
+  return trouble_error();
+}
+
+std::optional<PartitionTrouble> Partition::trouble() const {
+  const State state = state_.load(std::memory_order_acquire);
+  if (state == State::kOpen) return std::nullopt;
+  return PartitionTrouble{.topic = place_.partition.topic,
+                          .partition = place_.partition.partition,
+                          .reads = state == State::kReadOnly ? PartitionTrouble::Reads::kServed
+                                                             : PartitionTrouble::Reads::kRefused,
+                          .error = trouble_error()};
+}
+
+void Partition::close_writer() {
+  writer_->release_file();
+  writer_.reset();
+}
+
+void Partition::accept(AppendRequest& request) {
+  if (writer_) return writer_->accept(request);
+  took(request);
+  request.on_appended(std::unexpected(trouble_error()));
 }
 
 void Partition::watch(Watcher& watcher) {
@@ -62,6 +103,7 @@ void Partition::unwatch(Watcher& watcher) {
 }
 
 void Partition::notify_watchers() {
+  if (!writer_) return;
   const Offset visible = writer_->visible_end();
   if (visible == told_) return;
   told_ = visible;

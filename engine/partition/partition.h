@@ -28,7 +28,8 @@ class Partition {
   // Checks the request, counts it against the bound and hands it to the writer loop.
   void append(AppendRequest& request);
   // Nothing can be read from a partition that could not be opened: then why not.
-  [[nodiscard]] const std::optional<Error>& unusable() const { return unusable_; }
+  [[nodiscard]] std::optional<Error> unusable() const;
+  [[nodiscard]] std::optional<PartitionTrouble> trouble() const;
   [[nodiscard]] const PartitionReader& reader() const { return reader_; }
   [[nodiscard]] const SegmentKeeper::Place& place() const { return place_; }
   [[nodiscard]] const TopicConfig& config() const { return config_; }
@@ -37,12 +38,16 @@ class Partition {
   void watch(Watcher& watcher);
   void unwatch(Watcher& watcher);
 
-  // Before the partition is known to other threads: it could not be recovered.
-  void set_unusable(Error error) { unusable_ = std::move(error); }
+  // It could not be recovered, or an operation failed: appends are refused with `error`.
+  void in_trouble(Error error);
 
   // On the writer loop's thread, or before that runs:
   void open(WriterParts parts, RecoveredPartition recovered);
-  [[nodiscard]] PartitionWriter& writer() { return *writer_; }
+  // None before the first open(), and while the partition is opened anew.
+  [[nodiscard]] PartitionWriter* writer() { return writer_.get(); }
+  // Its writer is in trouble, and idle.
+  void close_writer();
+  void accept(AppendRequest& request);
   void took(const AppendRequest& request) {
     pending_bytes_.fetch_sub(request.payload_bytes_, std::memory_order_relaxed);
   }
@@ -52,12 +57,16 @@ class Partition {
   void untouch() { touched_ = false; }
 
  private:
+  enum class State : std::uint8_t { kUnusable, kReadOnly, kOpen };
   [[nodiscard]] Status check(AppendRequest& request);
+  [[nodiscard]] Error trouble_error() const;
 
   WriterLoop& loop_;
   const SegmentKeeper::Place place_;
   const TopicConfig config_;
-  std::optional<Error> unusable_;
+  std::atomic<State> state_{State::kUnusable};
+  mutable Mutex trouble_mutex_;
+  Error trouble_ GUARDED_BY(trouble_mutex_){ErrorCode::kClosed, "the partition is being opened"};
   PartitionReader reader_;
   std::atomic<std::size_t> pending_bytes_{0};
   std::unique_ptr<PartitionWriter> writer_;

@@ -152,10 +152,11 @@ Result<RecordBatch> PartitionReader::read_disk(Offset from, std::size_t bytes_ma
   const OffsetRange wanted{.first = from, .end = end};
   Result<std::shared_ptr<const Segment>>& segment = opened->segment;
   if (!segment) {
-    // A sealed segment that cannot be opened is a hole as long as the segment; the rest of the log
-    // stays readable.
+    // A sealed segment that is not what it should be is a hole as long as the segment; the rest of
+    // the log stays readable.
     Error& error = segment.error();
-    if (error.code == ErrorCode::kIo) return std::unexpected(std::move(error));
+    if (error.code == ErrorCode::kIo || is_shortage(error))
+      return std::unexpected(std::move(error));
     return fail(ErrorCode::kDamaged, std::move(error.message), wanted);
   }
   return read_segment(**segment, wanted, end, bytes_max);

@@ -196,7 +196,7 @@ void PartitionWriter::submit_block(Commit& commit, const Packed& packed, Timesta
   commit.operation.durability = config_.durability == Durability::kDurable
                                     ? WriteDurability::kDurable
                                     : WriteDurability::kWritten;
-  commit.operation.file = slot_;
+  commit.operation.file = *slot_;
   commit.operation.position = header.position;
   commit.operation.bytes = block;
 
@@ -295,7 +295,7 @@ void PartitionWriter::start_sync() {
   if (syncing_ || degraded_) return;
   syncing_ = true;
   sync_covers_ = written_end_;
-  sync_operation_.file = slot_;
+  sync_operation_.file = *slot_;
   last_sync_ = parts_.clock.monotonic();
   parts_.queue.submit(sync_operation_);
 }
@@ -344,6 +344,7 @@ void PartitionWriter::tick() {
   }
   const bool settled = in_flight_ == 0 && pending_.empty() && phase_ == Phase::kWriting;
   const bool all_durable = durable_end_ == written_end_;
+  check_presence();
   if (!all_durable && (closing_ || now - last_sync_ >= limits::kBackgroundSync)) start_sync();
   if (settled && all_durable && !witnessed_ &&
       (closing_ || now - last_activity_ >= limits::kWitnessAfter)) {
@@ -369,8 +370,18 @@ bool PartitionWriter::idle() const {
   return !closing_ || no_space_ || (witnessed_ && durable_end_ == written_end_);
 }
 
+void PartitionWriter::release_file() {
+  BIMIP_ASSERT(degraded_ && idle());
+  if (slot_) parts_.queue.detach(*slot_);
+  slot_.reset();
+}
+
 void PartitionWriter::degrade(Error error) {
+  BIMIP_ASSERT(!degraded_);
+  may_heal_ = is_shortage(error);
   degraded_ = Error{ErrorCode::kDegraded, "an earlier write failed: " + error.message};
+  parts_.partition.in_trouble(*degraded_);
+  parts_.troubles.degraded.fetch_add(1, std::memory_order_relaxed);
   for (std::size_t i = 0; i < in_flight_; ++i) {
     Commit& commit = commits_[(oldest_commit_ + i) % commits_.size()];
     for (Answer& answer : commit.answers) answer.request->on_appended(std::unexpected(*degraded_));

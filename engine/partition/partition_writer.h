@@ -16,6 +16,7 @@
 #include "engine/partition/partition_reader.h"
 #include "engine/partition/recovery.h"
 #include "engine/partition/request_queue.h"
+#include "engine/partition/trouble_counters.h"
 #include "engine/partition/upkeep.h"
 
 namespace bimip::engine {
@@ -34,6 +35,7 @@ struct WriterParts {
   JobRunner& background;  // for long work, never `jobs`' turn
   RewriteBudget& budget;
   UpkeepCounters& counters;
+  TroubleCounters& troubles;
   std::function<void(Job)> post;  // runs a job on the writer loop's thread, soon; thread-safe
 };
 
@@ -62,9 +64,13 @@ class PartitionWriter {
   void close();
   // Nothing is in flight and, after close(), nothing will be.
   [[nodiscard]] bool idle() const;
+  // It is degraded and idle: the queue lets go of its file. Nothing but destroying it may follow.
+  void release_file();
 
   [[nodiscard]] Offset visible_end() const { return visible_end_; }
   [[nodiscard]] const std::optional<Error>& degraded() const { return degraded_; }
+  // What a degraded writer failed with may pass by itself: there was no space, no descriptor.
+  [[nodiscard]] bool may_heal() const { return may_heal_; }
 
  private:
   struct Answer {
@@ -128,6 +134,7 @@ class PartitionWriter {
   void prepare_next();
   void extend(std::size_t block_bytes);
   void write_checkpoint();
+  void check_presence();
   struct KeeperJob {
     std::move_only_function<Status()> work;      // on a job thread
     std::move_only_function<void(Status)> done;  // on the loop's thread
@@ -150,7 +157,7 @@ class PartitionWriter {
   Upkeep upkeep_;
 
   SegmentSpace space_;
-  FileSlot slot_{};
+  std::optional<FileSlot> slot_{};
   std::shared_ptr<ActiveSegment> active_{};
   LogTail tail_{};  // behind the last packed block
   SegmentTotals totals_{};
@@ -190,12 +197,14 @@ class PartitionWriter {
   bool job_running_ = false;
 
   std::optional<Error> degraded_{};
+  bool may_heal_ = false;
   std::optional<Error> no_space_{};  // until space_retry_at_
   bool closing_ = false;
   std::chrono::nanoseconds last_activity_{};
   std::chrono::nanoseconds last_sync_{};
   std::chrono::nanoseconds last_checkpoint_{};
   std::chrono::nanoseconds space_retry_at_{};
+  std::chrono::nanoseconds last_presence_check_{};
 };
 
 }  // namespace bimip::engine

@@ -103,7 +103,8 @@ void PartitionWriter::prepare_next() {
 // A job could not get what it needed. A full device is no damage: nothing was written; it is asked
 // again later.
 void PartitionWriter::out_of_space(Error error) {
-  if (error.code != ErrorCode::kNoSpace) return degrade(std::move(error));
+  if (!is_shortage(error)) return degrade(std::move(error));
+  parts_.troubles.shortages.fetch_add(1, std::memory_order_relaxed);
   no_space_ = std::move(error);
   space_retry_at_ = parts_.clock.monotonic() + limits::kSpaceRetry;
   if (phase_ == Phase::kPreparing) {
@@ -140,7 +141,7 @@ void PartitionWriter::begin_segment() {
                                .created_at = stamp()};
   Result<FileSlot> slot = parts_.queue.attach(prepared_->file);
   if (!slot) return degrade(std::move(slot.error()));
-  parts_.queue.detach(slot_);
+  parts_.queue.detach(*slot_);
   slot_ = *slot;
 
   Commit& commit = next_commit();
@@ -149,7 +150,7 @@ void PartitionWriter::begin_segment() {
   encode_segment_header(*next_header_, commit.memory->bytes().first(limits::kSectorBytes));
   commit.operation.kind = DeviceOperation::Kind::kWrite;
   commit.operation.durability = WriteDurability::kDurable;
-  commit.operation.file = slot_;
+  commit.operation.file = *slot_;
   commit.operation.position = FilePosition(0);
   commit.operation.bytes = commit.memory->bytes().first(limits::kSectorBytes);
   submit(commit);
@@ -190,7 +191,7 @@ void PartitionWriter::seal_behind(std::shared_ptr<SealWork> work) {
                  }
                  // Every step of it can be repeated: tick() does. Until then there is no next
                  // segment to roll to.
-                 if (status.error().code == ErrorCode::kNoSpace) blocked_seal_ = work;
+                 if (is_shortage(status.error())) blocked_seal_ = work;
                  out_of_space(std::move(status.error()));
                }});
 }
@@ -227,8 +228,22 @@ void PartitionWriter::write_checkpoint() {
                  checkpointing_ = false;
                  // Derived: without room for it, recovery reads more. Other errors are the
                  // device's.
-                 if (!status && status.error().code != ErrorCode::kNoSpace)
-                   degrade(std::move(status.error()));
+                 if (!status && !is_shortage(status.error())) degrade(std::move(status.error()));
+               }});
+}
+
+// Whoever removes or unmounts the folder takes the records along, and a write into an open file
+// never fails for it. So it is looked at while there are writes.
+void PartitionWriter::check_presence() {
+  const std::chrono::nanoseconds now = parts_.clock.monotonic();
+  if (last_activity_ <= last_presence_check_ || now - last_presence_check_ < limits::kPresenceEvery)
+    return;
+  last_presence_check_ = now;
+  run_job({.work = [keeper = keeper_.get(),
+                    epoch = space_.epoch] { return keeper->check_presence(epoch); },
+           .done =
+               [this](Status status) {
+                 if (!status && !is_shortage(status.error())) degrade(std::move(status.error()));
                }});
 }
 

@@ -5,6 +5,7 @@
 
 #include "engine/format/file_names.h"
 #include "engine/partition/segment_scan.h"
+#include "engine/partition/unproven_blocks.h"
 
 namespace bimip::engine {
 namespace {
@@ -19,8 +20,9 @@ constexpr std::uint64_t kTableBytesMax = 1ULL << 30;  // far above any table a s
 // One partition's recovery, step by step.
 class Recovery {
  public:
-  Recovery(Device& device, BufferPool& pool, const SegmentKeeper::Place& place, Timestamp now)
-      : device_(device), pool_(pool), place_(place), now_(now) {
+  Recovery(Device& device, BufferPool& pool, const SegmentKeeper::Place& place, Timestamp now,
+           Offset known_durable)
+      : device_(device), pool_(pool), place_(place), now_(now), known_durable_(known_durable) {
     out_.report.topic = place.partition.topic;
     out_.report.partition = place.partition.partition;
   }
@@ -42,6 +44,8 @@ class Recovery {
 
   Status load_manifest() {
     const Path path = place_.folder / file_names::kManifest;
+    // A process that ended between a rename and the folder's sync left a name that is not durable.
+    if (Status synced = device_.sync_directory(place_.folder); !synced) return synced;
     Result<std::vector<std::byte>> bytes = read_file(device_, path, kTableBytesMax);
     if (!bytes) return std::unexpected(std::move(bytes.error()));
     out_.report.bytes_read += bytes->size();
@@ -332,8 +336,6 @@ class Recovery {
     const Path where = path(file_names::segment(segment.epoch));
     Result<std::shared_ptr<File>> file = device_.open(where, OpenMode::kReadWrite);
     if (!file) return std::unexpected(std::move(file.error()));
-    // What is read from now on must survive power loss: bytes may be in the device's cache only.
-    if (Status synced = (*file)->sync(); !synced) return synced;
     Result<std::uint64_t> size = (*file)->size();
     if (!size) return std::unexpected(std::move(size.error()));
     if (!header) {
@@ -345,6 +347,9 @@ class Recovery {
     const Start start = choose_start(*header, *size);
     out_.totals = start.from.totals;
     IndexBuilder index(start.from.index, start.from.totals.last_timestamp);
+    UnprovenBlocks unproven(
+        **file, std::max(start.from.tail.next_offset, next ? next->base_offset : Offset(0)));
+    Status settled;
     Result<SegmentScan> scan = scan_segment(
         {.place = {.file = *file,
                    .segment = identity,
@@ -352,13 +357,16 @@ class Recovery {
                    .end = FilePosition(*size),
                    .zeros_max = zeros_max()},
          .tail = start.from.tail,
-         .known_durable = std::max(start.known_durable, next ? next->base_offset : Offset(0))},
+         .known_durable = std::max(start.known_durable, next ? next->base_offset : known_durable_)},
         pool_, [&](const Block& block) {
+          if (settled) settled = unproven.add(block);
           index.add(block.header);
           out_.totals.add(block.header);
           remember(block);
         });
     if (!scan) return std::unexpected(std::move(scan.error()));
+    if (settled) settled = unproven.settle();
+    if (!settled) return settled;
     out_.report.bytes_read += scan->bytes_read;
     std::ranges::move(scan->damaged, std::back_inserter(out_.report.damaged));
     out_.tail = scan->tail;
@@ -482,14 +490,16 @@ class Recovery {
   BufferPool& pool_;
   const SegmentKeeper::Place& place_;
   const Timestamp now_;
+  const Offset known_durable_;
   RecoveredPartition out_;
 };
 
 }  // namespace
 
 Result<RecoveredPartition> recover_partition(Device& device, BufferPool& pool,
-                                             const SegmentKeeper::Place& place, Timestamp now) {
-  return Recovery(device, pool, place, now).run();
+                                             const SegmentKeeper::Place& place, Timestamp now,
+                                             Offset known_durable) {
+  return Recovery(device, pool, place, now, known_durable).run();
 }
 
 }  // namespace bimip::engine

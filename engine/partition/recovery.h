@@ -57,12 +57,15 @@ struct RecoveredPartition {
 };
 
 // Idempotent, also when it is cut short by a crash: nothing is overwritten before it is durable
-// elsewhere. Reads the manifest, the newest checkpoint and what was written after it, not the data.
-// Everything it answers is durable. kDamaged, kForeign: the manifest, without which
+// elsewhere, but by itself. Reads the manifest, the newest checkpoint and what was written after
+// it, not the data. Everything it answers is durable, also after a write or sync that failed.
+// `known_durable`: the offsets below were readable before; what of them is missing is a gap and not
+// a torn tail. kDamaged, kForeign: the manifest, without which
 // nothing is believed. kUnsupportedVersion: the manifest, a header or a block of a later program;
 // nothing was changed in that file. kIo, kNoSpace.
 [[nodiscard]] Result<RecoveredPartition> recover_partition(Device& device, BufferPool& pool,
                                                            const SegmentKeeper::Place& place,
-                                                           Timestamp now);
+                                                           Timestamp now,
+                                                           Offset known_durable = Offset(0));
 
 }  // namespace bimip::engine

@@ -141,6 +141,31 @@ class Wakeup {
 // answer.
 void wake_after_answers(Wakeup& wakeup);
 
+// Brings a partition back that refuses writes, or that could not be opened.
+class ReopenRequest {
+ public:
+  TopicId topic{};
+  PartitionId partition{};
+
+  virtual ~ReopenRequest() = default;
+  // Called once, on the partition's writer thread or inside reopen(). Success: the partition takes
+  // appends; it may never have been in trouble. Otherwise why it still does not: what is readable
+  // stays readable, and it can be tried again.
+  virtual void on_reopened(Status result) = 0;
+};
+
+// What keeps a partition from taking appends.
+struct PartitionTrouble {
+  enum class Reads : std::uint8_t {
+    kServed,   // what was visible can be read
+    kRefused,  // it could not be opened: nothing can
+  };
+  TopicId topic{};
+  PartitionId partition{};
+  Reads reads = Reads::kServed;
+  Error error{};
+};
+
 // Told when a partition's visible end moves on.
 class Watcher {
  public:

@@ -16,17 +16,21 @@ SegmentIdentity with_epoch(SegmentIdentity identity, Epoch epoch) {
   return identity;
 }
 
-// A new segment file of so many reserved bytes, synced, its name not yet durable.
+// A new segment file of so many reserved bytes, synced, its name not yet durable. One that is there
+// was made by an attempt that failed later, perhaps after a manifest had listed it.
 Result<std::shared_ptr<File>> create_segment_file(Device& device, const Path& path,
                                                   std::uint64_t bytes, ZeroAhead zero) {
   Result<std::shared_ptr<File>> file = device.open(path, OpenMode::kCreate);
+  const bool is_new = file.has_value();
+  if (!file && file.error().code == ErrorCode::kAlreadyExists)
+    file = device.open(path, OpenMode::kReadWrite);
   if (!file) return file;
   Status done = (*file)->allocate(FilePosition(0), bytes);
   if (done && zero == ZeroAhead::kYes)
     done = zero_range(**file, FilePosition(0), FilePosition(bytes));
   if (done) done = (*file)->sync();
   if (!done) {
-    (void)device.remove(path);
+    if (is_new) (void)device.remove(path);
     return std::unexpected(std::move(done.error()));
   }
   return file;
@@ -56,6 +60,14 @@ Status SegmentKeeper::check_space(std::uint64_t bytes) const {
                                          " bytes are free; the floor is " +
                                          std::to_string(place_.free_space_floor));
   }
+  return {};
+}
+
+Status SegmentKeeper::check_presence(Epoch epoch) const {
+  const Path where = path(file_names::segment(epoch));
+  Result<bool> there = device_.exists(where);
+  if (!there) return std::unexpected(std::move(there.error()));
+  if (!*there) return fail(ErrorCode::kIo, where.string() + ": has vanished");
   return {};
 }
 
@@ -122,10 +134,7 @@ Result<SegmentSpace> SegmentKeeper::prepare(const Space& space) {
   // may keep the later and lose the earlier.
   Status done = device_.sync_directory(place_.folder);
   if (done) done = replace_manifest(std::move(manifest));
-  if (!done) {
-    remove_quietly(file_names::segment(epoch));
-    return std::unexpected(std::move(done.error()));
-  }
+  if (!done) return std::unexpected(std::move(done.error()));
   return made;
 }
 
@@ -142,6 +151,17 @@ Result<FilePosition> SegmentKeeper::extend(const SegmentSpace& space, std::uint6
   return end;
 }
 
+// An earlier attempt may have cut the file and failed to sync it; the same cut again would change
+// nothing, and nothing would become durable.
+Status SegmentKeeper::cut_to(File& file, std::uint64_t bytes) {
+  Result<std::uint64_t> size = file.size();
+  if (!size) return std::unexpected(std::move(size.error()));
+  if (*size == bytes) {
+    if (Status done = file.truncate(bytes + limits::kSectorBytes); !done) return done;
+  }
+  return file.truncate(bytes);
+}
+
 Status SegmentKeeper::seal(const Seal& seal, const SegmentHeader& next) {
   const Epoch epoch = seal.header.identity.epoch;
   const SegmentFooter footer = make_footer(seal.header, seal.tail, seal.totals);
@@ -149,7 +169,7 @@ Status SegmentKeeper::seal(const Seal& seal, const SegmentHeader& next) {
   Sector sector;
   encode_segment_footer(footer, sector);
   if (Status done = seal.file->write_at(footer.position, sector); !done) return done;
-  if (Status done = seal.file->truncate(file_bytes); !done) return done;
+  if (Status done = cut_to(*seal.file, file_bytes); !done) return done;
   if (Status done = seal.file->sync(); !done) return done;
   if (Status done = replace_file(device_, path(file_names::index(epoch)),
                                  encode_index(seal.header.identity, seal.index));

@@ -97,6 +97,9 @@ class SegmentKeeper {
   // Durable when it returns. Losing it costs a longer recovery, nothing else.
   [[nodiscard]] Status write_checkpoint(Epoch epoch, const Checkpoint& checkpoint);
 
+  // kIo unless the segment's file is still in the folder.
+  [[nodiscard]] Status check_presence(Epoch epoch) const;
+
   // Writes a changed manifest: for recovery.
   [[nodiscard]] Status replace_manifest(Manifest manifest);
 
@@ -104,6 +107,7 @@ class SegmentKeeper {
   [[nodiscard]] Result<SegmentSpace> new_segment(Epoch epoch, const Space& space);
   [[nodiscard]] Status check_space(std::uint64_t bytes) const;
   void remove_segment(Epoch epoch);
+  [[nodiscard]] static Status cut_to(File& file, std::uint64_t bytes);
   void remove_quietly(const std::string& name);
 
   Device& device_;

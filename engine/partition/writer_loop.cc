@@ -20,7 +20,18 @@ void wake_after_answers(Wakeup& wakeup) {
 }
 
 WriterLoop::WriterLoop(Parts parts, std::unique_ptr<WriteQueue> queue)
-    : parts_(parts), queue_(std::move(queue)) {}
+    : parts_(parts),
+      queue_(std::move(queue)),
+      reopener_({.device = parts.device,
+                 .jobs = parts.jobs,
+                 .pool = parts.pool,
+                 .clock = parts.clock,
+                 .counters = parts.troubles,
+                 .post = [this](Job job) { post(std::move(job)); },
+                 .adopt =
+                     [this](Partition& partition, RecoveredPartition recovered) {
+                       adopt(partition, std::move(recovered));
+                     }}) {}
 
 WriterLoop::~WriterLoop() { stop(); }
 
@@ -37,6 +48,11 @@ void WriterLoop::post(Job job) {
 }
 
 void WriterLoop::open(Partition& partition, RecoveredPartition recovered) {
+  adopt(partition, std::move(recovered));
+  partitions_.push_back(&partition);
+}
+
+void WriterLoop::adopt(Partition& partition, RecoveredPartition recovered) {
   partition.open({.device = parts_.device,
                   .partition = partition,
                   .queue = *queue_,
@@ -47,9 +63,18 @@ void WriterLoop::open(Partition& partition, RecoveredPartition recovered) {
                   .background = parts_.background,
                   .budget = parts_.budget,
                   .counters = parts_.counters,
+                  .troubles = parts_.troubles,
                   .post = [this](Job job) { post(std::move(job)); }},
                  std::move(recovered));
-  partitions_.push_back(&partition);
+  touch(partition);
+}
+
+void WriterLoop::reopen(Partition& partition, ReopenRequest& request) {
+  post([this, &partition, &request] {
+    if (std::ranges::find(partitions_, &partition) == partitions_.end())
+      partitions_.push_back(&partition);
+    reopener_.reopen(partition, request);
+  });
 }
 
 void WriterLoop::start() {
@@ -76,21 +101,27 @@ bool WriterLoop::run_once(std::chrono::microseconds wait) {
   current_loop = nullptr;
 
   if (!stopping_.load(std::memory_order_acquire)) return true;
-  const bool all_idle =
-      std::ranges::all_of(partitions_, [](Partition* p) { return p->writer().idle(); });
-  return !(all_idle && requests_.empty());
+  return !(all_idle() && requests_.empty());
+}
+
+bool WriterLoop::all_idle() const {
+  return reopener_.idle() && std::ranges::all_of(partitions_, [](Partition* partition) {
+           return partition->writer() == nullptr || partition->writer()->idle();
+         });
 }
 
 void WriterLoop::run_round(std::chrono::microseconds wait) {
   run_posted();
   take_requests();
-  for (Partition* partition : touched_) partition->writer().pump();
+  for (Partition* partition : touched_) {
+    if (PartitionWriter* writer = partition->writer()) writer->pump();
+  }
   wake_others();  // of requests that were refused
   finished_.clear();
   queue_->poll(requests_.empty() ? wait : std::chrono::microseconds(0), finished_);
   for (DeviceOperation* operation : finished_) {
     Partition& partition = *static_cast<Partition*>(operation->owner);
-    partition.writer().on_finished(*operation);
+    partition.writer()->on_finished(*operation);
     touch(partition);
   }
   for (Partition* partition : touched_) {
@@ -98,10 +129,14 @@ void WriterLoop::run_round(std::chrono::microseconds wait) {
     partition->untouch();
   }
   touched_.clear();
+  reopener_.advance();
   tick_if_due();
   if (stopping_.load(std::memory_order_acquire) && !closed_) {
     closed_ = true;
-    for (Partition* partition : partitions_) partition->writer().close();
+    reopener_.close();
+    for (Partition* partition : partitions_) {
+      if (PartitionWriter* writer = partition->writer()) writer->close();
+    }
   }
   wake_others();
 }
@@ -125,7 +160,7 @@ void WriterLoop::run_posted() {
 void WriterLoop::take_requests() {
   requests_.take_all([this](AppendRequest& request) {
     Partition& partition = *request.target_;
-    partition.writer().accept(request);
+    partition.accept(request);
     touch(partition);
   });
 }
@@ -144,7 +179,13 @@ void WriterLoop::tick_if_due() {
   const std::chrono::nanoseconds now = parts_.clock.monotonic();
   if (now < next_tick_) return;
   next_tick_ = now + kTick;
-  for (Partition* partition : partitions_) partition->writer().tick();
+  for (Partition* partition : partitions_) {
+    PartitionWriter* writer = partition->writer();
+    if (writer != nullptr) writer->tick();
+    if (writer != nullptr && writer->degraded() && writer->may_heal())
+      reopener_.heal(*partition, now);
+  }
+  reopener_.tick(now);
   if (!stopping_.load(std::memory_order_acquire)) parts_.spares.tick(parts_.jobs);
 }
 

@@ -9,6 +9,7 @@
 
 #include "engine/base/thread_annotations.h"
 #include "engine/partition/partition.h"
+#include "engine/partition/reopener.h"
 #include "engine/partition/spare_segments.h"
 
 namespace bimip::engine {
@@ -18,15 +19,16 @@ namespace bimip::engine {
 class WriterLoop {
  public:
   struct Parts {
+    Device& device;
     JobRunner& jobs;
     const Clock& clock;
     BufferPool& pool;
     TailCache& tail;
     SpareSegments& spares;
-    Device& device;
     JobRunner& background;
     RewriteBudget& budget;
     UpkeepCounters& counters;
+    TroubleCounters& troubles;
   };
   WriterLoop(Parts parts, std::unique_ptr<WriteQueue> queue);
   ~WriterLoop();
@@ -35,6 +37,8 @@ class WriterLoop {
   void post(Job job);
   // Adopts a recovered partition. From then on it may be appended to.
   void open(Partition& partition, RecoveredPartition recovered);
+  // Thread-safe. The partition may be one that was never opened.
+  void reopen(Partition& partition, ReopenRequest& request);
 
   // Runs on a thread of its own until stop(). Without start(), the owner calls run_once() itself.
   void start();
@@ -50,10 +54,12 @@ class WriterLoop {
   friend void wake_after_answers(Wakeup& wakeup);
   void run_round(std::chrono::microseconds wait);
   void wake_others();
+  void adopt(Partition& partition, RecoveredPartition recovered);
   void take_requests();
   void run_posted();
   void touch(Partition& partition);
   void tick_if_due();
+  [[nodiscard]] bool all_idle() const;
   [[nodiscard]] std::chrono::microseconds until_tick() const;
 
   Parts parts_;
@@ -64,6 +70,7 @@ class WriterLoop {
   std::atomic<bool> stopping_{false};
   bool closed_ = false;  // partitions were told
   std::vector<Partition*> partitions_;
+  Reopener reopener_;
   std::vector<Partition*> touched_;  // had something to do this round
   std::vector<DeviceOperation*> finished_;
   std::vector<Wakeup*> wakeups_;  // owed by this round, each once

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/base/assert.h"
 #include "engine/format/file_names.h"
 #include "engine/segment/block_reader.h"
 
@@ -16,8 +17,26 @@ std::optional<IndexEntry> last_where(const std::vector<IndexEntry>& entries, Pre
   return *std::prev(end);
 }
 
+// A derived file's bytes as they would be mapped.
+class MappingInMemory final : public Mapping {
+ public:
+  explicit MappingInMemory(std::vector<std::byte> bytes) : bytes_(std::move(bytes)) {}
+  [[nodiscard]] Bytes bytes() const override { return bytes_; }
+
+ private:
+  const std::vector<std::byte> bytes_;
+};
+
 Result<IndexView> view_index(const Mapping& mapping, const SegmentIdentity& segment) {
   return IndexView::open(segment, mapping.bytes());
+}
+
+// Without its folder a segment is out of reach, not lost: the folder may come back.
+Error missing(Device& device, const Path& folder, Error error) {
+  if (error.code != ErrorCode::kNotFound) return error;
+  const Result<bool> there = device.exists(folder / file_names::kManifest);
+  error.code = there && *there ? ErrorCode::kDamaged : ErrorCode::kIo;
+  return error;
 }
 
 Result<std::unique_ptr<Mapping>> map_file(Device& device, const Path& path) {
@@ -83,7 +102,7 @@ Result<std::shared_ptr<SealedSegment>> SealedSegment::open(Device& device, const
                                                            BufferPool& pool) {
   const Path path = place.folder / file_names::segment(place.segment.epoch);
   Result<std::shared_ptr<File>> file = device.open(path, OpenMode::kRead);
-  if (!file) return std::unexpected(std::move(file.error()));
+  if (!file) return std::unexpected(missing(device, place.folder, std::move(file.error())));
   Result<std::uint64_t> size = (*file)->size();
   if (!size) return std::unexpected(std::move(size.error()));
   if (*size != place.file_bytes) {
@@ -97,16 +116,16 @@ Result<std::shared_ptr<SealedSegment>> SealedSegment::open(Device& device, const
   Result<std::unique_ptr<Mapping>> mapping = map_file(device, index_path);
   Result<IndexView> index = mapping ? view_index(**mapping, place.segment)
                                     : Result<IndexView>(std::unexpected(mapping.error()));
+  if (!mapping && is_shortage(mapping.error())) return std::unexpected(std::move(mapping.error()));
   if (!index) {
     Result<IndexBuilder> rebuilt = rebuild_index(*file, place.segment, end, pool);
     if (!rebuilt) return std::unexpected(std::move(rebuilt.error()));
-    Status written =
-        replace_file(device, index_path, encode_index(place.segment, rebuilt->entries()));
-    if (!written) return std::unexpected(std::move(written.error()));
-    mapping = map_file(device, index_path);
-    if (!mapping) return std::unexpected(std::move(mapping.error()));
+    // Where it cannot be written (a full or read-only device) it serves from memory.
+    const std::vector<std::byte> encoded = encode_index(place.segment, rebuilt->entries());
+    (void)replace_file(device, index_path, encoded);
+    mapping = std::make_unique<MappingInMemory>(encoded);
     index = view_index(**mapping, place.segment);
-    if (!index) return std::unexpected(std::move(index.error()));
+    BIMIP_ASSERT(index.has_value());
   }
   return std::shared_ptr<SealedSegment>(
       new SealedSegment(place, std::move(*file), std::move(*mapping), *index));

@@ -36,6 +36,11 @@ class Log {
   virtual void find_time(TimeRequest& request) = 0;
   [[nodiscard]] virtual Result<LogBounds> bounds(TopicId topic, PartitionId partition) const = 0;
 
+  // Reads what was visible go on meanwhile; who watches the partition need not watch it again.
+  virtual void reopen(ReopenRequest& request) = 0;
+  // The partitions that take no appends, and why.
+  [[nodiscard]] virtual std::vector<PartitionTrouble> troubles() const = 0;
+
   // From now on, until unwatch() returns, `watcher` is told of every advance.
   [[nodiscard]] virtual Status watch(TopicId topic, PartitionId partition, Watcher& watcher) = 0;
   virtual void unwatch(TopicId topic, PartitionId partition, Watcher& watcher) = 0;

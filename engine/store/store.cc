@@ -132,15 +132,16 @@ Status Store::start_threads() {
   }
   budget_ = std::make_unique<RewriteBudget>(*clock_, options_.rewrite_bytes_per_second);
   loop_ = std::make_unique<WriterLoop>(
-      WriterLoop::Parts{.jobs = *jobs_,
+      WriterLoop::Parts{.device = *device_,
+                        .jobs = *jobs_,
                         .clock = *clock_,
                         .pool = pool_,
                         .tail = tail_,
                         .spares = *spares_,
-                        .device = *device_,
                         .background = background_ ? *background_ : *jobs_,
                         .budget = *budget_,
-                        .counters = upkeep_},
+                        .counters = upkeep_,
+                        .troubles = troubles_},
       std::move(*queue));
   std::vector<CatalogTopic> topics;
   {
@@ -186,7 +187,7 @@ void Store::open_topic(const CatalogTopic& topic) {
     } else {
       report_.unusable.push_back(
           {.topic = topic.name, .partition = PartitionId(i), .error = recovered.error()});
-      partition->set_unusable(std::move(recovered.error()));
+      partition->in_trouble(std::move(recovered.error()));
     }
     opened->partitions.push_back(std::move(partition));
   }
@@ -312,7 +313,7 @@ void Store::read(ReadRequest& request) {
   const Partition* partition = find(request.topic, request.partition);
   if (partition == nullptr)
     return request.on_read(std::unexpected(no_such_partition(request.topic, request.partition)));
-  if (partition->unusable()) return request.on_read(std::unexpected(*partition->unusable()));
+  if (auto why = partition->unusable()) return request.on_read(std::unexpected(std::move(*why)));
   if (auto answer = partition->reader().read_memory(request.from, request.bytes_max))
     return request.on_read(std::move(*answer));
   JobRunner& runner = manual_ != nullptr ? *jobs_ : *readers_;
@@ -325,7 +326,7 @@ void Store::find_time(TimeRequest& request) {
   const Partition* partition = find(request.topic, request.partition);
   if (partition == nullptr)
     return request.on_found(std::unexpected(no_such_partition(request.topic, request.partition)));
-  if (partition->unusable()) return request.on_found(std::unexpected(*partition->unusable()));
+  if (auto why = partition->unusable()) return request.on_found(std::unexpected(std::move(*why)));
   JobRunner& runner = manual_ != nullptr ? *jobs_ : *readers_;
   runner.post(
       [partition, &request] { request.on_found(partition->reader().find_time(request.time)); });
@@ -334,14 +335,35 @@ void Store::find_time(TimeRequest& request) {
 Result<LogBounds> Store::bounds(TopicId topic, PartitionId partition) const {
   const Partition* found = find(topic, partition);
   if (found == nullptr) return std::unexpected(no_such_partition(topic, partition));
-  if (found->unusable()) return std::unexpected(*found->unusable());
+  if (auto why = found->unusable()) return std::unexpected(std::move(*why));
   return found->reader().bounds();
+}
+
+void Store::reopen(ReopenRequest& request) {
+  if (closed_.load(std::memory_order_acquire))
+    return request.on_reopened(fail(ErrorCode::kClosed, "the log is closing"));
+  Partition* partition = find(request.topic, request.partition);
+  if (partition == nullptr)
+    return request.on_reopened(
+        std::unexpected(no_such_partition(request.topic, request.partition)));
+  loop_->reopen(*partition, request);
+}
+
+std::vector<PartitionTrouble> Store::troubles() const {
+  std::vector<PartitionTrouble> troubles;
+  const std::shared_lock lock(names_mutex_);
+  for (const std::unique_ptr<Topic>& topic : topics_) {
+    for (const std::unique_ptr<Partition>& partition : topic->partitions) {
+      if (auto trouble = partition->trouble()) troubles.push_back(std::move(*trouble));
+    }
+  }
+  return troubles;
 }
 
 Status Store::watch(TopicId topic, PartitionId partition, Watcher& watcher) {
   Partition* found = find(topic, partition);
   if (found == nullptr) return std::unexpected(no_such_partition(topic, partition));
-  if (found->unusable()) return std::unexpected(*found->unusable());
+  if (auto why = found->unusable()) return std::unexpected(std::move(*why));
   found->watch(watcher);
   return {};
 }

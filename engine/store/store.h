@@ -73,6 +73,7 @@ class Store final : public Log {
   [[nodiscard]] const StoreReport& report() const { return report_; }
   [[nodiscard]] Device& device() { return *device_; }
   [[nodiscard]] const UpkeepCounters& upkeep() const { return upkeep_; }
+  [[nodiscard]] const TroubleCounters& trouble_counters() const { return troubles_; }
 
   // Refuses new appends, answers those accepted, makes all durable. The store only answers kClosed
   // afterwards.
@@ -92,6 +93,8 @@ class Store final : public Log {
   void read(ReadRequest& request) override;
   void find_time(TimeRequest& request) override;
   [[nodiscard]] Result<LogBounds> bounds(TopicId topic, PartitionId partition) const override;
+  void reopen(ReopenRequest& request) override;
+  [[nodiscard]] std::vector<PartitionTrouble> troubles() const override;
   [[nodiscard]] Status watch(TopicId topic, PartitionId partition, Watcher& watcher) override;
   void unwatch(TopicId topic, PartitionId partition, Watcher& watcher) override;
 
@@ -126,6 +129,7 @@ class Store final : public Log {
 
   BufferPool pool_{limits::kBufferArenaBytes};
   TailCache tail_{limits::kTailCacheBytes};
+  TroubleCounters troubles_;
   std::unique_ptr<SegmentCache> sealed_;
   std::unique_ptr<SpareSegments> spares_;
   std::unique_ptr<JobRunner> jobs_;
