@@ -32,6 +32,8 @@ std::string segment(Epoch epoch) { return of_epoch(epoch, "segment"); }
 std::string index(Epoch epoch) { return of_epoch(epoch, "index"); }
 std::string producers(Epoch epoch) { return of_epoch(epoch, "producers"); }
 std::string checkpoint(Epoch epoch) { return of_epoch(epoch, "checkpoint"); }
+std::string entities(Epoch epoch) { return of_epoch(epoch, "entities"); }
+std::string entity_runs(Epoch epoch) { return of_epoch(epoch, "entity-runs"); }
 std::string torn(Epoch epoch, FilePosition position, std::uint64_t n) {
   return of_epoch(
       epoch, std::string(kTornPrefix) + std::to_string(position.value()) + "-" + std::to_string(n));
@@ -66,6 +68,8 @@ std::optional<PartitionFile> parse(std::string_view name) {
   if (ending == "index") return is(FileKind::kIndex, index(epoch));
   if (ending == "producers") return is(FileKind::kProducers, producers(epoch));
   if (ending == "checkpoint") return is(FileKind::kCheckpoint, checkpoint(epoch));
+  if (ending == "entities") return is(FileKind::kEntities, entities(epoch));
+  if (ending == "entity-runs") return is(FileKind::kEntityRuns, entity_runs(epoch));
   if (ending.starts_with(kQuarantinePrefix)) {
     const auto position = parse_number(ending.substr(kQuarantinePrefix.size()));
     if (!position) return std::nullopt;

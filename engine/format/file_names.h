@@ -11,6 +11,10 @@
 //   EPOCH.index                         table: offsets and times of a sealed segment
 //   EPOCH.producers                     table: retried-publish state at a sealed segment's end
 //   EPOCH.checkpoint                    table: a prefix of the active segment, for a quick open
+//   EPOCH.entities                      table: the entities of a sealed segment
+//   EPOCH.entity-runs                   tables: the entities of stretches of the active segment
+//   entities                            the newest record of every entity, segments that are gone
+//                                       among them
 //   EPOCH.torn-POSITION-N               bytes that recovery cut off
 //   EPOCH.quarantine-POSITION           damaged bytes of a segment that was rewritten
 // A name with the suffix ".new" is one being written; it means nothing and may be removed.
@@ -29,6 +33,7 @@ inline constexpr std::string_view kLock = "LOCK";
 inline constexpr std::string_view kCatalog = "catalog";
 inline constexpr std::string_view kTopics = "topics";
 inline constexpr std::string_view kManifest = "manifest";
+inline constexpr std::string_view kEntityBase = "entities";
 inline constexpr std::string_view kNewSuffix = ".new";
 
 inline constexpr std::string_view kSpares = "spare";
@@ -38,6 +43,8 @@ std::string segment(Epoch epoch);              // "0000000001.segment": ten digi
 std::string index(Epoch epoch);
 std::string producers(Epoch epoch);
 std::string checkpoint(Epoch epoch);
+std::string entities(Epoch epoch);
+std::string entity_runs(Epoch epoch);
 std::string torn(Epoch epoch, FilePosition position, std::uint64_t n);
 std::string quarantine(Epoch epoch, FilePosition position);
 
@@ -50,6 +57,8 @@ enum class FileKind : std::uint8_t {
   kIndex,
   kProducers,
   kCheckpoint,
+  kEntities,
+  kEntityRuns,
   kTorn,
   kQuarantine
 };
@@ -57,8 +66,8 @@ struct PartitionFile {
   FileKind kind;
   Epoch epoch;
 };
-// What a name in a partition's folder stands for; nothing for the manifest, ".new" and foreign
-// names.
+// What a name in a partition's folder stands for; nothing for the manifest, the
+// entities of all segments, ".new" and foreign names.
 std::optional<PartitionFile> parse(std::string_view name);
 
 }  // namespace bimip::engine::file_names

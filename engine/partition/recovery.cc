@@ -90,6 +90,8 @@ class Recovery {
         return device_.remove(path(name));
       case file_names::FileKind::kIndex:
       case file_names::FileKind::kCheckpoint:
+      case file_names::FileKind::kEntities:
+      case file_names::FileKind::kEntityRuns:
         return device_.remove(path(name));
       case file_names::FileKind::kTorn:
       case file_names::FileKind::kQuarantine:

@@ -15,6 +15,8 @@ TEST(FileNames, AreTheseNames) {
   EXPECT_EQ(index(Epoch(12)), "0000000012.index");
   EXPECT_EQ(producers(Epoch(12)), "0000000012.producers");
   EXPECT_EQ(checkpoint(Epoch(12)), "0000000012.checkpoint");
+  EXPECT_EQ(entities(Epoch(12)), "0000000012.entities");
+  EXPECT_EQ(entity_runs(Epoch(12)), "0000000012.entity-runs");
   EXPECT_EQ(torn(Epoch(12), FilePosition(8192), 2), "0000000012.torn-8192-2");
   EXPECT_EQ(quarantine(Epoch(12), FilePosition(8192)), "0000000012.quarantine-8192");
   EXPECT_EQ(segment(Epoch(9'999'999'999)), "9999999999.segment");
@@ -47,6 +49,8 @@ TEST(FileNames, AreReadBack) {
     expect(index(epoch), FileKind::kIndex, epoch);
     expect(producers(epoch), FileKind::kProducers, epoch);
     expect(checkpoint(epoch), FileKind::kCheckpoint, epoch);
+    expect(entities(epoch), FileKind::kEntities, epoch);
+    expect(entity_runs(epoch), FileKind::kEntityRuns, epoch);
     expect(torn(epoch, FilePosition(random.next()), random.below(100)), FileKind::kTorn, epoch);
     expect(quarantine(epoch, FilePosition(random.next())), FileKind::kQuarantine, epoch);
   }

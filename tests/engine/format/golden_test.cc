@@ -135,5 +135,13 @@ TEST(Golden, IndexesAreReadBack) {
   EXPECT_EQ(entries, sample_index());
 }
 
+TEST(Golden, EntitiesAreReadBack) {
+  const auto bytes = golden("entities");
+  const Result<EntityDirectoryView> view = EntityDirectoryView::open(sample_segment(), bytes);
+  ASSERT_TRUE(view) << view.error().message;
+  EXPECT_EQ(read_directory(*view), sample_directory());
+  EXPECT_EQ(read_base(sample_partition(), golden("entity-base")), sample_base());
+}
+
 }  // namespace
 }  // namespace bimip::testing

@@ -130,5 +130,105 @@ TEST(RoundTrip, IndexLookups) {
   });
 }
 
+TEST(RoundTrip, EntityDirectories) {
+  for_each_seed([](RandomValues& values) {
+    const SegmentIdentity segment = values.identity();
+    const Offset first(values.below(1ULL << 46U));
+    const SampleDirectory directory =
+        values.directory({.first = first, .end = first + 1 + values.below(1ULL << 31U)});
+    const auto file = encode_directory(segment, directory);
+    const Result<EntityDirectoryView> view = EntityDirectoryView::open(segment, file);
+    ASSERT_TRUE(view) << view.error().message;
+    EXPECT_EQ(read_directory(*view), directory);
+    for (const SampleEntity& entity : directory.entities) {
+      const std::optional<EntityEntry> entry = view->find(entity.hash);
+      ASSERT_TRUE(entry);
+      EXPECT_EQ(entry->newest(), entity.records.back());
+      for (std::size_t i = 0; i < entity.records.size(); ++i)
+        EXPECT_EQ(entry->find(entity.records[i].increment), i);
+      EXPECT_EQ(entry->find(entity.records.back().increment + 1), entity.records.size());
+      EXPECT_EQ(entry->find(IncrementId(0)), 0U);
+    }
+    const EntityHash other = values.entity_hash();
+    const bool there = std::ranges::find(directory.entities, other, &SampleEntity::hash) !=
+                       directory.entities.end();
+    EXPECT_EQ(view->find(other).has_value(), there);
+  });
+}
+
+// Cut at random places, the directories of the pieces become that of the whole again.
+TEST(EntityDirectory, OfPiecesIsMergedToThatOfTheWhole) {
+  for_each_seed([](RandomValues& values) {
+    const SegmentIdentity segment = values.identity();
+    const std::uint64_t span = 1 + values.below(10'000);
+    SampleDirectory whole = values.directory({.first = Offset(50), .end = Offset(50 + span)});
+    std::vector<std::vector<std::byte>> files;
+    std::vector<EntityDirectoryView> views;
+    whole.lost.clear();
+    for (Offset from(50); from < whole.offsets.end;) {
+      const Offset end = from + 1 + values.below(whole.offsets.end - from);
+      SampleDirectory piece{.offsets = {.first = from, .end = end}, .lost = {}, .entities = {}};
+      for (const SampleEntity& entity : whole.entities) {
+        SampleEntity part{.hash = entity.hash, .previous = entity.previous};
+        for (const EntityRecord& record : entity.records) {
+          if (record.offset < from) part.previous = record.offset;
+          if (record.offset >= from && record.offset < end) part.records.push_back(record);
+        }
+        if (!part.records.empty()) piece.entities.push_back(std::move(part));
+      }
+      piece.lost.push_back({.offsets = piece.offsets});
+      whole.lost.push_back(piece.lost.front());
+      files.push_back(encode_directory(segment, piece));
+      from = end;
+    }
+    for (const auto& file : files) views.push_back(*EntityDirectoryView::open(segment, file));
+    EXPECT_EQ(merge_directories(segment, views), encode_directory(segment, whole));
+  });
+}
+
+TEST(RoundTrip, EntityBases) {
+  for_each_seed([](RandomValues& values) {
+    const SampleBase base = values.base();
+    const auto file = encode_base(base);
+    ASSERT_EQ(file.size(), base.header.file_bytes());
+    EXPECT_EQ(read_base(base.header.partition, file), base);
+    const Result<EntityBaseView> view = EntityBaseView::open(base.header.partition, file);
+    ASSERT_TRUE(view);
+    for (const EntityNewest& entity : base.entities) {
+      const Result<std::optional<EntityNewest>> found = view->find(entity.hash);
+      ASSERT_TRUE(found && *found == entity);
+    }
+    const Result<std::optional<EntityNewest>> none = view->find({.high = 5, .low = 2});
+    ASSERT_TRUE(none);
+    EXPECT_EQ(*none, std::nullopt);
+  });
+}
+
+// Whatever page is damaged, and however: every other entity is found, and none is said to be
+// unknown that is there.
+TEST(EntityBase, ADamagedPageCostsItsOwnEntitiesAndNoOthers) {
+  for_each_seed([](RandomValues& values) {
+    const SampleBase base = values.base();
+    if (base.header.pages() < 2) return;
+    auto file = encode_base(base);
+    const std::uint64_t number = values.below(base.header.pages());
+    const std::uint64_t at = (number + 1) * kEntityPageBytes + values.below(kEntityPageBytes);
+    file[at] ^= static_cast<std::byte>(1 + values.below(255));
+    const Result<EntityBaseView> view = EntityBaseView::open(base.header.partition, file);
+    ASSERT_TRUE(view);
+    EXPECT_FALSE(view->page(number));
+    const LostRecords lost = view->lost_with(number);
+    for (std::size_t i = 0; i < base.entities.size(); ++i) {
+      const bool is_lost = i / kEntitiesPerPage == number;
+      const EntityHash& hash = base.entities[i].hash;
+      const Result<std::optional<EntityNewest>> found = view->find(hash);
+      ASSERT_TRUE(found ? *found == base.entities[i] && !is_lost
+                        : found.error().code == ErrorCode::kDamaged)
+          << i;
+      ASSERT_TRUE(!is_lost || (lost.first <= hash && hash <= lost.last));
+    }
+  });
+}
+
 }  // namespace
 }  // namespace bimip::testing

@@ -188,4 +188,65 @@ Checkpoint RandomValues::checkpoint() {
   return made;
 }
 
+EntityHash RandomValues::entity_hash() {
+  const auto low = static_cast<std::uint32_t>(below(kEntityHashLowMax + 1ULL));
+  // Seldom evenly spread: some share their first bits.
+  return {.high = maybe() ? random_.next() : below(3), .low = low};
+}
+
+std::vector<LostRecords> RandomValues::lost(OffsetRange within) {
+  std::vector<LostRecords> made;
+  const std::uint64_t span = within.end - within.first;
+  for (std::uint64_t i = span > 0 ? below(3) : 0; i > 0; --i) {
+    const std::uint64_t first = below(span);
+    LostRecords& lost = made.emplace_back();
+    lost.offsets = {.first = within.first + first,
+                    .end = within.first + first + 1 + below(span - first)};
+    if (maybe()) lost.first = std::min(entity_hash(), lost.last);
+  }
+  return made;
+}
+
+SampleDirectory RandomValues::directory(OffsetRange offsets) {
+  SampleDirectory made{.offsets = offsets, .lost = lost(offsets), .entities = {}};
+  std::vector<EntityHash> hashes(below(40));
+  for (EntityHash& hash : hashes) hash = entity_hash();
+  std::ranges::sort(hashes);
+  const auto same = std::ranges::unique(hashes);
+  hashes.erase(same.begin(), same.end());
+  const std::uint64_t span = offsets.end - offsets.first;
+  for (const EntityHash& hash : hashes) {
+    SampleEntity entity{.hash = hash};
+    std::uint64_t increment = 1 + below(1ULL << 40U);
+    const bool sparse = maybe();
+    for (std::uint64_t at = below(span); at < span && entity.records.size() < 20;
+         at += 1 + below(span / 4 + 1)) {
+      entity.records.push_back({.increment = IncrementId(increment), .offset = offsets.first + at});
+      increment += sparse ? 1 + below(3) : 1;
+    }
+    if (maybe() && offsets.first > Offset(0))
+      entity.previous = Offset(below(offsets.first.value()));
+    made.entities.push_back(std::move(entity));
+  }
+  return made;
+}
+
+SampleBase RandomValues::base() {
+  SampleBase made{.header = {.partition = identity(), .generation = number()}, .entities = {}};
+  made.header.partition.epoch = {};
+  const std::uint64_t end = 2000 + below(kEntityNumberMax - 2000);
+  made.header.end_offset = Offset(end);
+  made.header.lost = lost({.first = Offset(0), .end = Offset(end)});
+  const auto same = std::ranges::unique(made.header.lost);
+  made.header.lost.erase(same.begin(), same.end());
+  for (std::uint64_t i = below(maybe() ? 10 : 2000); i > 0; --i) {
+    made.entities.push_back(
+        {.hash = {.high = random_.next(), .low = 1},
+         .newest = {.increment = IncrementId(1 + below(end)), .offset = Offset(below(end))}});
+  }
+  std::ranges::sort(made.entities, {}, &EntityNewest::hash);
+  made.header.entities = made.entities.size();
+  return made;
+}
+
 }  // namespace bimip::testing

@@ -28,6 +28,9 @@ class RandomValues {
   std::vector<IndexEntry> index();
   ProducerState producers();
   Checkpoint checkpoint();
+  EntityHash entity_hash();
+  SampleDirectory directory(OffsetRange offsets);
+  SampleBase base();
 
  private:
   // Of any magnitude, with the ends of the range among them.
@@ -38,6 +41,7 @@ class RandomValues {
   }
   Hash128 hash() { return {.high = number(), .low = number()}; }
   bool maybe() { return random_.one_in(2); }
+  std::vector<LostRecords> lost(OffsetRange within);
   std::string text(std::size_t length);
   Bytes bytes(std::size_t length);
 

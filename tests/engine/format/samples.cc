@@ -232,6 +232,85 @@ Checkpoint sample_checkpoint() {
           .producers = sample_producers()};
 }
 
+std::vector<std::byte> encode_directory(const SegmentIdentity& segment,
+                                        const SampleDirectory& directory) {
+  EntityDirectoryWriter out(directory.offsets);
+  for (const LostRecords& lost : directory.lost) out.lose(lost);
+  for (const SampleEntity& entity : directory.entities)
+    out.add(entity.hash, entity.previous, entity.records);
+  return out.finish(segment);
+}
+
+SampleDirectory read_directory(const EntityDirectoryView& view) {
+  SampleDirectory read{.offsets = view.offsets(), .lost = view.lost(), .entities = {}};
+  for (std::size_t slot = 0; slot < view.size(); ++slot) {
+    const EntityEntry entry = view.at(slot);
+    SampleEntity& entity = read.entities.emplace_back(entry.hash(), entry.previous());
+    for (std::size_t i = 0; i < entry.size(); ++i) entity.records.push_back(entry.record(i));
+  }
+  return read;
+}
+
+// Alice's 41 to 43, one record of Bob's that was his first, and what compaction left of Carol's.
+SampleDirectory sample_directory() {
+  const StoreId store = sample_segment().store;
+  SampleDirectory directory{.offsets = {.first = Offset(1000), .end = Offset(4000)}};
+  directory.lost = {{.offsets = {.first = Offset(3000), .end = Offset(3010)}}};
+  directory.entities = {{.hash = entity_hash(store, as_bytes("alice")),
+                         .previous = Offset(977),
+                         .records = {{.increment = IncrementId(41), .offset = Offset(1001)},
+                                     {.increment = IncrementId(42), .offset = Offset(1700)},
+                                     {.increment = IncrementId(43), .offset = Offset(3999)}}},
+                        {.hash = entity_hash(store, as_bytes("bob")),
+                         .records = {{.increment = IncrementId(1), .offset = Offset(1002)}}},
+                        {.hash = entity_hash(store, as_bytes("carol")),
+                         .records = {{.increment = IncrementId(2), .offset = Offset(1500)},
+                                     {.increment = IncrementId(9), .offset = Offset(2500)}}}};
+  std::ranges::sort(directory.entities, {}, &SampleEntity::hash);
+  return directory;
+}
+
+std::vector<std::byte> encode_base(const SampleBase& base) {
+  EntityBaseHeader header = base.header;
+  header.lost.clear();
+  EntityBaseWriter out(header);
+  for (const LostRecords& lost : base.header.lost) out.lose(lost);
+  for (const EntityNewest& entity : base.entities) out.add(entity);
+  EntityBaseWriter::Finished finished = out.finish();
+  std::vector<std::byte> file = std::move(finished.header_page);
+  file.insert(file.end(), finished.last_pages.begin(), finished.last_pages.end());
+  return file;
+}
+
+Result<SampleBase> read_base(const SegmentIdentity& partition, Bytes file) {
+  const Result<EntityBaseView> view = EntityBaseView::open(partition, file);
+  if (!view) return std::unexpected(view.error());
+  SampleBase read{.header = view->header(), .entities = {}};
+  for (std::uint64_t number = 0; number < read.header.pages(); ++number) {
+    const Result<EntityPage> page = view->page(number);
+    if (!page) return std::unexpected(page.error());
+    for (std::size_t slot = 0; slot < page->size(); ++slot) read.entities.push_back(page->at(slot));
+  }
+  return read;
+}
+
+SampleBase sample_base() {
+  SampleBase base{.header = {.partition = sample_partition(),
+                             .generation = 5,
+                             .end_offset = Offset(1000),
+                             .entities = 2,
+                             .lost = {{.offsets = {.first = Offset(0), .end = Offset(500)},
+                                       .first = {.high = 1ULL << 60U, .low = 7},
+                                       .last = {.high = 1ULL << 61U, .low = 0}}}}};
+  const StoreId store = sample_segment().store;
+  base.entities = {{.hash = entity_hash(store, as_bytes("alice")),
+                    .newest = {.increment = IncrementId(40), .offset = Offset(977)}},
+                   {.hash = entity_hash(store, as_bytes("dave")),
+                    .newest = {.increment = IncrementId(3), .offset = Offset(12)}}};
+  std::ranges::sort(base.entities, {}, &EntityNewest::hash);
+  return base;
+}
+
 std::vector<SampleBytes> all_samples() {
   return {
       {"record-smallest", encode(sample_smallest_record())},
@@ -248,6 +327,8 @@ std::vector<SampleBytes> all_samples() {
       {"catalog", encode_catalog(sample_catalog())},
       {"manifest", encode_manifest(sample_manifest())},
       {"producers", encode_producer_state(sample_segment(), sample_producers())},
+      {"entities", encode_directory(sample_segment(), sample_directory())},
+      {"entity-base", encode_base(sample_base())},
       {"checkpoint", encode_checkpoint(sample_segment(), sample_checkpoint())},
   };
 }

@@ -8,6 +8,8 @@
 #include "engine/base/bytes.h"
 #include "engine/format/catalog.h"
 #include "engine/format/commit_block.h"
+#include "engine/format/entity_base.h"
+#include "engine/format/entity_directory.h"
 #include "engine/format/manifest.h"
 #include "engine/format/producer_state.h"
 #include "engine/format/record.h"
@@ -43,6 +45,34 @@ Manifest sample_manifest();
 std::vector<IndexEntry> sample_index();
 ProducerState sample_producers();
 Checkpoint sample_checkpoint();
+
+// One entity of a directory.
+struct SampleEntity {
+  EntityHash hash{};
+  std::optional<Offset> previous{};
+  std::vector<EntityRecord> records{};
+  friend bool operator==(const SampleEntity&, const SampleEntity&) = default;
+};
+struct SampleDirectory {
+  OffsetRange offsets{};
+  std::vector<LostRecords> lost{};
+  std::vector<SampleEntity> entities{};
+  friend bool operator==(const SampleDirectory&, const SampleDirectory&) = default;
+};
+std::vector<std::byte> encode_directory(const SegmentIdentity& segment,
+                                        const SampleDirectory& directory);
+SampleDirectory read_directory(const EntityDirectoryView& view);
+SampleDirectory sample_directory();
+
+struct SampleBase {
+  EntityBaseHeader header{};
+  std::vector<EntityNewest> entities{};
+  friend bool operator==(const SampleBase&, const SampleBase&) = default;
+};
+std::vector<std::byte> encode_base(const SampleBase& base);
+// Every page of a whole file, or the first damage.
+Result<SampleBase> read_base(const SegmentIdentity& partition, Bytes file);
+SampleBase sample_base();
 
 // The bytes of every sample by its name in the design pages.
 struct SampleBytes {

@@ -40,6 +40,8 @@ const std::vector<Format> kFormats{
     {"catalog", [](Bytes b) { return code_of(decode_catalog(b)); }},
     {"manifest", [](Bytes b) { return code_of(decode_manifest(sample_partition(), b)); }},
     {"producers", [](Bytes b) { return code_of(decode_producer_state(sample_segment(), b)); }},
+    {"entities", [](Bytes b) { return code_of(EntityDirectoryView::open(sample_segment(), b)); }},
+    {"entity-base", [](Bytes b) { return code_of(read_base(sample_partition(), b)); }},
     {"checkpoint", [](Bytes b) { return code_of(decode_checkpoint(sample_segment(), b)); }},
 };
 
@@ -111,7 +113,9 @@ TEST_P(Surgery, ZeroedSectorsAreDamage) {
 
 TEST_P(Surgery, AnotherVersionIsNamedAsOne) {
   const bool is_block = GetParam().sample.starts_with("commit-block");
-  const std::size_t covered = is_block ? kBlockHeaderBytes : bytes_.size();
+  const bool is_paged = GetParam().sample == "entity-base";
+  const std::size_t covered =
+      is_block ? kBlockHeaderBytes : (is_paged ? kEntityPageBytes : bytes_.size());
   for (const int version : {0, 2, 3, 0xFFFF}) {
     store(bytes_.data() + kVersionAt, static_cast<std::uint16_t>(version));
     reseal(MutableBytes(bytes_).first(covered), sample_segment().store);

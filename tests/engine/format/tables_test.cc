@@ -151,6 +151,9 @@ TEST(Tables, APayloadOfAnotherLengthThanItsContentIsDamaged) {
   expect(TableKind::kProducers, sample_segment(),
          encode_producer_state(sample_segment(), sample_producers()),
          [](Bytes file) { return decode_producer_state(sample_segment(), file).has_value(); });
+  expect(TableKind::kEntities, sample_segment(),
+         encode_directory(sample_segment(), sample_directory()),
+         [](Bytes file) { return EntityDirectoryView::open(sample_segment(), file).has_value(); });
   expect(TableKind::kCheckpoint, sample_segment(),
          encode_checkpoint(sample_segment(), sample_checkpoint()),
          [](Bytes file) { return decode_checkpoint(sample_segment(), file).has_value(); });

@@ -24,6 +24,12 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     case FileKind::kCheckpoint:
       BIMIP_ASSERT(name == checkpoint(file->epoch));
       break;
+    case FileKind::kEntities:
+      BIMIP_ASSERT(name == entities(file->epoch));
+      break;
+    case FileKind::kEntityRuns:
+      BIMIP_ASSERT(name == entity_runs(file->epoch));
+      break;
     case FileKind::kTorn: {
       const std::size_t at = name.find(".torn-") + 6;
       const std::size_t dash = name.find('-', at);

@@ -16,8 +16,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::vector<std::byte> file(input.begin(), input.end());
   const SegmentIdentity identity = codec::load_identity(file.data() + 24);
   reseal(file, identity.store);
-  for (const TableKind kind : {TableKind::kCatalog, TableKind::kManifest, TableKind::kIndex,
-                               TableKind::kProducers, TableKind::kCheckpoint}) {
+  for (const TableKind kind :
+       {TableKind::kCatalog, TableKind::kManifest, TableKind::kIndex, TableKind::kProducers,
+        TableKind::kCheckpoint, TableKind::kEntities}) {
     const Result<Table> table = decode_table(kind, identity, file);
     if (table) BIMIP_ASSERT(encode_table(kind, table->identity, table->payload) == file);
   }
