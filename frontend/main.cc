@@ -12,6 +12,7 @@
 #include "frontend/config/configuration.h"
 #include "frontend/config/server_log.h"
 #include "frontend/config/settings_text.h"
+#include "frontend/identity/key_ring.h"
 #include "frontend/node/node.h"
 #include "frontend/node/report_text.h"
 
@@ -94,7 +95,7 @@ std::expected<Configuration, ConfigFaults> read_configuration(const CommandLine&
   return configure(inputs);
 }
 
-int serve(const Settings& settings, const sigset_t& stop_signals) {
+int serve(const Settings& settings, const sigset_t& signals) {
   auto node = Node::open(settings);
   const auto fail = [](const NodeError& error) {
     return complain(error.kind == NodeError::Kind::kRefused ? kRefused : kCannotRun, error.message);
@@ -108,7 +109,7 @@ int serve(const Settings& settings, const sigset_t& stop_signals) {
   std::fflush(stdout);
 
   int signal = 0;
-  sigwait(&stop_signals, &signal);
+  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) (*node)->reload();
   log_info("stopping", {{.name = "signal", .value = std::to_string(signal)}});
   (*node)->stop();
   log_info("stopped");
@@ -128,17 +129,20 @@ int run(const CommandLine& line) {
   start_log(log_format_of(settings.log_format), log_level_of(settings.log_level));
   for (const std::string& warning : configuration->warnings) log_warning(warning);
   if (line.check_config) {
+    if (!settings.tokens_keys.empty()) {
+      if (const auto keys = KeyRing::open(settings.tokens_keys); !keys)
+        return complain(kCannotRun, keys.error());
+    }
     std::puts("the configuration is sound");
     return kDone;
   }
   // Before any thread begins: they inherit it, and only serve() waits for the signals.
   std::signal(SIGPIPE, SIG_IGN);
-  sigset_t stop_signals;
-  sigemptyset(&stop_signals);
-  sigaddset(&stop_signals, SIGTERM);
-  sigaddset(&stop_signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
-  return serve(settings, stop_signals);
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return serve(settings, signals);
 }
 
 }  // namespace

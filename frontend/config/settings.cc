@@ -48,6 +48,13 @@ constexpr auto kSettings = std::to_array<Setting>({
      .kind = kBytes,
      .place = [](Settings& s) -> Count& { return s.free_space_floor; },
      .meaning = "Writes stop while the file system has less free than this."},
+    {.name = "reload_every",
+     .kind = kDuration,
+     .place = [](Settings& s) -> Duration& { return s.reload_every; },
+     .meaning =
+         "How often keys and certificates are looked at for changes; SIGHUP does it at once.",
+     .least = 100,
+     .most = kHour},
     {.name = "log.format",
      .kind = kWord,
      .place = [](Settings& s) -> Text& { return s.log_format; },
@@ -58,6 +65,51 @@ constexpr auto kSettings = std::to_array<Setting>({
      .place = [](Settings& s) -> Text& { return s.log_level; },
      .meaning = "The least that is logged.",
      .words = kLogLevels},
+    {.name = "tokens.keys",
+     .kind = kText,
+     .place = [](Settings& s) -> Text& { return s.tokens_keys; },
+     .meaning = "A JSON Web Key Set: the keys that tokens are checked with."},
+    {.name = "tokens.issuer",
+     .kind = kText,
+     .place = [](Settings& s) -> Text& { return s.tokens_issuer; },
+     .meaning = "The `iss` that a token must have."},
+    {.name = "tokens.audience",
+     .kind = kText,
+     .place = [](Settings& s) -> Text& { return s.tokens_audience; },
+     .meaning = "The `aud` that a token must have, alone or among others."},
+    {.name = "tokens.clock_skew",
+     .kind = kDuration,
+     .place = [](Settings& s) -> Duration& { return s.tokens_clock_skew; },
+     .meaning = "How far the clocks of issuer and server may differ.",
+     .most = 60'000},
+    {.name = "tokens.life_max",
+     .kind = kDuration,
+     .place = [](Settings& s) -> Duration& { return s.tokens_life_max; },
+     .meaning = "A token that expires later than this from now is refused; a revocation is kept as "
+                "long.",
+     .least = 60'000,
+     .most = 366 * 24 * kHour},
+    {.name = "tokens.warning",
+     .kind = kDuration,
+     .place = BIMIP_LIMIT(Duration, token_warning),
+     .meaning = "How long before its token's end a session is told.",
+     .most = kHour},
+    {.name = "tokens.revocations_max",
+     .kind = kCount,
+     .place = [](Settings& s) -> Count& { return s.tokens_revocations_max; },
+     .meaning = "Revocations in force at once, each some 300 bytes of memory; above it TokenRevoke "
+                "is refused.",
+     .least = 1,
+     .most = 100'000'000},
+    {.name = "tls.certificate",
+     .kind = kText,
+     .place = [](Settings& s) -> Text& { return s.tls_certificate; },
+     .meaning = "A PEM file with the server's certificate and those between it and its authority. "
+                "With it, TCP is TLS."},
+    {.name = "tls.key",
+     .kind = kText,
+     .place = [](Settings& s) -> Text& { return s.tls_key; },
+     .meaning = "A PEM file with the certificate's private key."},
     {.name = "limits.connections",
      .kind = kCount,
      .place = BIMIP_LIMIT(Count, connections),
@@ -151,8 +203,14 @@ std::string flag_name(const Setting& setting) { return joined("--", setting.name
 std::vector<std::string> contradictions(const Settings& settings) {
   std::vector<std::string> found;
   if (settings.data_dir.empty()) found.emplace_back("data_dir is not set");
-  if (!settings.dev)
-    found.emplace_back("there are no keys to check tokens with: run with --dev, on loopback only");
+  if (settings.dev && !settings.tokens_keys.empty())
+    found.emplace_back("--dev trusts everybody: it does not go with tokens.keys");
+  if (settings.tls_certificate.empty() != settings.tls_key.empty())
+    found.emplace_back("tls.certificate and tls.key go together");
+  if (!settings.dev && settings.tokens_keys.empty())
+    found.emplace_back(
+        "there are no keys to check tokens with: set tokens.keys, or run with --dev, on loopback "
+        "only");
   const auto tcp = parse_listen_endpoint(settings.tcp);
   if (settings.dev && tcp && !is_loopback(*tcp))
     found.push_back("--dev listens on loopback only, not on " + tcp->address);

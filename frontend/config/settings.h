@@ -23,6 +23,15 @@ struct Settings {
   std::uint64_t shards = 0;
   std::uint64_t spare_space = 2 * engine::limits::kSegmentBytesDefault;
   std::uint64_t free_space_floor = engine::limits::kFreeSpaceFloorDefault;
+  std::string tokens_keys{};
+  std::string tokens_issuer = "bimip";
+  std::string tokens_audience = "bimip";
+  std::chrono::milliseconds tokens_clock_skew = std::chrono::seconds(60);
+  std::chrono::milliseconds tokens_life_max = std::chrono::hours(30 * 24);
+  std::uint64_t tokens_revocations_max = 100'000;
+  std::string tls_certificate{};
+  std::string tls_key{};
+  std::chrono::milliseconds reload_every = std::chrono::seconds(5);
   std::string log_format = "text";
   std::string log_level = "info";
   SessionLimits limits{};

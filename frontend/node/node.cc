@@ -10,6 +10,7 @@
 
 #include "engine/base/random.h"
 #include "frontend/node/listener.h"
+#include "frontend/node/security.h"
 #include "frontend/node/shard.h"
 #include "frontend/transport/stream_carrier.h"
 
@@ -41,7 +42,19 @@ std::unique_ptr<Carrier> speak_stanzas(SessionHost& host, Moment now) {
 class Node::Parts {
  public:
   Parts(const Settings& settings, std::unique_ptr<engine::Store> store)
-      : settings_(settings), store_(std::move(store)) {
+      : settings_(settings), store_(std::move(store)) {}
+
+  ~Parts() { stop(); }
+
+  std::expected<void, NodeError> start() {
+    auto security = Security::open(
+        settings_, {.log = *store_, .clock = engine::system_clock(), .on_changed = [this] {
+                      for (const auto& shard : shards_) shard->tick_soon();
+                    }});
+    if (!security)
+      return std::unexpected(
+          NodeError{.kind = NodeError::Kind::kCannotRun, .message = std::move(security.error())});
+    security_ = std::move(*security);
     for (std::size_t i = 0; i < shards_of(settings_); ++i) {
       shards_.push_back(std::make_unique<Shard>(
           Shard::Parts{.log = *store_,
@@ -51,13 +64,17 @@ class Node::Parts {
                            [this](std::move_only_function<void()> work) {
                              boost::asio::post(blocking_, std::move(work));
                            },
+                       .run_check =
+                           [this](std::move_only_function<void()> work) {
+                             security_->run_check(std::move(work));
+                           },
+                       .tokens = security_->tokens(),
                        .on_connection_closed = [this] { count_.remove(); }}));
     }
     listener_ = std::make_unique<Listener>(shards_, count_, speak_stanzas);
     for (const std::unique_ptr<Shard>& shard : shards_) shard->start();
+    return {};
   }
-
-  ~Parts() { stop(); }
 
   std::expected<ListenEndpoint, NodeError> listen() {
     auto local = listener_->open(*parse_listen_endpoint(settings_.tcp));
@@ -67,9 +84,11 @@ class Node::Parts {
     return *local;
   }
 
+  void reload() { security_->reload(); }
+
   // Each step needs what the next one takes away.
   void stop() {
-    if (stopped_) return;
+    if (stopped_ || !listener_) return;
     stopped_ = true;
     listener_->close();
     std::vector<std::future<void>> drained;
@@ -78,7 +97,9 @@ class Node::Parts {
     for (const std::future<void>& shard : drained) shard.wait_until(until);
     for (const std::unique_ptr<Shard>& shard : shards_) shard->close_all().wait();
     blocking_.join();
+    security_->stop_checks();
     store_->close();
+    security_->stop();
     for (const std::unique_ptr<Shard>& shard : shards_) shard->stop();
   }
 
@@ -88,6 +109,7 @@ class Node::Parts {
   const Settings settings_;
   std::unique_ptr<engine::Store> store_;
   boost::asio::thread_pool blocking_{1};
+  std::unique_ptr<Security> security_;
   std::vector<std::unique_ptr<Shard>> shards_;
   ConnectionCount count_{settings_.limits.connections};
   std::unique_ptr<Listener> listener_;
@@ -111,12 +133,14 @@ std::expected<std::unique_ptr<Node>, NodeError> Node::open(const Settings& setti
                   .message = store.error().message});
   }
   auto parts = std::make_unique<Parts>(settings, std::move(*store));
+  if (auto started = parts->start(); !started) return std::unexpected(std::move(started.error()));
   return std::unique_ptr<Node>(new Node(std::move(parts)));
 }
 
 const engine::StoreReport& Node::report() const { return parts_->store().report(); }
 std::vector<engine::TopicInfo> Node::topics() const { return parts_->store().list_topics(); }
 std::expected<ListenEndpoint, NodeError> Node::listen() { return parts_->listen(); }
+void Node::reload() { parts_->reload(); }
 void Node::stop() { parts_->stop(); }
 
 }  // namespace bimip::frontend

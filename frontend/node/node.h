@@ -25,8 +25,8 @@ struct NodeError {
 // Thread-compatible. Destroying it does what stop() does.
 class Node {
  public:
-  // Opens the store and recovers it; answers once that is done. Does not listen yet. The settings
-  // have no contradictions.
+  // Opens the store and recovers it, reads keys and revocations; answers once that is done. Does
+  // not listen yet. The settings have no contradictions.
   [[nodiscard]] static std::expected<std::unique_ptr<Node>, NodeError> open(
       const Settings& settings);
   ~Node();
@@ -34,6 +34,8 @@ class Node {
   [[nodiscard]] std::vector<engine::TopicInfo> topics() const;
   // Where it listens for sessions over TCP from now on.
   [[nodiscard]] std::expected<ListenEndpoint, NodeError> listen();
+  // Reads the keys again, if they have changed. Thread-safe.
+  void reload();
   // Accepts no more, answers what was accepted, says goodbye, makes everything durable.
   void stop();
 

@@ -138,6 +138,8 @@ void Shard::run_blocking(std::move_only_function<void()> work) {
   parts_.run_blocking(std::move(work));
 }
 
+void Shard::run_check(std::move_only_function<void()> work) { parts_.run_check(std::move(work)); }
+
 engine::Status Shard::watch(Session& session, engine::TopicId topic,
                             engine::PartitionId partition) {
   PartitionWatch*& watch = watches_[{topic, partition}];
@@ -171,12 +173,25 @@ void Shard::await_tick() {
   timer_.async_wait([this](const boost::system::error_code& error) {
     // A tick that was due already when it was cancelled comes without an error.
     if (error || stopping_) return;
-    const Moment at = now();
-    std::vector<std::shared_ptr<Peer>> all;
-    all.reserve(peers_.size());
-    for (const auto& [key, peer] : peers_) all.push_back(peer);
-    for (const std::shared_ptr<Peer>& peer : all) peer->on_tick(at);
+    tick();
     await_tick();
+  });
+}
+
+void Shard::tick() {
+  const Moment at = now();
+  std::vector<std::shared_ptr<Peer>> all;
+  all.reserve(peers_.size());
+  for (const auto& [key, peer] : peers_) all.push_back(peer);
+  for (const std::shared_ptr<Peer>& peer : all) peer->on_tick(at);
+}
+
+// However often it is asked for meanwhile, once.
+void Shard::tick_soon() {
+  if (ticks_soon_.exchange(true)) return;
+  boost::asio::post(context_, [this] {
+    ticks_soon_.store(false);
+    tick();
   });
 }
 

@@ -1,6 +1,7 @@
 // One thread and the sessions on it.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -31,6 +32,8 @@ class Shard final : public SessionHost, private ConnectionOwner, private engine:
     const engine::Clock& clock;
     const SessionLimits& limits;
     std::function<void(std::move_only_function<void()>)> run_blocking;
+    std::function<void(std::move_only_function<void()>)> run_check;
+    TokenService* tokens = nullptr;              // null: none are checked
     std::function<void()> on_connection_closed;  // thread-safe
   };
   // What is spoken on a new connection.
@@ -46,15 +49,19 @@ class Shard final : public SessionHost, private ConnectionOwner, private engine:
   [[nodiscard]] std::future<void> drain();
   // Closes the peers that are left; done when none is.
   [[nodiscard]] std::future<void> close_all();
+  // Ticks now: something changed that sessions look at then. Thread-safe.
+  void tick_soon();
   // Takes the last answers and joins. The log gives none after that.
   void stop();
 
   // SessionHost
   [[nodiscard]] engine::Log& log() override { return parts_.log; }
   [[nodiscard]] const SessionLimits& limits() const override { return parts_.limits; }
+  [[nodiscard]] TokenService* tokens() override { return parts_.tokens; }
   [[nodiscard]] DeliveryWriter& delivery_writer() override { return delivery_writer_; }
   void came_back(SessionRequest& request) override;
   void run_blocking(std::move_only_function<void()> work) override;
+  void run_check(std::move_only_function<void()> work) override;
   [[nodiscard]] engine::Status watch(Session& session, engine::TopicId topic,
                                      engine::PartitionId partition) override;
   void unwatch(Session& session, engine::TopicId topic, engine::PartitionId partition) override;
@@ -75,6 +82,7 @@ class Shard final : public SessionHost, private ConnectionOwner, private engine:
   void mark(Session& session);
   void pump_marked();
   void await_tick();
+  void tick();
   void check_drained();
 
   const Parts parts_;
@@ -90,6 +98,7 @@ class Shard final : public SessionHost, private ConnectionOwner, private engine:
   std::map<WatchKey, PartitionWatch*> watches_;
   std::optional<std::promise<void>> drained_;  // set from drain() on
   bool drained_told_ = false;
+  std::atomic<bool> ticks_soon_{false};
   bool stopping_ = false;
   std::thread thread_;
 };

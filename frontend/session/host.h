@@ -13,6 +13,7 @@
 namespace bimip::frontend {
 
 class Session;
+class TokenService;
 
 // Something a session waits for. Owned by whoever answers it until it has come back; then by the
 // host, which calls deliver() and destroys it.
@@ -38,12 +39,16 @@ class SessionHost {
   virtual ~SessionHost() = default;
   [[nodiscard]] virtual engine::Log& log() = 0;
   [[nodiscard]] virtual const SessionLimits& limits() const = 0;
+  // What tokens are checked with; null: this server checks none (--dev).
+  [[nodiscard]] virtual TokenService* tokens() = 0;
   // Shared scratch.
   [[nodiscard]] virtual DeliveryWriter& delivery_writer() = 0;
   // The request has its answer. Thread-safe; deliver() is never called inside.
   virtual void came_back(SessionRequest& request) = 0;
   // Runs `work` on a thread that may block.
   virtual void run_blocking(std::move_only_function<void()> work) = 0;
+  // Runs `work`, which computes for long, on a thread that serves no session.
+  virtual void run_check(std::move_only_function<void()> work) = 0;
   // Until unwatch(), Session::on_advanced is called when the partition's visible end moves.
   [[nodiscard]] virtual engine::Status watch(Session& session, engine::TopicId topic,
                                              engine::PartitionId partition) = 0;

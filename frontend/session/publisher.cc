@@ -45,6 +45,7 @@ class Publication final : public engine::AppendRequest, public SessionRequest {
 
 void Publisher::publish(const std::shared_ptr<Session>& session, std::uint64_t id,
                         const v1::Publish& publish) {
+  if (!session->bearer().check(Action::kPublish, publish.topic(), id)) return;
   const engine::Result<engine::TopicInfo> topic = find_topic(publish.topic());
   if (!topic) return refuse(id, topic.error());
   const engine::Result<engine::PartitionId> partition =

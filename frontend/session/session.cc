@@ -1,6 +1,7 @@
 #include "frontend/session/session.h"
 
 #include <optional>
+#include <utility>
 
 #include "bimip/v1/stanza.pb.h"
 #include "frontend/session/topic_commands.h"
@@ -48,8 +49,7 @@ Code problem_code(FrameProblem problem) {
 // What is wrong with it; empty: nothing.
 std::string_view fault_of(const v1::Identity& identity) {
   if (identity.protocol_version() == 0) return "Identity: protocol_version is missing";
-  if (identity.eid().empty() || identity.eid().size() > limits::kEidBytesMax)
-    return "Identity: an eid has 1 to 256 bytes";
+  if (identity.eid().size() > limits::kEidBytesMax) return "Identity: an eid has 1 to 256 bytes";
   if (identity.device().size() > limits::kDeviceBytesMax)
     return "Identity: a device has at most 128 bytes";
   if (identity.client().size() > limits::kClientBytesMax)
@@ -70,8 +70,11 @@ Session::Session(SessionHost& host, std::string id, Framing framing, Moment now)
       began_(now.monotonic),
       last_heard_(now.monotonic),
       outbox_(framing, host.limits().output_bytes),
+      bearer_(host, outbox_),
       publisher_(host, outbox_),
       subscriber_(host, outbox_) {}
+
+Session::~Session() = default;
 
 void Session::on_frame(Bytes frame, Moment now) {
   if (state_ == State::kOver || state_ == State::kDraining) return;
@@ -97,6 +100,7 @@ void Session::on_stanza(const v1::Stanza& stanza, Moment now) {
   if (stanza.body_case() == v1::Stanza::kPong) return;
   if (stanza.body_case() == v1::Stanza::kIdentity)
     return identify(stanza.id(), stanza.identity(), now);
+  if (state_ == State::kChecking) return hold(stanza);
   if (state_ == State::kUnidentified)
     return end(Code::kUnauthenticated, "the first stanza of a session is Identity");
   on_request(stanza, now);
@@ -123,6 +127,10 @@ void Session::on_request(const v1::Stanza& stanza, Moment) {
       return describe_topic(*this, id, stanza.describe_topic());
     case v1::Stanza::kListTopics:
       return list_topics(*this, id, stanza.list_topics());
+    case v1::Stanza::kTokenRefresh:
+      return bearer_.refresh(shared_from_this(), id, stanza.token_refresh());
+    case v1::Stanza::kTokenRevoke:
+      return bearer_.revoke(shared_from_this(), id, stanza.token_revoke());
     case v1::Stanza::BODY_NOT_SET:
       return outbox_.send_error(id, Code::kUnimplemented,
                                 "a stanza of a kind that this server does not know");
@@ -132,13 +140,36 @@ void Session::on_request(const v1::Stanza& stanza, Moment) {
 }
 
 void Session::identify(std::uint64_t id, const v1::Identity& identity, Moment now) {
-  if (state_ == State::kOpen)
+  if (state_ != State::kUnidentified)
     return outbox_.send_error(id, Code::kInvalidArgument, "the session has its Identity already");
   if (const std::string_view fault = fault_of(identity); !fault.empty())
     return end(Code::kInvalidArgument, fault);
   publisher_.set_producer(producer_of(identity.producer_id()));
+  state_ = State::kChecking;
+  const auto known = bearer_.identify(shared_from_this(), id, identity);
+  if (!known) return end(known.error().code, known.error().message);
+  if (*known == Bearer::Known::kNow) open(id, now);
+}
+
+void Session::on_identified(std::uint64_t id, TokenCheck& check, Moment now) {
+  if (state_ != State::kChecking) return;
+  if (const auto ending = bearer_.take_identity(check)) return end(ending->code, ending->message);
+  open(id, now);
+}
+
+void Session::open(std::uint64_t id, Moment now) {
   state_ = State::kOpen;
   welcome(id, now);
+  for (const v1::Stanza& stanza : std::exchange(held_, {})) {
+    if (state_ == State::kOpen) on_stanza(stanza, now);
+  }
+}
+
+void Session::hold(const v1::Stanza& stanza) {
+  held_bytes_ += stanza.ByteSizeLong();
+  if (held_bytes_ > limits::kFrameBytesMax)
+    return end(Code::kResourceExhausted, "too much at once before the Welcome");
+  held_.push_back(stanza);
 }
 
 void Session::welcome(std::uint64_t id, Moment now) {
@@ -157,6 +188,10 @@ void Session::welcome(std::uint64_t id, Moment now) {
   in_force.set_publishes_in_flight_max(static_cast<std::uint32_t>(publisher_.in_flight_max()));
   in_force.set_subscriptions_max(static_cast<std::uint32_t>(chosen.subscriptions));
   in_force.set_credit_max(static_cast<std::uint32_t>(chosen.credit));
+  welcome.set_eid(bearer_.grant().eid);
+  welcome.set_device(bearer_.device());
+  if (const auto expires_at = bearer_.grant().expires_at)
+    welcome.set_token_expires_at_us(micros(*expires_at));
   outbox_.send(stanza);
 }
 
@@ -187,6 +222,8 @@ void Session::on_tick(Moment now) {
       end(Code::kTimeout, "no Identity in time");
     return;
   }
+  if (state_ == State::kChecking) return;
+  if (const auto ending = bearer_.on_tick(now)) return end(ending->code, ending->message);
   const std::chrono::nanoseconds silent = now.monotonic - last_heard_;
   if (silent >= 2 * host_.limits().heartbeat) {
     // A peer whose requests wait here is not silent: nothing was read from it.
@@ -217,7 +254,7 @@ void Session::on_disconnected() {
 }
 
 bool Session::takes_input() const {
-  return state_ != State::kOver && state_ != State::kDraining && !outbox_.is_overfull() &&
+  return (state_ == State::kUnidentified || state_ == State::kOpen) && !outbox_.is_overfull() &&
          !publisher_.is_full();
 }
 

@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "frontend/session/bearer.h"
 #include "frontend/session/host.h"
 #include "frontend/session/outbox.h"
 #include "frontend/session/peer.h"
@@ -29,11 +31,14 @@ class Session : public std::enable_shared_from_this<Session> {
  public:
   // `framing`: how what carries it frames its output.
   Session(SessionHost& host, std::string id, Framing framing, Moment now);
+  ~Session();
 
   // Inputs. A frame holds the bytes of one stanza.
   void on_frame(Bytes frame, Moment now);
   void on_stanza(const v1::Stanza& stanza, Moment now);
   void on_bad_stream(FrameProblem problem);
+  // A token that the transport carried, before the first stanza: taken when Identity has none.
+  void set_carried_token(std::string token) { bearer_.set_carried_token(std::move(token)); }
   // What the peer sent is no stanza in its carrier's encoding.
   void on_malformed(std::string_view why) { end(Code::kMalformed, why); }
   // The peer showed a sign of life below the stanzas.
@@ -45,6 +50,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void on_tick(Moment now);
   // The server is stopping: says so once what was accepted is answered.
   void on_drain();
+  // For the bearer: its token was checked.
+  void on_identified(std::uint64_t id, TokenCheck& check, Moment now);
   // For the publisher: another publish was answered.
   void on_answered();
   // The connection is gone. Nothing but answers on their way comes after.
@@ -57,6 +64,8 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] bool takes_input() const;
   // The connection ends once the output was sent.
   [[nodiscard]] bool is_over() const { return state_ == State::kOver; }
+  // Has been welcomed, and goes on.
+  [[nodiscard]] bool is_open() const { return state_ == State::kOpen; }
   // Why the session ended it; kUnspecified: it did not.
   [[nodiscard]] Code ended_with() const { return ended_with_; }
 
@@ -67,13 +76,16 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] const std::string& id() const { return id_; }
   [[nodiscard]] SessionHost& host() { return host_; }
   [[nodiscard]] Outbox& outbox() { return outbox_; }
+  [[nodiscard]] Bearer& bearer() { return bearer_; }
   [[nodiscard]] Publisher& publisher() { return publisher_; }
   [[nodiscard]] Subscriber& subscriber() { return subscriber_; }
 
  private:
-  enum class State : std::uint8_t { kUnidentified, kOpen, kDraining, kOver };
+  enum class State : std::uint8_t { kUnidentified, kChecking, kOpen, kDraining, kOver };
   void on_request(const v1::Stanza& stanza, Moment now);
   void identify(std::uint64_t id, const v1::Identity& identity, Moment now);
+  void open(std::uint64_t id, Moment now);
+  void hold(const v1::Stanza& stanza);
   void welcome(std::uint64_t id, Moment now);
   void answer_ping(const v1::Stanza& stanza, Moment now);
   void end(Code code, std::string_view message);
@@ -87,6 +99,10 @@ class Session : public std::enable_shared_from_this<Session> {
   Code ended_with_ = Code::kUnspecified;
   Peer* peer_ = nullptr;
   Outbox outbox_;
+  Bearer bearer_;
+  // Came while the token was being checked: what the peer sent together with its Identity.
+  std::vector<v1::Stanza> held_;
+  std::size_t held_bytes_ = 0;
   Publisher publisher_;
   Subscriber subscriber_;
 };

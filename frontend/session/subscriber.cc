@@ -94,6 +94,7 @@ void Subscriber::subscribe(const std::shared_ptr<Session>& session, std::uint64_
     return outbox_.send_error(id, Code::kInvalidArgument, "a credit above credit_max");
   if (subscribe.from_case() == v1::Subscribe::FROM_NOT_SET)
     return outbox_.send_error(id, Code::kInvalidArgument, "Subscribe does not say from where");
+  if (!session->bearer().check(Action::kSubscribe, subscribe.topic(), id)) return;
   const engine::Result<engine::TopicInfo> topic = host_.log().find_topic(subscribe.topic());
   if (!topic) return refuse(topic.error());
 
@@ -102,6 +103,7 @@ void Subscriber::subscribe(const std::shared_ptr<Session>& session, std::uint64_
   Subscription& subscription = at->second;
   subscription.id = number;
   subscription.topic = topic->id;
+  subscription.topic_name = topic->name;
   subscription.credit = subscribe.credit();
   subscription.request = id;
   if (const engine::Status added =
@@ -362,6 +364,19 @@ void Subscriber::drop(Session& session, Subscriptions::iterator at) {
   for (const Cursor& cursor : at->second.cursors)
     host_.unwatch(session, at->second.topic, cursor.partition);
   subscriptions_.erase(at);
+}
+
+void Subscriber::drop_forbidden(Session& session) {
+  for (auto at = subscriptions_.begin(); at != subscriptions_.end();) {
+    const auto next = std::next(at);
+    if (!session.bearer().may(Action::kSubscribe, at->second.topic_name)) {
+      outbox_.send_error(0, Code::kPermissionDenied,
+                         "subscription " + std::to_string(at->first) + " to '" +
+                             at->second.topic_name + "' has ended: no permission any more");
+      drop(session, at);
+    }
+    at = next;
+  }
 }
 
 void Subscriber::close(Session& session) {

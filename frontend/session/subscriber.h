@@ -39,6 +39,8 @@ class Subscriber {
                    engine::PartitionId partition, Offset end);
   // Delivers what can be.
   void pump(const std::shared_ptr<Session>& session);
+  // Ends the subscriptions that the session's fresh token does not permit.
+  void drop_forbidden(Session& session);
   void close(Session& session);
 
   // Answers of the log.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <string>
 #include <vector>
 
 #include "engine/base/result.h"
@@ -33,6 +34,7 @@ struct Cursor {
 struct Subscription {
   std::uint64_t id = 0;
   engine::TopicId topic{};
+  std::string topic_name{};
   std::uint64_t credit = 0;
   std::uint64_t unacknowledged = 0;  // credit and this together are bounded
   std::vector<Cursor> cursors{};

@@ -82,6 +82,7 @@ class TopicCreation final : public SessionRequest {
 
 void create_topic(const std::shared_ptr<Session>& session, std::uint64_t id,
                   const v1::CreateTopic& create) {
+  if (!session->bearer().check(Action::kAdmin, create.topic(), id)) return;
   const engine::Result<engine::TopicConfig> config = config_of(create.config());
   if (!config) return answer(*session, id, std::unexpected(config.error()));
   auto creation = std::make_unique<TopicCreation>(session, id, create.topic(), *config);
@@ -89,6 +90,10 @@ void create_topic(const std::shared_ptr<Session>& session, std::uint64_t id,
 }
 
 void describe_topic(Session& session, std::uint64_t id, const v1::DescribeTopic& describe) {
+  if (!session.bearer().may_any(describe.topic())) {
+    return session.outbox().send_error(id, Code::kPermissionDenied,
+                                       "no permission for '" + describe.topic() + "'");
+  }
   answer(session, id, session.host().log().find_topic(describe.topic()));
 }
 
@@ -98,7 +103,7 @@ void list_topics(Session& session, std::uint64_t id, const v1::ListTopics& asked
   v1::TopicList& list = *stanza.mutable_topic_list();
   std::size_t bytes = 0;
   for (const engine::TopicInfo& topic : session.host().log().list_topics()) {
-    if (topic.name <= asked.after()) continue;
+    if (topic.name <= asked.after() || !session.bearer().may_any(topic.name)) continue;
     if (bytes >= limits::kDeliveryBytes) {
       list.set_more(true);
       break;

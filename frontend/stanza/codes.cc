@@ -10,12 +10,12 @@ namespace {
 
 using enum Retry;
 
-constexpr std::array<CodeFacts, 19> kCodes{{
+constexpr std::array<CodeFacts, 21> kCodes{{
     {Code::kUnspecified, "UNSPECIFIED", "never sent", kNo, 1011, 2},
     {Code::kMalformed, "MALFORMED", "the bytes are no stanza; the session ends", kNo, 1007, 3},
     {Code::kTooLarge, "TOO_LARGE", "a frame or a message above its limit", kNo, 1009, 3},
     {Code::kUnimplemented, "UNIMPLEMENTED", "this server does not know the request", kNo, 1003, 12},
-    {Code::kUnauthenticated, "UNAUTHENTICATED", "the session has not said who it is", kNo, 4401,
+    {Code::kUnauthenticated, "UNAUTHENTICATED", "who it is was not said, or not shown", kNo, 4401,
      16},
     {Code::kInvalidArgument, "INVALID_ARGUMENT", "the request can never succeed as it is", kNo,
      4400, 3},
@@ -36,6 +36,9 @@ constexpr std::array<CodeFacts, 19> kCodes{{
     {Code::kUnsupportedVersion, "UNSUPPORTED_VERSION", "the peer speaks another version", kNo, 1002,
      9},
     {Code::kTimeout, "TIMEOUT", "the peer was silent for too long", kYes, 4408, 4},
+    {Code::kTokenExpired, "TOKEN_EXPIRED", "the token is at its end; another may be presented", kNo,
+     4419, 16},
+    {Code::kRevoked, "REVOKED", "the token was revoked; not to come back with it", kNo, 4410, 16},
 }};
 
 constexpr bool in_order() {

@@ -30,6 +30,8 @@ enum class Code : std::uint8_t {
   kPermissionDenied = 16,
   kUnsupportedVersion = 17,
   kTimeout = 18,
+  kTokenExpired = 19,
+  kRevoked = 20,
 };
 
 enum class Retry : std::uint8_t { kNo, kYes };

@@ -41,6 +41,13 @@ inline constexpr std::size_t kEidBytesMax = 256;
 inline constexpr std::size_t kDeviceBytesMax = 128;
 inline constexpr std::size_t kClientBytesMax = 128;
 
+// A token: several times what one with many permissions takes. Its bearer has shown nothing yet.
+inline constexpr std::size_t kTokenBytesMax = 8192;
+inline constexpr std::size_t kTokenIdBytesMax = 128;
+// Topic patterns of a token, for each action.
+inline constexpr std::size_t kPatternsMax = 64;
+inline constexpr std::size_t kPatternBytesMax = engine::limits::kTopicNameBytesMax;
+
 // A connection that has not said who it is by then is closed.
 inline constexpr auto kIdentifyWithin = 5s;
 // A peer that hears nothing for this long sends a Ping; one that is silent for two of them is gone.
@@ -56,6 +63,8 @@ inline constexpr auto kAcceptPause = 100ms;
 inline constexpr std::size_t kReadBytes = 64 * 1024;
 // How long a stopping server waits for its peers to take their last bytes.
 inline constexpr auto kDrainWithin = 2s;
+// A session whose token expires this soon is told so, to fetch another.
+inline constexpr auto kTokenWarning = 60s;
 
 }  // namespace bimip::frontend::limits
 
@@ -73,6 +82,7 @@ struct SessionLimits {
   std::uint64_t subscriptions = limits::kSubscriptionsMax;
   std::uint64_t credit = limits::kCreditMax;
   std::chrono::milliseconds drain_within = limits::kDrainWithin;
+  std::chrono::milliseconds token_warning = limits::kTokenWarning;
 };
 
 }  // namespace bimip::frontend

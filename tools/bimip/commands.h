@@ -20,12 +20,18 @@ enum Exit : int {
 
 // Options of the whole program.
 struct Globals {
-  std::string server{};  // --server; empty: from the environment, else the usual one
+  // Empty: from the environment, else from the saved context, else the usual one.
+  std::string server{};
+  std::string token{};
+  std::string token_file{};
 };
 
 void add_topic_commands(CLI::App& program, const Globals& globals, int& exit_code);
 void add_pub_command(CLI::App& program, const Globals& globals, int& exit_code);
 void add_bench_command(CLI::App& program, const Globals& globals, int& exit_code);
+void add_keys_commands(CLI::App& program, int& exit_code);
+void add_token_commands(CLI::App& program, const Globals& globals, int& exit_code);
+void add_context_commands(CLI::App& program, const Globals& globals, int& exit_code);
 void add_sub_command(CLI::App& program, const Globals& globals, int& exit_code);
 
 }  // namespace bimip::tools

@@ -6,6 +6,9 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <initializer_list>
+
+#include "tools/bimip/context.h"
 
 namespace bimip::tools {
 namespace {
@@ -22,6 +25,18 @@ void on_signal(int signal) {
   std::signal(signal, SIG_DFL);
 }
 
+std::string variable(const char* name) {
+  const char* set = std::getenv(name);
+  return set == nullptr ? std::string() : std::string(set);
+}
+
+std::string first_of(std::initializer_list<std::string> values) {
+  for (const std::string& value : values) {
+    if (!value.empty()) return value;
+  }
+  return {};
+}
+
 }  // namespace
 
 void complain(std::string_view message) {
@@ -35,10 +50,20 @@ int complain(const engine::Error& error) {
 }
 
 engine::Result<client::Endpoint> server_of(const Globals& globals) {
-  if (!globals.server.empty()) return client::parse_endpoint(globals.server);
-  const char* set = std::getenv("BIMIP_SERVER");
-  if (set != nullptr && *set != '\0') return client::parse_endpoint(set);
-  return client::parse_endpoint("127.0.0.1");
+  const engine::Result<Context> saved = load_context();
+  if (!saved) return std::unexpected(saved.error());
+  const std::string server = first_of({globals.server, variable("BIMIP_SERVER"), saved->server});
+  auto endpoint = client::parse_endpoint(server.empty() ? "127.0.0.1" : server);
+  if (!endpoint) return endpoint;
+  if (!globals.token.empty() || !globals.token_file.empty()) {
+    endpoint->token = globals.token;
+    endpoint->token_file = globals.token_file;
+  } else if (const std::string set = variable("BIMIP_TOKEN"); !set.empty()) {
+    endpoint->token = set;
+  } else {
+    endpoint->token_file = saved->token_file;
+  }
+  return endpoint;
 }
 
 const std::atomic<bool>& interruption() {

@@ -18,7 +18,8 @@ void complain(std::string_view message);
 // The same, and the exit code that the error calls for.
 int complain(const engine::Error& error);
 
-// --server, else BIMIP_SERVER, else this machine.
+// Where the server is and the token for it: from the flags, else the environment, else the saved
+// context, else this machine.
 [[nodiscard]] engine::Result<client::Endpoint> server_of(const Globals& globals);
 
 // Set by SIGINT and SIGTERM from the first call on.

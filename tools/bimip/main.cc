@@ -35,13 +35,20 @@ int main(int argc, char** argv) try {
   app.require_subcommand(1);
   app.fallthrough();
   Globals globals;
-  app.add_option("--server", globals.server,
-                 "HOST:PORT of the server; else BIMIP_SERVER, else 127.0.0.1:7450");
+  app.add_option(
+      "--server", globals.server,
+      "HOST:PORT of the server; else BIMIP_SERVER, else the saved context, else 127.0.0.1:7450");
+  app.add_option("--token", globals.token, "The token to show; else BIMIP_TOKEN, else the context");
+  app.add_option("--token-file", globals.token_file,
+                 "A file with the token, read again when the token is at its end");
   int exit_code = kDone;
   add_topic_commands(app, globals, exit_code);
   add_pub_command(app, globals, exit_code);
   add_sub_command(app, globals, exit_code);
   add_bench_command(app, globals, exit_code);
+  add_keys_commands(app, exit_code);
+  add_token_commands(app, globals, exit_code);
+  add_context_commands(app, globals, exit_code);
   add_log_commands(app, exit_code);
   try {
     app.parse(argc, argv);

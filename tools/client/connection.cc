@@ -22,6 +22,8 @@ namespace {
 using engine::ErrorCode;
 
 constexpr std::size_t kReadBytes = 256 * 1024;
+// Of a TokenRefresh, whose answer is nobody else's.
+constexpr std::uint64_t kRefreshId = UINT64_MAX;
 
 std::unexpected<engine::Error> gone(const std::string& why) {
   return engine::fail(ErrorCode::kIo, why);
@@ -92,6 +94,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const Endpoint& endpoint,
                                                      std::chrono::milliseconds time) {
   std::unique_ptr<Connection> connection(new Connection());
   const Clock::time_point until = Clock::now() + time;
+  connection->endpoint_ = endpoint;
   if (Status done = connection->connect(endpoint, until); !done)
     return std::unexpected(std::move(done.error()));
   if (Status done = connection->identify(producer, until); !done)
@@ -129,7 +132,11 @@ Status Connection::identify(const ProducerIdentity& producer, Clock::time_point 
   v1::Stanza stanza;
   v1::Identity& identity = *stanza.mutable_identity();
   identity.set_protocol_version(frontend::kProtocolVersion);
-  identity.set_eid("bimip");
+  Result<std::string> token = token_of(endpoint_);
+  if (!token) return std::unexpected(std::move(token.error()));
+  token_ = *token;
+  identity.set_token(token_);
+  if (token_.empty()) identity.set_eid("bimip");
   identity.set_client("bimip");
   identity.set_producer_id(producer.id);
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
@@ -194,27 +201,47 @@ Status Connection::receive_some(const Visit& visit) {
   }
   v1::Stanza stanza;
   bool sound = true;
-  const auto fed = frames_.feed(
-      std::as_bytes(std::span(input.data(), static_cast<std::size_t>(got))),
-      [&](engine::Bytes frame) {
-        sound = stanza.ParseFromArray(frame.data(), static_cast<int>(frame.size()));
-        if (!sound) return false;
-        if (stanza.has_goodbye()) {
-          const v1::Goodbye& goodbye = stanza.goodbye();
-          goodbye_ = {.code = error_code_of(static_cast<std::uint32_t>(goodbye.code())),
-                      .message = "the server ended the session: " + goodbye.message()};
-        } else if (stanza.has_ping()) {
-          v1::Stanza pong;
-          pong.set_id(stanza.id());
-          pong.mutable_pong()->set_sent_at_us(stanza.ping().sent_at_us());
-          send(pong);
-        } else {
-          visit(stanza);
-        }
-        return true;
-      });
+  const auto fed =
+      frames_.feed(std::as_bytes(std::span(input.data(), static_cast<std::size_t>(got))),
+                   [&](engine::Bytes frame) {
+                     sound = stanza.ParseFromArray(frame.data(), static_cast<int>(frame.size()));
+                     if (!sound) return false;
+                     take(stanza, visit);
+                     return true;
+                   });
   if (!fed || !sound) return gone("what came from the server is not Bimip");
   return {};
+}
+
+// What is between the connections themselves stays here; the rest is the caller's.
+void Connection::take(const v1::Stanza& stanza, const Visit& visit) {
+  if (stanza.has_goodbye()) {
+    const v1::Goodbye& goodbye = stanza.goodbye();
+    // With a file to read another token from, coming back may work.
+    const bool expired = goodbye.code() == v1::CODE_TOKEN_EXPIRED && !endpoint_.token_file.empty();
+    goodbye_ = {.code = expired ? ErrorCode::kIo
+                                : error_code_of(static_cast<std::uint32_t>(goodbye.code())),
+                .message = "the server ended the session: " + goodbye.message()};
+  } else if (stanza.has_ping()) {
+    v1::Stanza pong;
+    pong.set_id(stanza.id());
+    pong.mutable_pong()->set_sent_at_us(stanza.ping().sent_at_us());
+    send(pong);
+  } else if (stanza.has_token_expiring()) {
+    refresh_token();
+  } else if (stanza.id() != kRefreshId) {
+    visit(stanza);
+  }
+}
+
+void Connection::refresh_token() {
+  const Result<std::string> token = token_of(endpoint_);
+  if (!token || *token == token_) return;
+  token_ = *token;
+  v1::Stanza stanza;
+  stanza.set_id(kRefreshId);
+  stanza.mutable_token_refresh()->set_token(token_);
+  send(stanza);
 }
 
 Result<v1::Stanza> Connection::ask(v1::Stanza request, std::chrono::milliseconds time) {

@@ -72,7 +72,11 @@ class Connection {
   Connection() = default;
   [[nodiscard]] Status connect(const Endpoint& endpoint, Clock::time_point until);
   [[nodiscard]] Status identify(const ProducerIdentity& producer, Clock::time_point until);
+  void take(const v1::Stanza& stanza, const Visit& visit);
+  void refresh_token();
 
+  Endpoint endpoint_;
+  std::string token_;  // shown last
   int socket_ = -1;
   std::string output_;
   std::size_t sent_ = 0;

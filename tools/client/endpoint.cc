@@ -1,6 +1,9 @@
 #include "tools/client/endpoint.h"
 
+#include <cerrno>
 #include <charconv>
+#include <cstring>
+#include <fstream>
 
 #include "frontend/stanza/limits.h"
 
@@ -25,12 +28,26 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
     host = host.substr(1, host.size() - 2);
   }
   if (host.empty()) return refuse();
-  Endpoint endpoint{.host = std::string(host), .port = frontend::limits::kTcpPort};
+  Endpoint endpoint;
+  endpoint.host = host;
+  endpoint.port = frontend::limits::kTcpPort;
   if (!has_port) return endpoint;
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), endpoint.port);
   if (error != std::errc{} || end != port.data() + port.size() || endpoint.port == 0)
     return refuse();
   return endpoint;
+}
+
+Result<std::string> token_of(const Endpoint& endpoint) {
+  if (endpoint.token_file.empty()) return endpoint.token;
+  std::ifstream file(endpoint.token_file);
+  std::string token;
+  if (!(file >> token))
+    return engine::fail(
+        engine::ErrorCode::kIo,
+        "no token in " + endpoint.token_file +
+            (file.is_open() ? std::string() : ": " + std::string(std::strerror(errno))));
+  return token;
 }
 
 }  // namespace bimip::client

@@ -1,4 +1,4 @@
-// Where the server is.
+// Where the server is, and what is shown to it.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,14 @@ using engine::Status;
 struct Endpoint {
   std::string host;
   std::uint16_t port = 0;
+  // What says who the client is. The file is read for every connection, and again when the server
+  // warns that the token is at its end; it goes over `token`. Neither: a server with --dev.
+  std::string token{};
+  std::string token_file{};
 };
+
+// The token to show now; empty: none. kIo when the file cannot be read.
+[[nodiscard]] Result<std::string> token_of(const Endpoint& endpoint);
 
 // "HOST:PORT", "[IPV6]:PORT", or a host alone with the usual port. kInvalidArgument.
 [[nodiscard]] Result<Endpoint> parse_endpoint(std::string_view text);

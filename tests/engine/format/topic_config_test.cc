@@ -47,9 +47,10 @@ TEST(TopicConfig, KnowsTwoDurabilities) {
 }
 
 TEST(TopicName, IsWhatMayBeAFolder) {
-  for (const std::string name : {"a", "orders", "Chat.Rooms_2-x", "0", "_", "-", "a."})
+  for (const std::string name : {"a", "orders", "Chat.Rooms_2-x", "0", "_", "-", "a.", "$tokens"})
     EXPECT_TRUE(validate_topic_name(name)) << name;
-  for (const std::string name : {"", ".", "..", ".hidden", "a/b", "a b", "a\n", "\xC3\xA9", "a\\b"})
+  for (const std::string name :
+       {"", ".", "..", ".hidden", "a/b", "a b", "a\n", "\xC3\xA9", "a\\b", "$", "$.a", "$$a", "a$"})
     EXPECT_FALSE(validate_topic_name(name)) << name;
   EXPECT_FALSE(validate_topic_name(std::string_view("a\0b", 3)));
 }

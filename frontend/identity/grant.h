@@ -1,0 +1,42 @@
+// What a session has shown: who it is, what it may do, for how long.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/base/types.h"
+#include "frontend/identity/permissions.h"
+
+namespace bimip::frontend {
+
+// A plain value, from a token whose signature and claims held.
+struct Grant {
+  std::string eid{};
+  std::string device{};    // the one the token is for; empty: any of the entity's
+  std::string token_id{};  // the token's jti; empty: there was no token (--dev)
+  // No claim counts as before every revocation.
+  std::optional<engine::Timestamp> issued_at{};
+  std::optional<engine::Timestamp> expires_at{};
+  std::string key_fingerprint{};
+  Permissions permissions{};
+};
+
+// The grant's permissions, each topic asked for once. Thread-compatible.
+class Access {
+ public:
+  explicit Access(const Permissions& permissions) : permissions_(permissions) {}
+  Access(const Access&) = delete;
+  Access& operator=(const Access&) = delete;
+  [[nodiscard]] bool may(Action action, std::string_view topic);
+
+ private:
+  // Topics remembered. Above it all are forgotten, so that a peer that asks for many holds little.
+  static constexpr std::size_t kTopicsMax = 128;
+  const Permissions& permissions_;
+  std::map<std::string, std::uint8_t, std::less<>> known_;  // a bit for each action
+  std::map<std::string, std::uint8_t, std::less<>>::const_iterator last_ = known_.end();
+};
+
+}  // namespace bimip::frontend
