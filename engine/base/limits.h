@@ -41,6 +41,8 @@ inline constexpr std::uint64_t kSegmentBytesMax = 4ULL * 1024 * 1024 * 1024;
 inline constexpr std::uint64_t kSegmentBytesDefault = 128ULL * 1024 * 1024;
 inline constexpr auto kSegmentAgeDefault = 7 * 24h;
 inline constexpr std::int64_t kSegmentAgeMaxSeconds = 10LL * 366 * 24 * 3600;
+// A thousand years: what is meant to be kept longer is kept for ever.
+inline constexpr std::int64_t kRetentionAgeMaxSeconds = 1000LL * 366 * 24 * 3600;
 // First and largest step by which an active segment's space grows.
 inline constexpr std::uint64_t kExtendBytesMin = 256 * 1024;
 inline constexpr std::uint64_t kExtendBytesMax = 16 * 1024 * 1024;

@@ -25,10 +25,29 @@ Status validate(const TopicConfig& config) {
       !good) {
     return good;
   }
+  if (Status good = out_of_bounds("retention_age_s", std::int64_t{config.retention_age.count()},
+                                  std::int64_t{0}, limits::kRetentionAgeMaxSeconds);
+      !good) {
+    return good;
+  }
   if (config.durability != Durability::kDurable && config.durability != Durability::kWritten) {
     return fail(ErrorCode::kInvalidArgument, "durability is neither durable nor written");
   }
   return {};
+}
+
+std::chrono::seconds roll_age(const TopicConfig& config) {
+  return config.retention_age == config.retention_age.zero()
+             ? config.segment_age
+             : std::min(config.segment_age, config.retention_age);
+}
+
+TopicConfig changed(const TopicConfig& config, const TopicChange& change) {
+  TopicConfig result = config;
+  result.segment_age = change.segment_age.value_or(config.segment_age);
+  result.retention_age = change.retention_age.value_or(config.retention_age);
+  result.retention_bytes = change.retention_bytes.value_or(config.retention_bytes);
+  return result;
 }
 
 Status validate_topic_name(std::string_view name) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,8 +24,22 @@ struct TopicConfig {
   std::uint64_t segment_bytes = limits::kSegmentBytesDefault;  // roll at this size ...
   std::chrono::seconds segment_age =
       limits::kSegmentAgeDefault;  // ... or at this age of its first record
+  // How long and how much is kept, in whole segments; zero: for ever, without a bound.
+  std::chrono::seconds retention_age{};  // of a segment's newest record
+  std::uint64_t retention_bytes = 0;     // of a partition's segments
   friend bool operator==(const TopicConfig&, const TopicConfig&) = default;
 };
+
+// What may be changed of a topic that is there; nothing: as it is.
+struct TopicChange {
+  std::optional<std::chrono::seconds> segment_age{};
+  std::optional<std::chrono::seconds> retention_age{};
+  std::optional<std::uint64_t> retention_bytes{};
+};
+// The age of a segment's first record at which it is rolled: what is to go can go only with its
+// segment.
+[[nodiscard]] std::chrono::seconds roll_age(const TopicConfig& config);
+[[nodiscard]] TopicConfig changed(const TopicConfig& config, const TopicChange& change);
 
 // kInvalidArgument with a sentence that names the field and its bounds.
 [[nodiscard]] Status validate(const TopicConfig& config);

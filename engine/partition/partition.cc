@@ -50,6 +50,11 @@ void Partition::open(WriterParts parts, RecoveredPartition recovered) {
       std::make_unique<PartitionWriter>(std::move(parts), config_, std::move(recovered), reader_);
 }
 
+void Partition::configure(const TopicConfig& config) {
+  config_ = config;
+  if (writer_) writer_->configure(config);
+}
+
 void Partition::in_trouble(Error error) {
   {
     const MutexLock lock(trouble_mutex_);

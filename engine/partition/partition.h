@@ -32,7 +32,6 @@ class Partition {
   [[nodiscard]] std::optional<PartitionTrouble> trouble() const;
   [[nodiscard]] const PartitionReader& reader() const { return reader_; }
   [[nodiscard]] const SegmentKeeper::Place& place() const { return place_; }
-  [[nodiscard]] const TopicConfig& config() const { return config_; }
 
   // `watcher` is told of every advance from now on until unwatch() has returned.
   void watch(Watcher& watcher);
@@ -51,6 +50,8 @@ class Partition {
   void took(const AppendRequest& request) {
     pending_bytes_.fetch_sub(request.payload_bytes_, std::memory_order_relaxed);
   }
+  // From now on, and after each reopen: what may be changed of a topic's configuration.
+  void configure(const TopicConfig& config);
   void notify_watchers();
   // Marks the partition as having something to do this round; false when it was marked already.
   [[nodiscard]] bool touch() { return !std::exchange(touched_, true); }
@@ -63,7 +64,7 @@ class Partition {
 
   WriterLoop& loop_;
   const SegmentKeeper::Place place_;
-  const TopicConfig config_;
+  TopicConfig config_;  // on the loop's thread
   std::atomic<State> state_{State::kUnusable};
   mutable Mutex trouble_mutex_;
   Error trouble_ GUARDED_BY(trouble_mutex_){ErrorCode::kClosed, "the partition is being opened"};

@@ -13,7 +13,7 @@ PartitionWriter::PartitionWriter(WriterParts parts, const TopicConfig& config,
       config_(config),
       reader_(reader),
       keeper_(std::move(recovered.keeper)),
-      upkeep_(upkeep_parts()),
+      upkeep_(upkeep_parts(), config),
       space_{.epoch = recovered.active->identity().epoch,
              .file = recovered.active->file(),
              .allocated_end = recovered.allocated_end},
@@ -54,6 +54,7 @@ Upkeep::Parts PartitionWriter::upkeep_parts() {
                 run_job({.work = std::move(work), .done = std::move(done)});
               },
           .keeper_is_free = [this] { return !job_running_ && jobs_.empty(); },
+          .active_bytes = [this] { return tail_.position.value(); },
           .degrade = [this](Error error) { degrade(std::move(error)); }};
 }
 
@@ -351,10 +352,15 @@ void PartitionWriter::tick() {
     write_witness();
     return;
   }
-  const bool aged = totals_.record_count > 0 &&
-                    parts_.clock.now() - totals_.first_timestamp >= config_.segment_age;
+  const bool aged =
+      totals_.record_count > 0 && parts_.clock.now() - totals_.first_timestamp >= roll_age(config_);
   if (settled && aged && !closing_) start_roll();
   upkeep_.tick();
+}
+
+void PartitionWriter::configure(const TopicConfig& config) {
+  config_ = config;
+  upkeep_.configure(config);
 }
 
 void PartitionWriter::close() {

@@ -62,6 +62,8 @@ class PartitionWriter {
   // Refuses new requests from now on; finishes what was accepted, makes everything durable, vouches
   // for it.
   void close();
+  // From now on: what may be changed of a topic's configuration.
+  void configure(const TopicConfig& config);
   // Nothing is in flight and, after close(), nothing will be.
   [[nodiscard]] bool idle() const;
   // It is degraded and idle: the queue lets go of its file. Nothing but destroying it may follow.
@@ -151,7 +153,7 @@ class PartitionWriter {
   void out_of_space(Error error);
 
   WriterParts parts_;
-  const TopicConfig config_;
+  TopicConfig config_;
   PartitionReader& reader_;
   std::unique_ptr<SegmentKeeper> keeper_;  // used by one job at a time
   Upkeep upkeep_;

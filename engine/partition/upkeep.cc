@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/partition/retention.h"
+
 namespace bimip::engine {
 namespace {
 
@@ -24,7 +26,7 @@ Upkeep::~Upkeep() { stop(); }
 void Upkeep::tick() {
   if (stopped_) return;
   if (waiting_) return advance();
-  if (task_) return;
+  if (task_ || moving_start_) return;
   const std::chrono::nanoseconds now = parts_.clock.monotonic();
   if (now < retry_at_) return;
   if ((!look_again_ && now < next_look_) || !parts_.keeper_is_free()) return;
@@ -39,7 +41,34 @@ void Upkeep::stop() {
 void Upkeep::choose() {
   look_again_ = false;
   next_look_ = parts_.clock.monotonic() + limits::kUpkeepEvery;
-  (void)choose_packing();
+  if (!choose_retention()) (void)choose_packing();
+}
+
+// What must go goes before anything is done to keep it small.
+bool Upkeep::choose_retention() {
+  const Manifest& manifest = parts_.keeper.manifest();
+  const Offset start = retained_start(manifest, config_, parts_.clock.now(), parts_.active_bytes());
+  if (start == manifest.log_start) return false;
+  moving_start_ = true;
+  auto gone = std::make_shared<std::vector<ManifestSegment>>();
+  parts_.run_keeper(
+      [&keeper = parts_.keeper, start, gone]() -> Status {
+        Result<std::vector<ManifestSegment>> moved = keeper.move_start(start);
+        if (!moved) return std::unexpected(std::move(moved.error()));
+        *gone = std::move(*moved);
+        return {};
+      },
+      [this, start, gone](Status status) {
+        moving_start_ = false;
+        if (!status && status.error().code != ErrorCode::kNoSpace)
+          return parts_.degrade(std::move(status.error()));
+        if (!status) return failed(status.error());
+        parts_.reader.moved_start(start, *gone);
+        for (const ManifestSegment& segment : *gone)
+          parts_.counters.bytes_freed += segment.file_bytes;
+        look_again_ = true;
+      });
+  return true;
 }
 
 bool Upkeep::is_skipped(const ManifestSegment& segment) const {

@@ -47,11 +47,16 @@ class Upkeep {
     std::function<void(KeeperWork, KeeperDone)> run_keeper;  // in turn with the keeper's other jobs
     // None of the keeper's jobs is under way: its manifest may be looked at.
     std::function<bool()> keeper_is_free;
-    std::function<void(Error)> degrade;  // the manifest could not be changed
+    std::function<std::uint64_t()> active_bytes;  // of the active segment
+    std::function<void(Error)> degrade;           // the manifest could not be changed
   };
-  explicit Upkeep(Parts parts) : parts_(std::move(parts)) {}
+  Upkeep(Parts parts, const TopicConfig& config) : parts_(std::move(parts)), config_(config) {}
   ~Upkeep();
 
+  void configure(const TopicConfig& config) {
+    config_ = config;
+    look_again_ = true;
+  }
   // The partition's segments changed.
   void changed() { look_again_ = true; }
   // A few times a second.
@@ -63,6 +68,7 @@ class Upkeep {
 
  private:
   void choose();
+  [[nodiscard]] bool choose_retention();
   [[nodiscard]] bool choose_packing();
   [[nodiscard]] bool is_skipped(const ManifestSegment& segment) const;
 
@@ -80,12 +86,14 @@ class Upkeep {
   void finish();
 
   Parts parts_;
+  TopicConfig config_;
   bool look_again_ = true;
   bool stopped_ = false;
   std::chrono::nanoseconds next_look_{};
   std::chrono::nanoseconds retry_at_{};
   std::set<Epoch> skipped_;  // damaged as a whole: left alone until the partition is reopened
 
+  bool moving_start_ = false;
   std::optional<Task> task_;                 // has entered the budget
   std::shared_ptr<SegmentRewrite> rewrite_;  // shared with the job that works on it
   bool stepping_ = false;                    // a step runs on `background`

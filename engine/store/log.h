@@ -28,6 +28,10 @@ class Log {
   // succeeds. kAlreadyExists when it is there with another one, kInvalidArgument, kNoSpace, kIo.
   [[nodiscard]] virtual Result<TopicInfo> create_topic(std::string_view name,
                                                        const TopicConfig& config) = 0;
+  // Durable when it returns; blocks on the disk. In force soon after. kNotFound, kInvalidArgument,
+  // kNoSpace, kIo.
+  [[nodiscard]] virtual Result<TopicInfo> alter_topic(std::string_view name,
+                                                      const TopicChange& change) = 0;
   [[nodiscard]] virtual Result<TopicInfo> find_topic(std::string_view name) const = 0;
   [[nodiscard]] virtual std::vector<TopicInfo> list_topics() const = 0;  // by name
 

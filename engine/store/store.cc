@@ -242,6 +242,32 @@ Result<TopicInfo> Store::create_topic(std::string_view name, const TopicConfig& 
   return find_topic(name);
 }
 
+Result<TopicInfo> Store::alter_topic(std::string_view name, const TopicChange& change) {
+  const MutexLock lock(catalog_mutex_);
+  if (closed_) return fail(ErrorCode::kClosed, "the log is closing");
+  Catalog altered = catalog_;
+  const auto topic = std::ranges::find(altered.topics, name, &CatalogTopic::name);
+  if (topic == altered.topics.end()) return find_topic(name);
+  const TopicConfig config = changed(topic->config, change);
+  if (Status good = validate(config); !good) return std::unexpected(std::move(good.error()));
+  topic->config = config;
+  const TopicId id = topic->id;
+  Status done =
+      replace_file(*device_, options_.directory / file_names::kCatalog, encode_catalog(altered));
+  if (!done) return std::unexpected(std::move(done.error()));
+  catalog_ = std::move(altered);
+  Topic* const opened = by_id_[id.value()].load(std::memory_order_acquire);
+  {
+    const std::unique_lock names(names_mutex_);
+    opened->info.config = config;
+  }
+  loop_->post([opened, config] {
+    for (const std::unique_ptr<Partition>& partition : opened->partitions)
+      partition->configure(config);
+  });
+  return find_topic(name);
+}
+
 // Complete and durable before the catalog names the topic.
 Status Store::make_topic_files(const CatalogTopic& topic) {
   const Path folder = topic_folder(topic.name);

@@ -87,6 +87,8 @@ class Store final : public Log {
 
   [[nodiscard]] Result<TopicInfo> create_topic(std::string_view name,
                                                const TopicConfig& config) override;
+  [[nodiscard]] Result<TopicInfo> alter_topic(std::string_view name,
+                                              const TopicChange& change) override;
   [[nodiscard]] Result<TopicInfo> find_topic(std::string_view name) const override;
   [[nodiscard]] std::vector<TopicInfo> list_topics() const override;
   void append(AppendRequest& request) override;

@@ -1,5 +1,9 @@
 #include "frontend/session/topic_commands.h"
 
+#include <algorithm>
+#include <functional>
+#include <limits>
+
 #include "bimip/v1/stanza.pb.h"
 #include "frontend/session/session.h"
 
@@ -17,6 +21,8 @@ void describe(engine::Log& log, const engine::TopicInfo& info, v1::TopicDescript
                             : v1::DURABILITY_WRITTEN);
   config.set_segment_bytes(info.config.segment_bytes);
   config.set_segment_age_s(static_cast<std::uint64_t>(info.config.segment_age.count()));
+  config.set_retention_age_s(static_cast<std::uint64_t>(info.config.retention_age.count()));
+  config.set_retention_bytes(info.config.retention_bytes);
   for (std::uint32_t i = 0; i < info.config.partitions; ++i) {
     v1::PartitionDescription& partition = *into.add_partitions();
     partition.set_partition(i);
@@ -39,15 +45,19 @@ void answer(Session& session, std::uint64_t id, const engine::Result<engine::Top
   session.outbox().send(stanza);
 }
 
+// A number of seconds off the wire; what cannot be one is refused with what the log refuses.
+std::chrono::seconds seconds_of(std::uint64_t asked) {
+  constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  return std::chrono::seconds(static_cast<std::int64_t>(std::min(asked, kMost)));
+}
+
 engine::Result<engine::TopicConfig> config_of(const v1::TopicConfig& asked) {
   engine::TopicConfig config;
   if (asked.partitions() != 0) config.partitions = asked.partitions();
   if (asked.segment_bytes() != 0) config.segment_bytes = asked.segment_bytes();
-  if (asked.segment_age_s() != 0) {
-    if (asked.segment_age_s() > static_cast<std::uint64_t>(engine::limits::kSegmentAgeMaxSeconds))
-      return engine::fail(engine::ErrorCode::kInvalidArgument, "a segment_age_s above its limit");
-    config.segment_age = std::chrono::seconds(static_cast<std::int64_t>(asked.segment_age_s()));
-  }
+  if (asked.segment_age_s() != 0) config.segment_age = seconds_of(asked.segment_age_s());
+  config.retention_age = seconds_of(asked.retention_age_s());
+  config.retention_bytes = asked.retention_bytes();
   switch (asked.durability()) {
     case v1::DURABILITY_UNSPECIFIED:
     case v1::DURABILITY_DURABLE:
@@ -60,23 +70,29 @@ engine::Result<engine::TopicConfig> config_of(const v1::TopicConfig& asked) {
   }
 }
 
-class TopicCreation final : public SessionRequest {
+// Changes the catalog on a thread that may block.
+class TopicChangeRequest final : public SessionRequest {
  public:
-  TopicCreation(std::shared_ptr<Session> session, std::uint64_t id, std::string name,
-                const engine::TopicConfig& config)
-      : SessionRequest(std::move(session)), id_(id), name_(std::move(name)), config_(config) {}
+  using Work = std::function<engine::Result<engine::TopicInfo>(engine::Log&)>;
+  TopicChangeRequest(std::shared_ptr<Session> session, std::uint64_t id, Work work)
+      : SessionRequest(std::move(session)), id_(id), work_(std::move(work)) {}
   void run() {
-    result_ = session()->host().log().create_topic(name_, config_);
+    result_ = work_(session()->host().log());
     session()->host().came_back(*this);
   }
   void deliver(Moment) override { answer(*session(), id_, result_); }
 
  private:
   const std::uint64_t id_;
-  const std::string name_;
-  const engine::TopicConfig config_;
+  const Work work_;
   engine::Result<engine::TopicInfo> result_{};
 };
+
+void run_blocking(const std::shared_ptr<Session>& session, std::uint64_t id,
+                  TopicChangeRequest::Work work) {
+  auto request = std::make_unique<TopicChangeRequest>(session, id, std::move(work));
+  session->host().run_blocking([at = request.release()] { at->run(); });
+}
 
 }  // namespace
 
@@ -85,8 +101,21 @@ void create_topic(const std::shared_ptr<Session>& session, std::uint64_t id,
   if (!session->bearer().check(Action::kAdmin, create.topic(), id)) return;
   const engine::Result<engine::TopicConfig> config = config_of(create.config());
   if (!config) return answer(*session, id, std::unexpected(config.error()));
-  auto creation = std::make_unique<TopicCreation>(session, id, create.topic(), *config);
-  session->host().run_blocking([at = creation.release()] { at->run(); });
+  run_blocking(session, id, [name = create.topic(), config = *config](engine::Log& log) {
+    return log.create_topic(name, config);
+  });
+}
+
+void alter_topic(const std::shared_ptr<Session>& session, std::uint64_t id,
+                 const v1::AlterTopic& alter) {
+  if (!session->bearer().check(Action::kAdmin, alter.topic(), id)) return;
+  engine::TopicChange change;
+  if (alter.has_segment_age_s()) change.segment_age = seconds_of(alter.segment_age_s());
+  if (alter.has_retention_age_s()) change.retention_age = seconds_of(alter.retention_age_s());
+  if (alter.has_retention_bytes()) change.retention_bytes = alter.retention_bytes();
+  run_blocking(session, id, [name = alter.topic(), change](engine::Log& log) {
+    return log.alter_topic(name, change);
+  });
 }
 
 void describe_topic(Session& session, std::uint64_t id, const v1::DescribeTopic& describe) {

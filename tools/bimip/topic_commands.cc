@@ -16,6 +16,7 @@ using engine::Result;
 using Json = nlohmann::ordered_json;
 
 constexpr std::chrono::milliseconds kAnswerWithin{30'000};
+constexpr std::string_view kForEver = "forever";
 
 struct Arguments {
   std::string topic{};
@@ -23,6 +24,8 @@ struct Arguments {
   std::string durability{};
   std::string segment_bytes{};
   std::string segment_age{};
+  std::string retention_age{};
+  std::string retention_bytes{};
   bool json = false;
 };
 
@@ -54,7 +57,19 @@ Json json_of(const v1::TopicDescription& topic) {
           {"durability", durability_text(topic.config())},
           {"segment_bytes", topic.config().segment_bytes()},
           {"segment_age_s", topic.config().segment_age_s()},
+          {"retention_age_s", topic.config().retention_age_s()},
+          {"retention_bytes", topic.config().retention_bytes()},
           {"partitions", partitions}};
+}
+
+std::string retention_text(const v1::TopicConfig& config) {
+  std::string text;
+  if (config.retention_age_s() != 0)
+    text = "records of " + std::to_string(config.retention_age_s()) + " s";
+  if (config.retention_bytes() != 0)
+    text += (text.empty() ? "" : ", at most ") + std::to_string(config.retention_bytes()) +
+            " bytes a partition";
+  return text.empty() ? "for ever" : text;
 }
 
 void print_description(const v1::TopicDescription& topic, const Arguments& arguments) {
@@ -67,7 +82,8 @@ void print_description(const v1::TopicDescription& topic, const Arguments& argum
                log_tools::time_text(time_of(topic.created_at_us())) + "\ndurability     " +
                durability_text(topic.config()) + "\nsegment bytes  " +
                std::to_string(topic.config().segment_bytes()) + "\nsegment age    " +
-               std::to_string(topic.config().segment_age_s()) + " s\n\n");
+               std::to_string(topic.config().segment_age_s()) + " s\nretention      " +
+               retention_text(topic.config()) + "\n\n");
   using Align = log_tools::TextTable::Align;
   log_tools::TextTable table({Align::kRight, Align::kRight, Align::kRight});
   table.add({"PARTITION", "START", "END"});
@@ -93,6 +109,16 @@ int describe(const Globals& globals, v1::Stanza request, const Arguments& argume
   return kDone;
 }
 
+// What check_bytes, check_duration or check_retention let pass.
+std::uint64_t bytes_of(const std::string& text) {
+  return text == kForEver ? 0 : *parse_bytes(text);
+}
+std::uint64_t seconds_of(const std::string& text) {
+  if (text == kForEver) return 0;
+  return static_cast<std::uint64_t>(
+      std::chrono::ceil<std::chrono::seconds>(*parse_duration(text)).count());
+}
+
 int run_create(const Globals& globals, const Arguments& arguments) {
   v1::Stanza request;
   v1::CreateTopic& create = *request.mutable_create_topic();
@@ -103,11 +129,28 @@ int run_create(const Globals& globals, const Arguments& arguments) {
   if (arguments.durability == "written") config.set_durability(v1::DURABILITY_WRITTEN);
   if (!arguments.segment_bytes.empty())
     config.set_segment_bytes(*parse_bytes(arguments.segment_bytes));
-  if (!arguments.segment_age.empty()) {
-    const auto age = *parse_duration(arguments.segment_age);
-    config.set_segment_age_s(
-        static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(age).count()));
+  if (!arguments.segment_age.empty()) config.set_segment_age_s(seconds_of(arguments.segment_age));
+  if (!arguments.retention_age.empty())
+    config.set_retention_age_s(seconds_of(arguments.retention_age));
+  if (!arguments.retention_bytes.empty())
+    config.set_retention_bytes(bytes_of(arguments.retention_bytes));
+  return describe(globals, std::move(request), arguments);
+}
+
+int run_alter(const Globals& globals, const Arguments& arguments) {
+  if (arguments.segment_age.empty() && arguments.retention_age.empty() &&
+      arguments.retention_bytes.empty()) {
+    return complain({engine::ErrorCode::kInvalidArgument,
+                     "nothing to change: name --retention, --retention-bytes or --segment-age"});
   }
+  v1::Stanza request;
+  v1::AlterTopic& alter = *request.mutable_alter_topic();
+  alter.set_topic(arguments.topic);
+  if (!arguments.segment_age.empty()) alter.set_segment_age_s(seconds_of(arguments.segment_age));
+  if (!arguments.retention_age.empty())
+    alter.set_retention_age_s(seconds_of(arguments.retention_age));
+  if (!arguments.retention_bytes.empty())
+    alter.set_retention_bytes(bytes_of(arguments.retention_bytes));
   return describe(globals, std::move(request), arguments);
 }
 
@@ -151,10 +194,24 @@ std::string check_duration(const std::string& text) {
   return parse_duration(text) ? "" : "'" + text + "' is no duration: 30s, 5m, 7d";
 }
 
+void add_retention(CLI::App& command, Arguments& arguments) {
+  command.add_option("--segment-age", arguments.segment_age, "Age of a segment: 7d")
+      ->check(check_duration);
+  command
+      .add_option("--retention", arguments.retention_age,
+                  "A segment goes when its newest record is this old: 30d; forever")
+      ->check([](const std::string& text) { return text == kForEver ? "" : check_duration(text); });
+  command
+      .add_option("--retention-bytes", arguments.retention_bytes,
+                  "The oldest segments go while a partition has as much without them: 10GiB; "
+                  "forever")
+      ->check([](const std::string& text) { return text == kForEver ? "" : check_bytes(text); });
+}
+
 }  // namespace
 
 void add_topic_commands(CLI::App& program, const Globals& globals, int& exit_code) {
-  CLI::App* topic = program.add_subcommand("topic", "Create, list and describe topics");
+  CLI::App* topic = program.add_subcommand("topic", "Create, alter, list and describe topics");
   topic->require_subcommand(1);
   topic->fallthrough();
   const auto add = [&](const char* name, const char* what, const char* example, auto run) {
@@ -180,8 +237,12 @@ void add_topic_commands(CLI::App& program, const Globals& globals, int& exit_cod
       ->check(CLI::IsMember({"durable", "written"}));
   create->add_option("--segment-bytes", created->segment_bytes, "Size of a segment: 64MiB")
       ->check(check_bytes);
-  create->add_option("--segment-age", created->segment_age, "Age of a segment: 7d")
-      ->check(check_duration);
+  add_retention(*create, *created);
+  const auto [alter, altered] =
+      add("alter", "Change how long and how much a topic keeps; what is not named stays",
+          "bimip topic alter events --retention 30d --retention-bytes forever", run_alter);
+  alter->add_option("TOPIC", altered->topic, "Its name")->required();
+  add_retention(*alter, *altered);
   const auto [described, describe_arguments] =
       add("describe", "Show a topic's configuration and offsets", "bimip topic describe events",
           run_describe);

@@ -103,6 +103,9 @@ Catalog RandomValues::catalog() {
         limits::kSegmentBytesMin + below(limits::kSegmentBytesMax - limits::kSegmentBytesMin + 1);
     topic.config.segment_age =
         std::chrono::seconds(1 + below(static_cast<std::uint64_t>(limits::kSegmentAgeMaxSeconds)));
+    topic.config.retention_age = std::chrono::seconds(
+        below(static_cast<std::uint64_t>(limits::kRetentionAgeMaxSeconds) + 1));
+    topic.config.retention_bytes = number();
     made.topics.push_back(topic);
   }
   made.next_topic = TopicId(id + 1);

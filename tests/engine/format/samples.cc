@@ -159,7 +159,9 @@ Catalog sample_catalog() {
   chat.config = {.partitions = 8,
                  .durability = Durability::kWritten,
                  .segment_bytes = 64 * 1024 * 1024,
-                 .segment_age = 24h};
+                 .segment_age = 24h,
+                 .retention_age = 30 * 24h,
+                 .retention_bytes = 1ULL << 40U};
   return {.store = sample_segment().store,
           .created_at = sample_time(),
           .next_topic = TopicId(8),

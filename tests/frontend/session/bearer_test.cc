@@ -47,6 +47,14 @@ v1::Stanza create(const std::string& topic) {
   return stanza;
 }
 
+v1::Stanza alter(const std::string& topic) {
+  v1::Stanza stanza;
+  stanza.set_id(6);
+  stanza.mutable_alter_topic()->set_topic(topic);
+  stanza.mutable_alter_topic()->set_retention_bytes(1);
+  return stanza;
+}
+
 v1::Stanza refresh_with(const std::string& token) {
   v1::Stanza stanza;
   stanza.set_id(8);
@@ -228,8 +236,8 @@ TEST(Bearer, DoesWhatItsPermissionsSayAndLivesOnWhenRefused) {
   v1::Stanza subscribe;
   subscribe.mutable_subscribe()->set_topic("news");
   subscribe.mutable_subscribe()->set_earliest(true);
-  for (const v1::Stanza& request : {create("news"), publish_to("news"), subscribe, describe,
-                                    publish_to("$tokens"), create("$mine")}) {
+  for (const v1::Stanza& request : {create("news"), alter("news"), publish_to("news"), subscribe,
+                                    describe, publish_to("$tokens"), create("$mine")}) {
     EXPECT_EQ(talk.ask(request).error().code(), v1::CODE_PERMISSION_DENIED);
     EXPECT_TRUE(talk.session().is_open());
   }
