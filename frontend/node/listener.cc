@@ -60,17 +60,18 @@ void Listener::close() {
 void Listener::accept() {
   if (!acceptor_.is_open()) return;
   Shard& shard = *shards_[next_shard_];
-  acceptor_.async_accept(shard.context(), [this, &shard](ErrorCode error, tcp::socket socket) {
-    if (!acceptor_.is_open()) return;
-    if (error) return pause(error);
-    complained_ = false;
-    next_shard_ = (next_shard_ + 1) % shards_.size();
-    on_accepted(shard, std::move(socket));
-    accept();
-  });
+  acceptor_.async_accept(shard.context(),
+                         [this, &shard](ErrorCode error, Connection::Socket socket) {
+                           if (!acceptor_.is_open()) return;
+                           if (error) return pause(error);
+                           complained_ = false;
+                           next_shard_ = (next_shard_ + 1) % shards_.size();
+                           on_accepted(shard, std::move(socket));
+                           accept();
+                         });
 }
 
-void Listener::on_accepted(Shard& shard, tcp::socket socket) {
+void Listener::on_accepted(Shard& shard, Connection::Socket socket) {
   if (!count_.add()) {
     log_warning("refused a connection: limits.connections is reached");
     return;

@@ -58,7 +58,7 @@ void Publisher::publish(const std::shared_ptr<Session>& session, std::uint64_t i
   if (const engine::Status filled = fill(*publication, publish); !filled)
     return refuse(id, filled.error());
   if (publication->fields_.producer) {
-    std::shared_ptr<ProducerFence>& fence = fences_[{topic->id, *partition}];
+    std::shared_ptr<ProducerFence>& fence = places_->fences[{topic->id, *partition}];
     if (!fence) fence = std::make_shared<ProducerFence>();
     publication->fence_ = fence;
   }
@@ -68,9 +68,11 @@ void Publisher::publish(const std::shared_ptr<Session>& session, std::uint64_t i
 }
 
 engine::Result<engine::TopicInfo> Publisher::find_topic(const std::string& name) {
-  if (last_topic_ && last_topic_->name == name) return *last_topic_;
+  if (!places_) places_ = std::make_unique<Places>();
+  std::optional<engine::TopicInfo>& last = places_->last_topic;
+  if (last && last->name == name) return *last;
   engine::Result<engine::TopicInfo> found = host_.log().find_topic(name);
-  if (found) last_topic_ = *found;
+  if (found) last = *found;
   return found;
 }
 

@@ -54,8 +54,13 @@ class Publisher {
   SessionHost& host_;
   Outbox& outbox_;
   std::optional<engine::ProducerId> producer_;
-  std::optional<engine::TopicInfo> last_topic_;  // topics are never changed or deleted
-  std::map<std::pair<engine::TopicId, engine::PartitionId>, std::shared_ptr<ProducerFence>> fences_;
+  // Most sessions only read: they have none.
+  struct Places {
+    std::optional<engine::TopicInfo> last_topic{};  // topics are never changed or deleted
+    std::map<std::pair<engine::TopicId, engine::PartitionId>, std::shared_ptr<ProducerFence>>
+        fences{};
+  };
+  std::unique_ptr<Places> places_{};
   std::uint32_t next_partition_ = 0;
   std::size_t in_flight_ = 0;
   std::size_t bytes_in_flight_ = 0;

@@ -9,7 +9,7 @@ namespace bimip::frontend {
 namespace {
 
 using ErrorCode = boost::system::error_code;
-using Socket = boost::asio::ip::tcp::socket;
+using Socket = Connection::Socket;
 
 // What a refused peer still sends is read and dropped, so that it gets its answer and no reset.
 constexpr std::size_t kDropBytesMax = 1024 * 1024;

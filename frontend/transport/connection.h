@@ -1,6 +1,7 @@
 // A TCP connection: moves bytes between a socket and what is spoken on it, and nothing else.
 #pragma once
 
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <memory>
@@ -28,7 +29,9 @@ class ConnectionOwner {
 // for the write-stall limit is closed.
 class Connection final : public Peer, public std::enable_shared_from_this<Connection> {
  public:
-  using Socket = boost::asio::ip::tcp::socket;
+  // Of the one kind of executor there is: the usual socket's any-executor is 48 bytes larger.
+  using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp,
+                                                  boost::asio::io_context::executor_type>;
   Connection(ConnectionOwner& owner, Socket socket, std::unique_ptr<Carrier> carrier);
 
   void start();

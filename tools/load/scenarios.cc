@@ -85,12 +85,18 @@ class Publishers {
       ++answered;
       times.add(Clock::now() - sent_at_[slot_of(connection, stanza.id())]);
     }
-    if (!is_stopping) send(connection, stanza.id() + load_.depth);
+    if (paced_by == Pace::kAnswers) send(connection, stanza.id() + load_.depth);
     return true;
   }
+  // When something else paces them: one more, of each in turn.
+  void one_more() {
+    ++more_;
+    send(more_ % load_.connections, load_.depth * (more_ / load_.connections + 2));
+  }
 
+  enum class Pace : std::uint8_t { kAnswers, kDeliveries };
+  Pace paced_by = Pace::kAnswers;
   bool is_measuring = false;
-  bool is_stopping = false;
   std::uint64_t answered = 0;
   Histogram times;
 
@@ -111,6 +117,7 @@ class Publishers {
   const Load& load_;
   std::vector<Clock::time_point> sent_at_;
   v1::Stanza stanza_;
+  std::uint64_t more_ = 0;
 };
 
 // Reads a topic and gives credit back.
@@ -202,6 +209,7 @@ Figures run_fanout(const Load& load) {
   auto swarm = Swarm::open(load.server, load.connections + load.subscribers);
   if (!swarm) return std::unexpected(std::move(swarm.error()));
   Publishers publishers(**swarm, load);
+  publishers.paced_by = Publishers::Pace::kDeliveries;
   Subscribers subscribers(**swarm);
   Status trouble;
   std::size_t begun = 0;
@@ -210,6 +218,8 @@ Figures run_fanout(const Load& load) {
   const Swarm::Visit visit = [&](std::size_t connection, const v1::Stanza& stanza) {
     if (stanza.has_delivery()) {
       const Clock::time_point now = Clock::now();
+      const bool is_last = connection + 1 == load.connections + load.subscribers;
+      for (int i = 0; is_last && i < stanza.delivery().records_size(); ++i) publishers.one_more();
       if (publishers.is_measuring) {
         delivered += static_cast<std::uint64_t>(stanza.delivery().records_size());
         for (const v1::DeliveredRecord& record : stanza.delivery().records())

@@ -29,7 +29,8 @@ using Figures = engine::Result<std::vector<bench::Figure>>;
 
 // Publishes as fast as answers come: messages answered in a second, time from publish to answer.
 [[nodiscard]] Figures run_publish(const Load& load);
-// Publishers and subscribers of one topic: deliveries in a second, time from publish to delivery.
+// Publishers and subscribers of one topic, the next message published when the last subscriber has
+// an earlier one: deliveries in a second, time from publish to delivery.
 [[nodiscard]] Figures run_fanout(const Load& load);
 // Reads what is in the topic from its beginning to its end: messages and bytes in a second.
 [[nodiscard]] Figures run_subscribe(const Load& load);
