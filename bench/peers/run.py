@@ -1,4 +1,4 @@
-#!/ usr / bin / env python3
+#!/usr/bin/env python3
 """Puts the same loads on Bimip and on its peers, side by side in one run, and prints the ratios beside their goals.
 
     bench/peers/run.py [--install] [--build build/release] [--seconds 4] [--rounds 3] [--dir DIR] [--json] [--only TEXT]
@@ -56,29 +56,27 @@ def figures_of(command):
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"run.py: {' '.join(map(str, command))}: {done.stderr.strip()}")
-    return {figure["name"]: figure["value"] for figure in map(json.loads, done.stdout.splitlines())
-  }
+    return {figure["name"]: figure["value"] for figure in map(json.loads, done.stdout.splitlines())}
 
-class Bimip : def __init__(self, arguments)
-    : self.binaries = arguments.build / "bin" self.seconds = arguments.seconds
 
-                                                             def measure(self, folder, load)
-    : port = free_port() server =
-                          [
-                            self.binaries / "bimipd", "--data-dir", folder / "data", "--dev",
-                            "--tcp", f "127.0.0.1:{port}"
-                          ] bench =
-                              [
-                                self.binaries / "bimip", "--server", f "127.0.0.1:{port}", "bench",
-                                load["kind"], "--json", "--time", f "{self.seconds}s",
-                                "--connections", load["connections"], "--depth", load["depth"]
-                              ] if load["kind"] == "fanout" : bench
-    += [ "--subscribers", load["subscribers"] ] with running(server, port, folder)
-    : figures = figures_of(bench) wanted =
-          ".deliveries" if load["kind"] == "fanout" else ".rate" return {
-end: next(value for name, value in figures.items() if name.endswith(ending))
-                for end, ending in (("rate", wanted), ("p50", ".p50"), ("p99", ".p99"))
-}
+class Bimip:
+    def __init__(self, arguments):
+        self.binaries = arguments.build / "bin"
+        self.seconds = arguments.seconds
+
+    def measure(self, folder, load):
+        port = free_port()
+        server = [self.binaries / "bimipd", "--data-dir", folder / "data", "--dev", "--tcp", f"127.0.0.1:{port}"]
+        bench = [self.binaries / "bimip", "--server", f"127.0.0.1:{port}", "bench", load["kind"], "--json", "--time",
+                 f"{self.seconds}s", "--connections", load["connections"], "--depth", load["depth"]]
+        if load["kind"] == "fanout":
+            bench += ["--subscribers", load["subscribers"]]
+        with running(server, port, folder):
+            figures = figures_of(bench)
+        wanted = ".deliveries" if load["kind"] == "fanout" else ".rate"
+        return {end: next(value for name, value in figures.items() if name.endswith(ending))
+                for end, ending in (("rate", wanted), ("p50", ".p50"), ("p99", ".p99"))}
+
 
 class Other:
     def __init__(self, arguments, name, command):
@@ -132,33 +130,19 @@ def mosquitto(port, folder):
 
 def loads():
     for depth, goal in ((1, 2), (16, 3), (64, 3)):
-        yield {
-  "kind" : "publish",
-           "connections" : 50,
-           "depth" : depth,
-                     "peers" : {"redis" : goal, "jetstream" : 1}
-}
-yield {
-  "kind" : "fanout",
-           "connections" : 1,
-           "depth" : 1,
-           "subscribers" : 1000,
-           "peers" : {"nats" : 1, "mqtt" : 3}
-}
-yield {
-  "kind" : "fanout",
-           "connections" : 1,
-           "depth" : 16,
-           "subscribers" : 1000,
-           "peers" : {"nats" : 1, "mqtt" : 3}
-}
+        yield {"kind": "publish", "connections": 50, "depth": depth, "peers": {"redis": goal, "jetstream": 1}}
+    yield {"kind": "fanout", "connections": 1, "depth": 1, "subscribers": 1000, "peers": {"nats": 1, "mqtt": 3}}
+    yield {"kind": "fanout", "connections": 1, "depth": 16, "subscribers": 1000, "peers": {"nats": 1, "mqtt": 3}}
 
-def name_of(load)
-    : name = f "{load['kind']}_128B_{load['connections']}x{load['depth']}" return name +
-             (f "_to_{load['subscribers']}" if "subscribers" in load else "")
 
-                 def measure(server, arguments, load)
-    : folder = pathlib.Path(tempfile.mkdtemp(prefix = "bimip-peers-", dir = arguments.dir)) try :
+def name_of(load):
+    name = f"{load['kind']}_128B_{load['connections']}x{load['depth']}"
+    return name + (f"_to_{load['subscribers']}" if "subscribers" in load else "")
+
+
+def measure(server, arguments, load):
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="bimip-peers-", dir=arguments.dir))
+    try:
         return server.measure(folder, load)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -198,7 +182,7 @@ def main():
     arguments = parser.parse_args()
     arguments.build = arguments.build.resolve()
     if arguments.install:
-#Their services are not to be started : every run starts its own.
+        # Their services are not to be started: every run starts its own.
         subprocess.run(["sh", "-c", "RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "
                         + " ".join(PACKAGES)], check=True, stdout=subprocess.DEVNULL)
     servers = {"bimip": Bimip(arguments), "redis": Other(arguments, "redis", redis), "nats": Other(arguments, "nats", nats),

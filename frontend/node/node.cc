@@ -1,10 +1,9 @@
 #include "frontend/node/node.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -27,9 +26,20 @@ std::size_t shards_of(const Settings& settings) {
   return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kShardsMax);
 }
 
+// Fifteen of 62 characters: 89 random bits, and as much as a string holds without memory of its
+// own.
 std::string new_session_id() {
-  const engine::Id128 id = engine::random_id();
-  return fmt::format("{:016x}{:016x}", id.high, id.low);
+  constexpr std::string_view kDigits =
+      "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  constexpr std::size_t kLength = 15;
+  engine::Id128 id = engine::random_id();
+  std::string text;
+  while (text.size() < kLength) {
+    std::uint64_t& half = text.size() < kLength / 2 ? id.high : id.low;
+    text.push_back(kDigits[half % kDigits.size()]);
+    half /= kDigits.size();
+  }
+  return text;
 }
 
 std::unique_ptr<Carrier> speak_stanzas(SessionHost& host, Moment now) {

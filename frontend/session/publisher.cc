@@ -58,7 +58,7 @@ void Publisher::publish(const std::shared_ptr<Session>& session, std::uint64_t i
   if (const engine::Status filled = fill(*publication, publish); !filled)
     return refuse(id, filled.error());
   if (publication->fields_.producer) {
-    std::shared_ptr<ProducerFence>& fence = places_->fences[{topic->id, *partition}];
+    std::shared_ptr<ProducerFence>& fence = own().fences[{topic->id, *partition}];
     if (!fence) fence = std::make_shared<ProducerFence>();
     publication->fence_ = fence;
   }
@@ -68,8 +68,7 @@ void Publisher::publish(const std::shared_ptr<Session>& session, std::uint64_t i
 }
 
 engine::Result<engine::TopicInfo> Publisher::find_topic(const std::string& name) {
-  if (!places_) places_ = std::make_unique<Places>();
-  std::optional<engine::TopicInfo>& last = places_->last_topic;
+  std::optional<engine::TopicInfo>& last = own().last_topic;
   if (last && last->name == name) return *last;
   engine::Result<engine::TopicInfo> found = host_.log().find_topic(name);
   if (found) last = *found;
@@ -87,22 +86,23 @@ engine::Result<engine::PartitionId> Publisher::choose_partition(const v1::Publis
                             " partitions, no partition " + std::to_string(publish.partition()));
   }
   if (!publish.key().empty()) return engine::partition_of_key(as_bytes(publish.key()), partitions);
-  if (!producer_) return engine::PartitionId(next_partition_++ % partitions);
+  const std::optional<engine::ProducerId>& producer = own().producer;
+  if (!producer) return engine::PartitionId(own().next_partition++ % partitions);
   std::array<std::byte, 2 * sizeof(std::uint64_t)> id{};
-  engine::store(id.data(), producer_->high);
-  engine::store(id.data() + sizeof(std::uint64_t), producer_->low);
+  engine::store(id.data(), producer->high);
+  engine::store(id.data() + sizeof(std::uint64_t), producer->low);
   return engine::partition_of_key(id, partitions);
 }
 
 engine::Status Publisher::fill(Publication& publication, const v1::Publish& publish) const {
   engine::RecordFields& fields = publication.fields_;
   if (publish.producer_number() != 0) {
-    if (!producer_) {
+    if (!own_ || !own_->producer) {
       return engine::fail(ErrorCode::kInvalidArgument,
                           "a producer_number, but the session's Identity has no producer_id");
     }
     fields.producer = engine::ProducerMark{
-        .id = *producer_, .number = engine::ProducerNumber(publish.producer_number())};
+        .id = *own_->producer, .number = engine::ProducerNumber(publish.producer_number())};
   }
   if (publish.headers_size() > 0) {
     std::vector<engine::Header> headers;

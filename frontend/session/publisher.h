@@ -26,7 +26,9 @@ class Publisher {
   Publisher(SessionHost& host, Outbox& outbox) : host_(host), outbox_(outbox) {}
 
   // Whose numbers the publishes carry; none: they are not numbered.
-  void set_producer(std::optional<engine::ProducerId> producer) { producer_ = producer; }
+  void set_producer(std::optional<engine::ProducerId> producer) {
+    if (producer || own_) own().producer = producer;
+  }
   void publish(const std::shared_ptr<Session>& session, std::uint64_t id,
                const v1::Publish& publish);
   // Its answer has come.
@@ -36,7 +38,8 @@ class Publisher {
   // A retry is recognised only as far back as the log remembers its producer's numbers.
   [[nodiscard]] std::size_t in_flight_max() const {
     const std::uint64_t in_force = host_.limits().publishes_in_flight;
-    return producer_ ? std::min<std::uint64_t>(limits::kNumberedInFlightMax, in_force) : in_force;
+    return own_ && own_->producer ? std::min<std::uint64_t>(limits::kNumberedInFlightMax, in_force)
+                                  : in_force;
   }
   // No more are to be taken until answers have come.
   [[nodiscard]] bool is_full() const {
@@ -51,17 +54,22 @@ class Publisher {
   [[nodiscard]] engine::Status fill(Publication& publication, const v1::Publish& publish) const;
   void refuse(std::uint64_t id, const engine::Error& error);
 
-  SessionHost& host_;
-  Outbox& outbox_;
-  std::optional<engine::ProducerId> producer_;
-  // Most sessions only read: they have none.
-  struct Places {
+  // What a session needs that publishes. Most only read: they have none of it.
+  struct Own {
+    std::optional<engine::ProducerId> producer{};
     std::optional<engine::TopicInfo> last_topic{};  // topics are never changed or deleted
     std::map<std::pair<engine::TopicId, engine::PartitionId>, std::shared_ptr<ProducerFence>>
         fences{};
+    std::uint32_t next_partition = 0;
   };
-  std::unique_ptr<Places> places_{};
-  std::uint32_t next_partition_ = 0;
+  Own& own() {
+    if (!own_) own_ = std::make_unique<Own>();
+    return *own_;
+  }
+
+  SessionHost& host_;
+  Outbox& outbox_;
+  std::unique_ptr<Own> own_{};
   std::size_t in_flight_ = 0;
   std::size_t bytes_in_flight_ = 0;
 };

@@ -37,7 +37,7 @@ void Connection::pump() {
   if (closed_) return;
   send_some();
   if (closed_) return;
-  if (carrier_->is_over() && sending_.empty() && !carrier_->has_output()) return close();
+  if (carrier_->is_over() && !sending_ && !carrier_->has_output()) return close();
   if (carrier_->takes_input()) await_input();
 }
 
@@ -70,21 +70,25 @@ void Connection::on_readable() {
 // As much as the socket takes at once, so that most answers go out without waiting for anything.
 void Connection::send_some() {
   while (!writing_) {
-    if (sending_.empty()) {
+    if (!sending_) {
       if (!carrier_->has_output()) return;
-      sending_ = carrier_->take_output();
-      sent_ = 0;
-      last_progress_ = owner_.now().monotonic;
+      sending_ = std::make_unique<Sending>(
+          Sending{.bytes = carrier_->take_output(), .last_progress = owner_.now().monotonic});
     }
     ErrorCode error;
-    const std::size_t wrote = socket_.write_some(
-        boost::asio::buffer(sending_.data() + sent_, sending_.size() - sent_), error);
+    const std::size_t wrote =
+        socket_.write_some(boost::asio::buffer(sending_->bytes.data() + sending_->sent,
+                                               sending_->bytes.size() - sending_->sent),
+                           error);
     if (error == boost::asio::error::would_block || error == boost::asio::error::interrupted)
       return await_room();
     if (error) return close();
-    last_progress_ = owner_.now().monotonic;
-    sent_ += wrote;
-    if (sent_ == sending_.size()) std::string().swap(sending_);
+    sending_->sent += wrote;
+    if (sending_->sent == sending_->bytes.size()) {
+      sending_.reset();
+    } else {
+      sending_->last_progress = owner_.now().monotonic;
+    }
     carrier_->on_sent(wrote);
   }
 }
@@ -101,7 +105,7 @@ void Connection::await_room() {
 
 void Connection::on_tick(Moment now) {
   if (closed_) return;
-  if (!sending_.empty() && now.monotonic - last_progress_ >= owner_.write_stall()) return close();
+  if (sending_ && now.monotonic - sending_->last_progress >= owner_.write_stall()) return close();
   carrier_->on_tick(now);
   pump();
 }

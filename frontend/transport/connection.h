@@ -50,9 +50,12 @@ class Connection final : public Peer, public std::enable_shared_from_this<Connec
   ConnectionOwner& owner_;
   Socket socket_;
   std::unique_ptr<Carrier> carrier_;
-  std::string sending_;
-  std::size_t sent_ = 0;  // of sending_
-  std::chrono::nanoseconds last_progress_{};
+  struct Sending {
+    std::string bytes{};
+    std::size_t sent = 0;
+    std::chrono::nanoseconds last_progress{};
+  };
+  std::unique_ptr<Sending> sending_;  // on its way into the socket
   bool reading_ = false;
   bool writing_ = false;
   bool closed_ = false;
