@@ -57,7 +57,7 @@ class Publisher {
   // What a session needs that publishes. Most only read: they have none of it.
   struct Own {
     std::optional<engine::ProducerId> producer{};
-    std::optional<engine::TopicInfo> last_topic{};  // topics are never changed or deleted
+    std::optional<engine::TopicInfo> last_topic{};  // its id and partitions never change
     std::map<std::pair<engine::TopicId, engine::PartitionId>, std::shared_ptr<ProducerFence>>
         fences{};
     std::uint32_t next_partition = 0;
