@@ -101,7 +101,10 @@ int serve(const Settings& settings, const sigset_t& signals) {
     return complain(error.kind == NodeError::Kind::kRefused ? kRefused : kCannotRun, error.message);
   };
   if (!node) return fail(node.error());
-  for (const std::string& line : report_lines((*node)->report(), (*node)->topics())) log_info(line);
+  const std::string& device_warning = (*node)->report().device_warning;
+  for (const std::string& line : report_lines((*node)->report(), (*node)->topics())) {
+    line == device_warning ? log_warning(line) : log_info(line);
+  }
   const auto tcp = (*node)->listen();
   if (!tcp) return fail(tcp.error());
   if (settings.dev) log_info("--dev: no keys, everybody is who they say they are, loopback only");

@@ -115,7 +115,6 @@ class BadInput(case.SystemTest):
                              (("--data-dir", folder, "--dev", "--tcp", "nonsense"), "ADDRESS:PORT"),
                              (("--data-dir", folder, "--dev", "--tcp", "127.0.0.1:99999"), "ADDRESS:PORT"),
                              (("--data-dir", folder, "--dev", "--tcp", "localhost:0"), "ADDRESS:PORT"),
-                             (("--data-dir", folder, "--dev", "--shards", "0"), "--shards"),
                              (("--data-dir", folder, "--dev", "--shards", "many"), "--shards"),
                              (("--data-dir", folder, "--dev", "--free-space-floor", "-1"), "--free-space-floor"),
                              (("--data-dir", folder, "--dev", "--spare-space", "1XB"), "--spare-space"),
@@ -185,7 +184,7 @@ class BadInput(case.SystemTest):
             with self.subTest(command):
                 done = server.bimip(*command.split())
                 self.refused(done, REFUSED, words)
-        self.assertEqual(sorted(path.name for path in (server.folder / "topics").iterdir()), ["events"])
+        self.assertEqual(sorted(path.name for path in (server.folder / "topics").iterdir() if path.name[0] != "$"), ["events"])
 
     def test_an_offset_out_of_range_is_refused_with_the_range(self):
         server = self.server()

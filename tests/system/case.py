@@ -20,7 +20,7 @@ class SystemTest(unittest.TestCase):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="bimip-system-"))
         self.servers = []
         self.processes = []
-        self.seed = int(os.environ.get("BIMIP_SEED") or random.SystemRandom().randrange(1 << 32))
+        self.seed = int(os.environ.get("SYSTEM_TEST_SEED") or random.SystemRandom().randrange(1 << 32))
         self.random = random.Random(self.seed)
 
     def tearDown(self):
@@ -43,7 +43,7 @@ class SystemTest(unittest.TestCase):
         for server in self.servers:
             print(f"--- the log of {server.folder.name}:\n{server.log()[-4000:]}", file=sys.stderr)
         method = self._testMethodName.removeprefix("test_")
-        print(f"--- again: BIMIP_SEED={self.seed} ctest --preset release -R '{method}'", file=sys.stderr)
+        print(f"--- again: SYSTEM_TEST_SEED={self.seed} ctest --preset release -R '{method}'", file=sys.stderr)
 
     def server(self, *flags, name="data", **popen):
         """A running server on its own data directory, which it makes."""

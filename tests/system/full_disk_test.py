@@ -63,12 +63,14 @@ class FullDisk(case.SystemTest):
                 self.assertEqual((error.code, error.retry), (Code.CODE_NO_SPACE, True), error.message)
             self.assertEqual(self.read_all(server, len(stored)), stored)
             self.assertEqual(session.ask(90_000, ping={}).WhichOneof("body"), "pong")
-        refused = self.background(server.start_bimip("pub", "events", "at last", "--reconnect-for", "60s"))
+        # As large as those that were refused: a small one may still find room in what was reserved before.
+        last = b"at last " + VALUE[:100_000]
+        refused = self.background(server.start_bimip("pub", "events", last.decode(), "--reconnect-for", "60s"))
         self.assertIn(b"trying again", refused.stderr.readline())
         (self.disk / "ballast").unlink()
         subprocess.run(["mount", "-o", f"remount,size={2 * DISK}", self.disk], check=True)
         self.must_end_well(refused)
-        stored[len(stored)] = b"at last"
+        stored[len(stored)] = last
         self.assertEqual(self.read_all(server, len(stored)), stored)
         server.kill()
         server.start()

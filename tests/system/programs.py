@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-BIN = pathlib.Path(os.environ["BIMIP_PROGRAMS"])
+BIN = pathlib.Path(os.environ["PROGRAMS_UNDER_TEST"])
 START_WITHIN = 30
 STOP_WITHIN = 30
 

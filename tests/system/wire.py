@@ -5,7 +5,7 @@ import socket
 import struct
 import sys
 
-sys.path.insert(0, os.environ["BIMIP_STANZAS"])
+sys.path.insert(0, os.environ["STANZAS_FOR_PYTHON"])
 from bimip.v1 import code_pb2, stanza_pb2  # noqa: E402
 
 PREFACE = b"BIMIP\0\0\1"

@@ -21,7 +21,8 @@ OffsetRange range(std::uint64_t first, std::uint64_t end) {
 
 TEST(Ledger, HoldsConsecutiveRecordsAsOneRange) {
   Ledger ledger;
-  for (const std::uint64_t offset : {3ULL, 4ULL, 5ULL, 9ULL}) ledger.deliver(Offset(offset), Ledger::kNever);
+  for (const std::uint64_t offset : {3ULL, 4ULL, 5ULL, 9ULL})
+    ledger.deliver(Offset(offset), Ledger::kNever);
   EXPECT_THAT(ledger.ranges(), ElementsAre(DeliveredRange{.offsets = range(3, 6)},
                                            DeliveredRange{.offsets = range(9, 10)}));
   EXPECT_EQ(ledger.records(), 4U);
