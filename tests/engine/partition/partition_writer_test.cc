@@ -456,8 +456,9 @@ TEST_F(PartitionWriterTest, RefusesNumbersThatGoBackWithinAnAppend) {
 
 TEST_F(PartitionWriterTest, KnowsARetryAfterACrash) {
   open(kSmallSegments);
+  const std::string large(6'000, 'x');
   for (std::uint64_t i = 1; i <= 30; ++i) {
-    append_records({marked(i, std::string(6'000, 'x'))});
+    append_records({marked(i, large)});
     settle();
   }
   append_records({marked(31, "newest")});
