@@ -23,7 +23,7 @@
 namespace bimip::bench {
 namespace {
 
-using namespace bimip::engine;
+using namespace bimip::engine;  // NOLINT(google-build-using-namespace): its subject
 using Steady = std::chrono::steady_clock;
 
 // About what a few rounds of large batches write.
@@ -117,7 +117,7 @@ class Run final : private Wakeup {
   void answered(Slot& slot, Steady::time_point sent, const Result<Appended>& result) {
     if (!result) {
       std::fprintf(stderr, "append failed: %s\n", result.error().message.c_str());
-      std::exit(2);
+      std::_Exit(2);
     }
     if (measuring_.load(std::memory_order_relaxed)) {
       ++answered_;
@@ -213,7 +213,7 @@ void Slot::on_appended(Result<Appended> result) { run_->answered(*this, sent_, r
 
 [[noreturn]] void give_up(const Error& error) {
   std::fprintf(stderr, "engine_bench: %s\n", error.message.c_str());
-  std::exit(2);
+  std::_Exit(2);
 }
 
 double median(std::vector<double> values) {
@@ -225,6 +225,7 @@ double median(std::vector<double> values) {
 template <typename Round>
 double median_of(const std::vector<Round>& rounds, double Round::* figure) {
   std::vector<double> values;
+  values.reserve(rounds.size());
   for (const Round& round : rounds) values.push_back(round.*figure);
   return median(std::move(values));
 }

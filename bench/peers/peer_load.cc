@@ -16,6 +16,7 @@
 #include <cstring>
 #include <deque>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "bench/peers/dialect.h"
@@ -31,7 +32,7 @@ constexpr std::size_t kReadBytes = 256 * 1024;
 
 [[noreturn]] void give_up(const std::string& why) {
   std::fprintf(stderr, "peer_load: %s\n", why.c_str());
-  std::exit(2);
+  std::_Exit(2);
 }
 
 struct Options {
@@ -112,7 +113,7 @@ class PeerLoad {
     address.sin_port = htons(options_.port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (::connect(member.socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-      give_up(std::string("connect: ") + std::strerror(errno));
+      give_up(std::string("connect: ") + std::generic_category().message(errno));
     const int on = 1;
     ::setsockopt(member.socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     epoll_event event{.events = EPOLLIN, .data = {.u64 = i}};
@@ -170,7 +171,7 @@ class PeerLoad {
     for (std::size_t sent = 0; sent < member.output.size();) {
       const ssize_t wrote = ::send(member.socket, member.output.data() + sent,
                                    member.output.size() - sent, MSG_NOSIGNAL);
-      if (wrote < 0) give_up(std::string("send: ") + std::strerror(errno));
+      if (wrote < 0) give_up(std::string("send: ") + std::generic_category().message(errno));
       sent += static_cast<std::size_t>(wrote);
     }
     member.output.clear();

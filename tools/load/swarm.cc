@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 #include "bimip/v1/stanza.pb.h"
 
@@ -16,7 +16,8 @@ namespace {
 constexpr std::chrono::milliseconds kOpenWithin{10'000};
 
 Status fail_with(const char* what) {
-  return engine::fail(engine::ErrorCode::kIo, std::string(what) + ": " + std::strerror(errno));
+  return engine::fail(engine::ErrorCode::kIo,
+                      std::string(what) + ": " + std::generic_category().message(errno));
 }
 
 }  // namespace
