@@ -51,8 +51,7 @@ constexpr auto kSettings = std::to_array<Setting>({
     {.name = "reload_every",
      .kind = kDuration,
      .place = [](Settings& s) -> Duration& { return s.reload_every; },
-     .meaning =
-         "How often keys and certificates are looked at for changes; SIGHUP does it at once.",
+     .meaning = "How often the keys are looked at for changes; SIGHUP does it at once.",
      .least = 100,
      .most = kHour},
     {.name = "log.format",
@@ -101,15 +100,6 @@ constexpr auto kSettings = std::to_array<Setting>({
                 "is refused.",
      .least = 1,
      .most = 100'000'000},
-    {.name = "tls.certificate",
-     .kind = kText,
-     .place = [](Settings& s) -> Text& { return s.tls_certificate; },
-     .meaning = "A PEM file with the server's certificate and those between it and its authority. "
-                "With it, TCP is TLS."},
-    {.name = "tls.key",
-     .kind = kText,
-     .place = [](Settings& s) -> Text& { return s.tls_key; },
-     .meaning = "A PEM file with the certificate's private key."},
     {.name = "limits.connections",
      .kind = kCount,
      .place = BIMIP_LIMIT(Count, connections),
@@ -205,8 +195,6 @@ std::vector<std::string> contradictions(const Settings& settings) {
   if (settings.data_dir.empty()) found.emplace_back("data_dir is not set");
   if (settings.dev && !settings.tokens_keys.empty())
     found.emplace_back("--dev trusts everybody: it does not go with tokens.keys");
-  if (settings.tls_certificate.empty() != settings.tls_key.empty())
-    found.emplace_back("tls.certificate and tls.key go together");
   if (!settings.dev && settings.tokens_keys.empty())
     found.emplace_back(
         "there are no keys to check tokens with: set tokens.keys, or run with --dev, on loopback "
