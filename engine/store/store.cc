@@ -59,6 +59,10 @@ Status Store::load() {
   Result<std::unique_ptr<FileLock>> lock = device_->lock(options_.directory / file_names::kLock);
   if (!lock) return std::unexpected(std::move(lock.error()));
   lock_ = std::move(*lock);
+  // Its name is durable before any other: by it a store whose making was cut short is known.
+  if (!has_lock) {
+    if (Status kept = device_->sync_directory(options_.directory); !kept) return kept;
+  }
   if (Status done = has_catalog ? load_catalog() : create_catalog(); !done) return done;
   Result<std::unique_ptr<SpareSegments>> spares =
       SpareSegments::open(*device_, {.folder = options_.directory / file_names::kSpares,
