@@ -267,7 +267,8 @@ void PartitionWriter::submit_block(Commit& commit, const Packed& packed, Timesta
   mean_block_bytes_ = (mean_block_bytes_ * 7 + header.block_bytes) / 8;
   since_checkpoint_ += header.block_bytes;
   witnessed_ = header.durable_offset == header.end_offset();
-  if (checkpoint_due()) plan_checkpoint();
+  // A witness may be lost without a trace; nothing may build on it.
+  if (packed.records > 0 && checkpoint_due()) plan_checkpoint();
   submit(commit);
 }
 
@@ -396,7 +397,7 @@ void PartitionWriter::write_witness() {
 void PartitionWriter::tick() {
   const std::chrono::nanoseconds now = parts_.clock.monotonic();
   if (degraded_) return;
-  if (blocked_seal_) {
+  if (blocked_seal_ && !closing_ && now >= space_retry_at_) {
     const std::shared_ptr<SealWork> again = std::move(blocked_seal_);
     seal_behind(again);
   }

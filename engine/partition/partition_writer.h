@@ -153,6 +153,7 @@ class PartitionWriter {
   void degrade(Error error);
   void refuse_pending(const Error& error);
   void out_of_space(Error error);
+  void give_up_roll();
 
   WriterParts parts_;
   TopicConfig config_;

@@ -74,7 +74,8 @@ void PartitionWriter::extend(std::size_t block_bytes) {
 void PartitionWriter::prepare_next() {
   if (prepared_ || preparing_ || next_header_) return;
   if (blocked_seal_) {
-    if (phase_ == Phase::kPreparing) out_of_space(*no_space_);
+    if (!no_space_)
+      no_space_ = Error{ErrorCode::kNoSpace, "there was no room to seal the segment before"};
     return;
   }
   if (no_space_ && parts_.clock.monotonic() < space_retry_at_) return;
@@ -107,10 +108,13 @@ void PartitionWriter::out_of_space(Error error) {
   parts_.troubles.shortages.fetch_add(1, std::memory_order_relaxed);
   no_space_ = std::move(error);
   space_retry_at_ = parts_.clock.monotonic() + limits::kSpaceRetry;
-  if (phase_ == Phase::kPreparing) {
-    phase_ = Phase::kWriting;
-    refuse_pending(*no_space_);
-  }
+  if (phase_ == Phase::kPreparing) give_up_roll();
+}
+
+// Does not put off the next attempt: whoever asks often would never get one.
+void PartitionWriter::give_up_roll() {
+  phase_ = Phase::kWriting;
+  refuse_pending(*no_space_);
 }
 
 void PartitionWriter::start_roll() {
@@ -129,7 +133,7 @@ void PartitionWriter::advance_roll() {
   if (phase_ != Phase::kPreparing) return;
   if (prepared_ && !extending_) return begin_segment();
   prepare_next();
-  if (no_space_ && !preparing_) out_of_space(*no_space_);
+  if (no_space_ && !preparing_) give_up_roll();
 }
 
 void PartitionWriter::begin_segment() {
@@ -266,6 +270,7 @@ void PartitionWriter::run_job(KeeperJob job) {
 }
 
 void PartitionWriter::start_next_job() {
+  if (degraded_) jobs_.clear();  // each builds on the one before
   if (jobs_.empty()) return;
   job_running_ = true;
   auto job = std::make_shared<KeeperJob>(std::move(jobs_.front()));

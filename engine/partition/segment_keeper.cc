@@ -125,7 +125,8 @@ Result<SegmentSpace> SegmentKeeper::new_segment(Epoch epoch, const Space& space)
 }
 
 Result<SegmentSpace> SegmentKeeper::prepare(const Space& space) {
-  BIMIP_ASSERT(manifest_.segments.back().state == SegmentState::kActive);
+  if (manifest_.segments.back().state != SegmentState::kActive)
+    return fail(ErrorCode::kNoSpace, "there was no room to seal the segment before");
   const Epoch epoch = manifest_.next_epoch;
   Result<SegmentSpace> made = new_segment(epoch, space);
   if (!made) return made;
