@@ -25,7 +25,7 @@ class ManualClock final : public engine::Clock {
 
  private:
   std::atomic<std::int64_t> wall_{1'700'000'000'000'000};
-  std::atomic<std::int64_t> monotonic_{1'000'000};
+  std::atomic<std::int64_t> monotonic_{0};
 };
 
 }  // namespace bimip::testing

@@ -1,0 +1,93 @@
+#include "tests/engine/crash/script.h"
+
+namespace bimip::testing {
+
+using namespace std::chrono_literals;
+
+class Script::Request final : public AppendRequest {
+ public:
+  Request(Script& script, Sent& sent, ProducerId producer)
+      : script_(script), sent_(sent), fields_(records_of(sent, producer)) {
+    records = fields_;
+  }
+  void on_appended(Result<Appended> result) override {
+    --script_.unanswered_;
+    if (result) {
+      sent_.state = Sent::State::kStored;
+      sent_.first = result->first;
+    } else if (result.error().code == ErrorCode::kNoSpace ||
+               result.error().code == ErrorCode::kBusy) {
+      sent_.state = Sent::State::kRefused;
+    }
+  }
+
+ private:
+  Script& script_;
+  Sent& sent_;
+  std::vector<RecordFields> fields_;
+};
+
+Script::Script(SimDevice& device, Options options) : device_(device), options_(options) { open(); }
+
+Script::~Script() { close(); }
+
+void Script::open() {
+  Result<std::unique_ptr<Store>> store = Store::open({.directory = "data",
+                                                      .free_space_floor = 0,
+                                                      .spare_bytes = options_.spare_bytes,
+                                                      .device = &device_,
+                                                      .clock = &clock_,
+                                                      .threading = Threading::kManual});
+  if (store) store_ = std::move(*store);
+}
+
+void Script::topic(const std::string& name, const TopicConfig& config) {
+  History::Topic& topic = history_.topic(name, config);
+  if (!alive()) return;
+  if (store_->create_topic(name, config)) topic.created = true;
+}
+
+void Script::append(const Append& append) {
+  if (!alive()) return;
+  const Result<TopicInfo> topic = store_->find_topic(append.topic);
+  if (!topic) return;
+  PartitionHistory& partition = history_.topics().at(append.topic).partitions.at(append.partition);
+  std::vector<std::string> values;
+  for (const std::size_t bytes : append.value_bytes) {
+    // Every record is like no other, and no sector of it like another's.
+    std::string value = std::to_string(requests_.size()) + "." + std::to_string(values.size());
+    while (value.size() < bytes)
+      value += ":" + std::to_string(value.size() * 31 + requests_.size());
+    value.resize(std::max<std::size_t>(bytes, 1));
+    values.push_back(std::move(value));
+  }
+  Sent& sent =
+      partition.send(std::move(values), append.durability.value_or(topic->config.durability));
+  requests_.push_back(std::make_unique<Request>(*this, sent, partition.producer()));
+  Request& request = *requests_.back();
+  request.topic = topic->id;
+  request.partition = PartitionId(append.partition);
+  request.durability = append.durability;
+  ++unanswered_;
+  store_->append(request);
+}
+
+void Script::work(int rounds) {
+  for (int i = 0; i < rounds && alive(); ++i) store_->step();
+}
+
+void Script::settle() {
+  for (int i = 0; i < 10'000 && unanswered_ > 0 && alive(); ++i) store_->step();
+}
+
+void Script::reopen() {
+  close();
+  if (!device_.crashed()) open();
+}
+
+void Script::close() {
+  store_.reset();
+  requests_.clear();
+}
+
+}  // namespace bimip::testing

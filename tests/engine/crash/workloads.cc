@@ -1,0 +1,152 @@
+#include "tests/engine/crash/script.h"
+
+namespace bimip::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr TopicConfig kSmallSegments{.segment_bytes = limits::kSegmentBytesMin};
+
+// One after another, each waiting for its answer; an idle second, so that a witness closes the log;
+// a stop in good order and a start.
+void lone_appends(Script& script) {
+  script.topic("t", {});
+  for (std::size_t i = 0; i < 6; ++i) {
+    script.append(10 + i * 700);
+    script.settle();
+  }
+  script.pass(2s);
+  script.work(6);
+  script.append(50);
+  script.settle();
+  script.reopen();
+  script.append(60);
+  script.append({.value_bytes = {1, 5000, 20}});
+  script.settle();
+}
+
+// Many waiting at once, so that commits of all sizes are on their way together.
+void group_commits(Script& script) {
+  script.topic("t", {});
+  for (std::size_t i = 0; i < 60; ++i) {
+    script.append(1 + i * 977 % 9000);
+    if (i % 3 == 0) script.append({.value_bytes = {i, 3000 + i, 2 * i}});
+    if (i % 5 != 0) script.work(1);
+  }
+  script.append(60'000);
+  script.append(90'000);
+  script.append(70'000);
+  script.settle();
+}
+
+// Segment after segment: prepared, begun, sealed, several rolls in a row.
+void rolls(Script& script) {
+  script.topic("t", kSmallSegments);
+  for (std::size_t i = 0; i < 28; ++i) {
+    script.append(4000 + i * 977 % 14'000);
+    if (i % 4 == 0) script.work(2);
+    if (i % 11 == 10) script.settle();
+  }
+  script.settle();
+  script.reopen();
+  script.append(9000);
+  script.settle();
+}
+
+// By age: with little in the segment and nothing waiting.
+void rolls_by_age(Script& script) {
+  script.topic("t", {.segment_age = 60s});
+  for (std::size_t round = 0; round < 3; ++round) {
+    script.append(100 + round);
+    script.append(5000);
+    script.settle();
+    script.pass(61s);
+    script.work(12);
+  }
+  script.append(7);
+  script.settle();
+}
+
+// Checkpoints while more is appended, and before a roll.
+void checkpoints(Script& script) {
+  script.topic("t", kSmallSegments);
+  for (std::size_t i = 0; i < 40; ++i) {
+    script.append(2500 + i * 31);
+    script.pass(150ms);
+    script.work(i % 3 == 0 ? 3 : 1);
+  }
+  script.settle();
+  script.pass(2s);
+  script.work(8);
+}
+
+// Answered when written; some of it durable on demand, the rest in the background.
+void written(Script& script) {
+  TopicConfig config = kSmallSegments;
+  config.durability = Durability::kWritten;
+  script.topic("t", config);
+  for (std::size_t i = 0; i < 40; ++i) {
+    script.append({.value_bytes = {500 + i * 977 % 7000},
+                   .durability = i % 7 == 3 ? std::optional(Durability::kDurable) : std::nullopt});
+    script.pass(100ms);
+    script.work(1);
+  }
+  script.settle();
+  script.pass(2s);
+  script.work(8);
+  script.append(30);
+  script.settle();
+  script.reopen();
+  script.append(40);
+  script.settle();
+}
+
+// Two topics, three partitions, made while others write; an end without a stop in good order.
+void many_partitions(Script& script) {
+  script.topic("t", kSmallSegments);
+  script.append(4000);
+  script.work(1);
+  TopicConfig config = kSmallSegments;
+  config.partitions = 2;
+  script.topic("u", config);
+  for (std::size_t i = 0; i < 9; ++i) {
+    script.append(1000 + i * 900);
+    script.append({.topic = "u", .partition = 0, .value_bytes = {200, 200 * i}});
+    script.append({.topic = "u", .partition = 1, .value_bytes = {9000}});
+    script.work(2);
+  }
+  script.settle();
+}
+
+// Segments out of a stock of zeroed files, filled again meanwhile.
+void spares(Script& script) {
+  script.topic("t", kSmallSegments);
+  if (script.alive()) (void)script.store().fill_spares(limits::kSegmentBytesMin);
+  for (std::size_t i = 0; i < 14; ++i) {
+    script.append(12000);
+    script.pass(300ms);
+    script.work(2);
+  }
+  script.settle();
+  script.reopen();
+  script.append(9000);
+  script.settle();
+}
+
+}  // namespace
+
+const std::vector<Workload>& all_workloads() {
+  static const std::vector<Workload> workloads{
+      {.name = "lone_appends", .run = lone_appends},
+      {.name = "group_commits", .run = group_commits},
+      {.name = "rolls", .run = rolls},
+      {.name = "rolls_by_age", .run = rolls_by_age},
+      {.name = "checkpoints", .run = checkpoints},
+      {.name = "written", .run = written},
+      {.name = "many_partitions", .run = many_partitions},
+      {.name = "spares", .run = spares, .options = {.spare_bytes = 3 * limits::kSegmentBytesMin}},
+  };
+  return workloads;
+}
+
+}  // namespace bimip::testing
