@@ -1,8 +1,33 @@
 #include "engine/partition/partition.h"
 
+#include <map>
+#include <span>
+#include <string>
+
 #include "engine/partition/writer_loop.h"
 
 namespace bimip::engine {
+namespace {
+
+// A producer's numbers rise within an append as they do from one to the next; a number twice is a
+// retry.
+Status check_order(std::span<const RecordFields> records) {
+  std::map<ProducerId, ProducerNumber> newest;
+  for (const RecordFields& record : records) {
+    if (!record.producer || records.size() == 1) continue;
+    const auto [known, is_new] = newest.try_emplace(record.producer->id, record.producer->number);
+    if (record.producer->number < known->second) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "a producer's numbers go back within one append: " +
+                      std::to_string(record.producer->number.value()) + " after " +
+                      std::to_string(known->second.value()));
+    }
+    known->second = record.producer->number;
+  }
+  return {};
+}
+
+}  // namespace
 
 Partition::Partition(Parts parts, SegmentKeeper::Place place, const TopicConfig& config)
     : loop_(parts.loop),
@@ -38,6 +63,7 @@ Status Partition::check(AppendRequest& request) {
     if (Status good = validate(stored); !good) return good;
     bytes += encoded_record_bytes(stored);
   }
+  if (Status good = check_order(request.records); !good) return good;
   if (bytes > limits::kBlockBytesMax - kBlockHeaderBytes) {
     return fail(ErrorCode::kTooLarge,
                 "the records of one append take " + std::to_string(bytes) +

@@ -240,10 +240,13 @@ Result<Offset> PartitionReader::find_time(Timestamp time) const {
   std::optional<Known> known = segment_of(time);
   if (!known || now.start == now.visible_end) return now.visible_end;
   std::optional<Opened> opened = open_at(known->base);
-  Offset from = now.start;
+  Offset from = std::max(known->base, now.start);
   if (opened) {
-    if (!opened->segment) return std::unexpected(std::move(opened->segment.error()));
-    from = std::max((*opened->segment)->find(time).base_offset, now.start);
+    Result<std::shared_ptr<const Segment>>& segment = opened->segment;
+    if (!segment && segment.error().code == ErrorCode::kIo)
+      return std::unexpected(std::move(segment.error()));
+    // Reading passes over one that cannot be opened, as over any damage.
+    if (segment) from = std::max((*segment)->find(time).base_offset, now.start);
   }
   while (from < now.visible_end) {
     Result<RecordBatch> batch = read_disk(from, limits::kIndexStrideBytes);

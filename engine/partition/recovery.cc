@@ -593,7 +593,10 @@ class Recovery {
     Result<Path> kept = unused_torn_name(epoch, from);
     if (!kept) return std::unexpected(std::move(kept.error()));
     if (Status done = replace_file(device_, *kept, bytes); !done) return done;
-    if (Status done = zero_range(file, from, end); !done) return done;
+    // A file that was cut short ends anywhere; what is zeroed are whole sectors.
+    const std::uint64_t sectors = (end.value() + limits::kSectorBytes - 1) / limits::kSectorBytes;
+    if (Status done = zero_range(file, from, FilePosition(sectors * limits::kSectorBytes)); !done)
+      return done;
     out_.report.torn.push_back({.epoch = epoch, .from = from, .end = end, .kept_in = *kept});
     return {};
   }

@@ -1,0 +1,167 @@
+#include "engine/partition/partition_reader.h"
+
+#include "tests/engine/partition/partition_bench.h"
+
+namespace bimip::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr TopicConfig kSmallSegments{.segment_bytes = limits::kSegmentBytesMin};
+
+class PartitionReaderTest : public PartitionBench {
+ protected:
+  // So many records, a second apart, the i-th of them i; several segments.
+  void fill(int records, std::size_t bytes = 9'000) {
+    for (int i = 0; i < records; ++i) {
+      std::string value = std::to_string(i) + ":";
+      value.resize(bytes, 'x');
+      append(value);
+      settle();
+      clock_.pass(1s);
+    }
+  }
+  // What the reader answers when nothing is in memory.
+  void forget() { tail_.drop(TopicId(1), PartitionId(0)); }
+  void damage(const std::string& name, std::uint64_t position) {
+    ASSERT_TRUE(device_.flip_bit(path(name), FilePosition(position), 3));
+  }
+};
+
+TEST_F(PartitionReaderTest, BeginsAtAnyOffset) {
+  open(kSmallSegments);
+  fill(30);
+  for (std::uint64_t from = 0; from < 30; ++from) {
+    forget();
+    const Records records = read(Offset(from));
+    ASSERT_EQ(records.size(), 30 - from);
+    EXPECT_EQ(records.front().offset, from);
+  }
+}
+
+TEST_F(PartitionReaderTest, AnswersHalfOpenRangesThatFollowOneAnother) {
+  open(kSmallSegments);
+  fill(20);
+  forget();
+  Offset from(3);
+  while (from < Offset(20)) {
+    const Result<RecordBatch> batch = reader().read_disk(from, 1);
+    ASSERT_TRUE(batch) << batch.error().message;
+    EXPECT_EQ(batch->range().first, from);
+    ASSERT_GT(batch->range().end, from) << "at least one block, whatever its size";
+    from = batch->range().end;
+  }
+  const Result<RecordBatch> end = reader().read_disk(from, 1);
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->range(), (OffsetRange{.first = Offset(20), .end = Offset(20)}));
+}
+
+TEST_F(PartitionReaderTest, BeginsInTheMiddleOfABlock) {
+  open();
+  append_all({"a", "b", "c", "d"});
+  settle();
+  EXPECT_EQ(read(Offset(2)), (Records{{2, "", "c"}, {3, "", "d"}}));
+  forget();
+  EXPECT_EQ(read(Offset(2)), (Records{{2, "", "c"}, {3, "", "d"}}));
+}
+
+TEST_F(PartitionReaderTest, SaysWhatThereIsWhenAskedForWhatIsNot) {
+  open();
+  append_all({"a", "b"});
+  settle();
+  const Result<RecordBatch> batch = reader().read_disk(Offset(3), 1000);
+  ASSERT_FALSE(batch);
+  EXPECT_EQ(batch.error().code, ErrorCode::kOutOfRange);
+  EXPECT_EQ(batch.error().range, (OffsetRange{.first = Offset(0), .end = Offset(2)}));
+}
+
+TEST_F(PartitionReaderTest, ReadsTheTailWithoutTheDisk) {
+  open();
+  append_all({"a", "b"});
+  settle();
+  const std::uint64_t reads = device_.counters().reads;
+  const auto batch = reader().read_memory(Offset(1), 1000);
+  ASSERT_TRUE(batch && *batch);
+  EXPECT_EQ((*batch)->range(), (OffsetRange{.first = Offset(1), .end = Offset(2)}));
+  EXPECT_EQ(device_.counters().reads, reads);
+  forget();
+  EXPECT_FALSE(reader().read_memory(Offset(1), 1000)) << "that takes the disk";
+}
+
+TEST_F(PartitionReaderTest, FindsTheFirstRecordNotBeforeATime) {
+  open(kSmallSegments);
+  const Timestamp begin = clock_.now();
+  fill(25);
+  for (const std::uint64_t i : {0U, 1U, 6U, 12U, 24U}) {
+    EXPECT_EQ(*reader().find_time(begin + std::chrono::seconds(i)), Offset(i));
+    EXPECT_EQ(*reader().find_time(begin + std::chrono::seconds(i) - 1ms), Offset(i));
+  }
+  EXPECT_EQ(*reader().find_time(begin - 1h), Offset(0));
+  EXPECT_EQ(*reader().find_time(begin + 1h), Offset(25)) << "the end: what comes next";
+}
+
+TEST_F(PartitionReaderTest, FindsNoTimeInAnEmptyLog) {
+  open();
+  EXPECT_EQ(*reader().find_time(clock_.now()), Offset(0));
+}
+
+TEST_F(PartitionReaderTest, DamageCostsItsBlockAndIsNamed) {
+  open(kSmallSegments);
+  fill(20);
+  ASSERT_TRUE(stop());
+  damage("0000000001.segment", limits::kSectorBytes + 3 * block_bytes_for(9'020) + 100);
+  open(kSmallSegments);
+  const Records records = read();
+  ASSERT_EQ(gaps_.size(), 1U);
+  EXPECT_EQ(gaps_[0], (OffsetRange{.first = Offset(3), .end = Offset(4)}));
+  EXPECT_EQ(records.size(), 19U);
+  EXPECT_EQ(read(Offset(4)).front().offset, 4U);
+  append("writing goes on");
+  settle();
+  EXPECT_EQ(read().size(), 20U);
+}
+
+TEST_F(PartitionReaderTest, ASealedSegmentThatIsCutShortIsOneGap) {
+  open(kSmallSegments);
+  fill(20);
+  ASSERT_TRUE(stop());
+  std::vector<std::byte> bytes = *device_.contents(path("0000000001.segment"));
+  bytes.resize(bytes.size() / 2);
+  ASSERT_TRUE(device_.set_contents(path("0000000001.segment"), bytes));
+  open(kSmallSegments);
+  ASSERT_EQ(report_.damaged.size(), 1U);
+  const Records records = read();
+  ASSERT_EQ(gaps_.size(), 1U);
+  EXPECT_EQ(gaps_[0], report_.damaged[0].offsets);
+  EXPECT_EQ(records.front().offset, gaps_[0].end.value()) << "the next segment is whole";
+}
+
+// A time is looked for where it can be: what cannot be opened is passed over.
+TEST_F(PartitionReaderTest, FindsATimeBehindASegmentThatIsGone) {
+  open(kSmallSegments);
+  const Timestamp begin = clock_.now();
+  fill(20);
+  ASSERT_TRUE(stop());
+  ASSERT_TRUE(device_.remove(path("0000000001.segment")));
+  open(kSmallSegments);
+  read();
+  ASSERT_EQ(gaps_.size(), 1U);
+  const Result<Offset> found = reader().find_time(begin + 1s);
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(*found, gaps_[0].end);
+  EXPECT_EQ(*reader().find_time(begin + 15s), Offset(15));
+}
+
+TEST_F(PartitionReaderTest, AReadErrorIsNoDamage) {
+  open(kSmallSegments);
+  fill(20);
+  forget();
+  device_.fail_next({.operation = SimOperation::kRead, .path_contains = "0000000001.segment"});
+  const Result<RecordBatch> batch = reader().read_disk(Offset(0), 1000);
+  ASSERT_FALSE(batch);
+  EXPECT_EQ(batch.error().code, ErrorCode::kIo);
+  EXPECT_TRUE(reader().read_disk(Offset(0), 1000)) << "the next attempt reads it";
+}
+
+}  // namespace
+}  // namespace bimip::testing
