@@ -82,21 +82,20 @@ std::string check_once(const SimDevice& image, const History& history, Survives 
 // as a power cut right after it may have.
 std::string check_image(const SimDevice& image, const History& history, Survives survives) {
   const auto first = image.image(LossMode::kKeepAll, 1);
-  {
-    Reopened log(*first);
-    if (std::string why = log.contradiction(history, survives); !why.empty()) return why;
-  }
-  const auto again = first->image(LossMode::kKeepAll, 1);
-  {
-    Reopened log(*again);
-    if (std::string why = log.contradiction(history, survives); !why.empty())
-      return "opened again: " + why;
-  }
-  if (std::string why = difference(*first, *again); !why.empty())
-    return "a second recovery changed the files: " + why;
+  Reopened recovered(*first);
+  const auto left = first->image(LossMode::kKeepAll, 1);
   const auto cut = first->image(LossMode::kLoseUnsynced, 1);
-  Reopened log(*cut);
-  if (std::string why = log.contradiction(history, survives); !why.empty())
+  if (std::string why = recovered.contradiction(history, survives); !why.empty()) return why;
+
+  const auto again = left->image(LossMode::kKeepAll, 1);
+  Reopened twice(*again);
+  if (std::string why = difference(*left, *again); !why.empty())
+    return "a second recovery changed the files: " + why;
+  if (std::string why = twice.contradiction(history, survives); !why.empty())
+    return "opened again: " + why;
+
+  Reopened after_cut(*cut);
+  if (std::string why = after_cut.contradiction(history, survives); !why.empty())
     return "power cut after recovery: " + why;
   return {};
 }

@@ -35,6 +35,7 @@ void Script::open() {
   Result<std::unique_ptr<Store>> store = Store::open({.directory = "data",
                                                       .free_space_floor = 0,
                                                       .spare_bytes = options_.spare_bytes,
+                                                      .rewrite_bytes_per_second = 0,
                                                       .device = &device_,
                                                       .clock = &clock_,
                                                       .threading = Threading::kManual});

@@ -133,6 +133,25 @@ void spares(Script& script) {
   script.settle();
 }
 
+// Segments of small commits, packed behind the writer's back while it goes on.
+void packing(Script& script) {
+  script.topic("t", kSmallSegments);
+  for (std::size_t i = 0; i < 40; ++i) {
+    script.append(80 + i);
+    script.settle();
+  }
+  for (std::size_t i = 0; i < 6; ++i) {
+    script.pass(1s);
+    script.work(4);
+    script.append(4000);
+    script.work(2);
+  }
+  script.settle();
+  script.reopen();
+  script.append(70);
+  script.settle();
+}
+
 }  // namespace
 
 const std::vector<Workload>& all_workloads() {
@@ -144,6 +163,7 @@ const std::vector<Workload>& all_workloads() {
       {.name = "checkpoints", .run = checkpoints},
       {.name = "written", .run = written},
       {.name = "many_partitions", .run = many_partitions},
+      {.name = "packing", .run = packing},
       {.name = "spares", .run = spares, .options = {.spare_bytes = 3 * limits::kSegmentBytesMin}},
   };
   return workloads;

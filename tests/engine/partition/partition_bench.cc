@@ -22,10 +22,17 @@ void PartitionBench::open(const TopicConfig& config) {
   }
   auto queue = std::make_unique<HeldQueue>();
   queue_ = queue.get();
-  loop_ = std::make_unique<WriterLoop>(
-      WriterLoop::Parts{
-          .jobs = jobs_, .clock = clock_, .pool = pool_, .tail = tail_, .spares = *spares_},
-      std::move(queue));
+  loop_ = std::make_unique<WriterLoop>(WriterLoop::Parts{.device = device_,
+                                                         .jobs = jobs_,
+                                                         .clock = clock_,
+                                                         .pool = pool_,
+                                                         .tail = tail_,
+                                                         .spares = *spares_,
+                                                         .background = jobs_,
+                                                         .budget = budget_,
+                                                         .counters = upkeep_,
+                                                         .troubles = troubles_},
+                                       std::move(queue));
   partition_ = std::make_unique<Partition>(
       Partition::Parts{.loop = *loop_, .reader = {.pool = pool_, .tail = tail_, .sealed = sealed_}},
       place(), config_);

@@ -90,6 +90,7 @@ class PartitionBench : public ::testing::Test {
   ManualJobRunner jobs_;
   RewriteBudget budget_{clock_, 0};
   UpkeepCounters upkeep_;
+  TroubleCounters troubles_;
   HeldQueue* queue_ = nullptr;
   std::unique_ptr<WriterLoop> loop_;
   std::unique_ptr<Partition> partition_;

@@ -11,8 +11,8 @@ constexpr TopicConfig kSmallSegments{.segment_bytes = limits::kSegmentBytesMin};
 
 class PartitionReaderTest : public PartitionBench {
  protected:
-  // So many records, a second apart, the i-th of them i; several segments.
-  void fill(int records, std::size_t bytes = 9'000) {
+  // So many records, a second apart, the i-th of them i; several segments, too full to be packed.
+  void fill(int records, std::size_t bytes = 12'000) {
     for (int i = 0; i < records; ++i) {
       std::string value = std::to_string(i) + ":";
       value.resize(bytes, 'x');
@@ -109,7 +109,7 @@ TEST_F(PartitionReaderTest, DamageCostsItsBlockAndIsNamed) {
   open(kSmallSegments);
   fill(20);
   ASSERT_TRUE(stop());
-  damage("0000000001.segment", limits::kSectorBytes + 3 * block_bytes_for(9'020) + 100);
+  damage("0000000001.segment", limits::kSectorBytes + 3 * block_bytes_for(12'020) + 100);
   open(kSmallSegments);
   const Records records = read();
   ASSERT_EQ(gaps_.size(), 1U);
@@ -119,6 +119,52 @@ TEST_F(PartitionReaderTest, DamageCostsItsBlockAndIsNamed) {
   append("writing goes on");
   settle();
   EXPECT_EQ(read().size(), 20U);
+}
+
+// What was durable is never cut off, whatever it looks like now.
+TEST_F(PartitionReaderTest, DamageInTheActiveSegmentCostsItsBlockToo) {
+  open();
+  fill(5);
+  ASSERT_TRUE(stop());
+  const std::uint64_t second = limits::kSectorBytes + block_bytes_for(12'020);
+  damage("0000000001.segment", second + 200);
+  const std::vector<std::byte> before = *device_.contents(path("0000000001.segment"));
+  open();
+  EXPECT_TRUE(report_.torn.empty());
+  ASSERT_EQ(report_.damaged.size(), 1U);
+  EXPECT_EQ(report_.damaged[0].offsets, (OffsetRange{.first = Offset(1), .end = Offset(2)}));
+  EXPECT_EQ(*device_.contents(path("0000000001.segment")), before) << "no byte of it is changed";
+  EXPECT_EQ(read().size(), 4U);
+  ASSERT_EQ(gaps_.size(), 1U);
+  EXPECT_EQ(gaps_[0], report_.damaged[0].offsets);
+  append("writing goes on");
+  settle();
+  EXPECT_EQ(read().size(), 5U);
+  open();
+  EXPECT_EQ(report_.damaged.size(), 1U) << "and is not forgotten";
+  EXPECT_EQ(report_.log_end, Offset(6));
+}
+
+TEST_F(PartitionReaderTest, AnActiveSegmentCutShortAnywhereIsRecovered) {
+  for (const std::uint64_t length : {100U, 4096U, 4100U, 9000U, 20'000U, 45'001U}) {
+    ASSERT_TRUE(device_.create_directory("p"));
+    open();
+    fill(3);
+    ASSERT_TRUE(stop());
+    close();
+    std::vector<std::byte> bytes = *device_.contents(path("0000000001.segment"));
+    bytes.resize(length);
+    ASSERT_TRUE(device_.set_contents(path("0000000001.segment"), bytes));
+    open();
+    const std::size_t left = read().size();
+    EXPECT_LE(left, 3U);
+    append("writing goes on");
+    settle();
+    EXPECT_EQ(read().size(), left + 1) << length;
+    close();
+    const std::vector<std::string> names = *device_.list("p");
+    for (const std::string& name : names) ASSERT_TRUE(device_.remove(path(name)));
+  }
 }
 
 TEST_F(PartitionReaderTest, ASealedSegmentThatIsCutShortIsOneGap) {

@@ -142,7 +142,6 @@ TEST_F(PartitionWriterTest, RollsBySizeAndReadsAcrossSegments) {
     settle();
   }
   EXPECT_TRUE(there("0000000003.segment"));
-  EXPECT_TRUE(there("0000000001.index"));
   const Records records = read();
   ASSERT_EQ(records.size(), 20U);
   EXPECT_EQ(records[19].value.substr(0, 2), "19");
@@ -156,7 +155,7 @@ TEST_F(PartitionWriterTest, RollsByAgeOnceNothingWaits) {
   pass(59s);
   EXPECT_FALSE(there("0000000002.segment"));
   pass(2s);
-  EXPECT_TRUE(there("0000000001.index")) << "sealed";
+  EXPECT_TRUE(there("0000000002.segment"));
   append("new");
   settle();
   EXPECT_EQ(read(), (Records{{0, "", "old"}, {1, "", "new"}}));
@@ -290,7 +289,8 @@ TEST_F(SealWithoutRoom, RefusesWhatTheNextSegmentCannotTake) {
   settle();
   EXPECT_TRUE(request.stored());
   EXPECT_EQ(read().size(), stored + 1);
-  EXPECT_TRUE(there("0000000001.index"));
+  const std::vector<std::string> names = *device_.list(place().folder);
+  EXPECT_TRUE(std::ranges::any_of(names, [](const auto& n) { return n.ends_with(".index"); }));
 }
 
 TEST_F(SealWithoutRoom, IsAskedAgainWhileTheSegmentBehindItFills) {
