@@ -26,7 +26,8 @@ struct Sent {
   ProducerNumber first_number;  // of its records, all of one producer
   Durability wants = Durability::kDurable;
   State state = State::kUnanswered;
-  Offset first;  // when acknowledged
+  Offset first;           // when acknowledged
+  bool in_doubt = false;  // was answered with an error that leaves it open
 };
 
 // Of one partition, in the order of append(). Thread-compatible.

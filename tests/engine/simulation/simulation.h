@@ -1,0 +1,81 @@
+// A store's life from a seed: topics, producers, consumers, time, faults and power cuts at random,
+// held against an in-memory model all the way. The rules: docs/design/proofs.md.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/base/random.h"
+#include "engine/device/sim_device.h"
+#include "engine/store/store.h"
+#include "tests/engine/crash/history.h"
+#include "tests/support/manual_clock.h"
+
+namespace bimip::testing {
+
+// The same seed lives the same life, on every machine. Owner-thread only.
+class Simulation {
+ public:
+  explicit Simulation(std::uint64_t seed);
+  ~Simulation();
+  Simulation(const Simulation&) = delete;
+  Simulation& operator=(const Simulation&) = delete;
+
+  // Empty, or the first broken promise.
+  [[nodiscard]] std::string run(int actions);
+
+  struct Counts {
+    std::uint64_t appends = 0;
+    std::uint64_t reads = 0;
+    std::uint64_t crashes = 0;
+    std::uint64_t crashes_in_recovery = 0;
+    std::uint64_t restarts = 0;
+    std::uint64_t faults = 0;
+  };
+  [[nodiscard]] const Counts& counts() const { return counts_; }
+
+ private:
+  class Request;
+  struct Partition {
+    std::string topic;
+    PartitionId number;
+    PartitionHistory* history;
+    Offset cursor{};         // of its consumer: the next offset to read
+    std::uint64_t seen = 0;  // on a durable topic: so many records were read, and may not go
+    bool failed = false;     // an append is in doubt: it is sent again before any other
+  };
+
+  void act();
+  void make_topic();
+  void append();
+  void send(Partition& partition, Sent& sent);
+  void consume();
+  void inject();
+  void work(std::uint64_t rounds);
+  void answered(Partition& partition, Sent& sent, const Result<Appended>& result);
+
+  [[nodiscard]] std::string open();
+  void crash();
+  void restart();
+  void recover_and_check(Survives survives);
+  void adopt(Partition& partition, std::uint64_t records);
+  void send_again();
+  void finish();
+  void broken(const std::string& why);
+  [[nodiscard]] LogClient client();
+
+  Random random_;
+  ManualClock clock_;
+  std::unique_ptr<SimDevice> device_;
+  History history_;
+  std::vector<std::unique_ptr<Partition>> partitions_;
+  std::vector<std::unique_ptr<Request>> requests_;
+  std::unique_ptr<Store> store_;
+  bool faulted_ = false;  // since the store was opened
+  Counts counts_;
+  std::string broken_;
+};
+
+}  // namespace bimip::testing
