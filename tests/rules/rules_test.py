@@ -8,6 +8,9 @@ import tempfile
 
 import sources
 
+MUTATION_LIST = ("import dataclasses\n\n\n@dataclasses.dataclass\nclass M:\n    name: str\n    file: str\n    old: str\n    new: str\n\n\n"
+                 "MUTATIONS = [M(str(i), 'engine/a.cc', 'text', 'other') for i in range(12)]\n")
+
 # rule -> (files of a tree, a part of each breach to be found, in order). No breach: the tree is a good one.
 TRIALS = {
     "include_directions": [
@@ -54,6 +57,13 @@ TRIALS = {
         ({".clang-format": "BasedOnStyle: Google\n", "engine/base/a.h": "int a = 1;\n"}, []),
         ({".clang-format": "BasedOnStyle: Google\n", "engine/base/a.h": "int a = 1;\n",
           "engine/base/b.cc": "int   b=1;\n"}, ["engine/base/b.cc: not formatted"]),
+    ],
+    "mutations_apply": [
+        ({"tests/mutations/mutations.py": MUTATION_LIST, "engine/a.cc": "a text\n"}, []),
+        ({"tests/mutations/mutations.py": MUTATION_LIST.replace("range(12)", "[1] * 12"), "engine/a.cc": "a text\n"},
+         ["1: twice"]),
+        ({"tests/mutations/mutations.py": MUTATION_LIST.replace("range(12)", "range(1)"), "engine/a.cc": "text, text\n"},
+         ["only 1 mutations", "0: its text stands 2 times in engine/a.cc"]),
     ],
     "nothing_left_to_do": [
         ({"engine/base/a.h": "// Does it.\n", "build/junk.h": "// TO" + "DO\n"}, []),
