@@ -17,10 +17,10 @@ Status check_order(std::span<const RecordFields> records) {
     if (!record.producer || records.size() == 1) continue;
     const auto [known, is_new] = newest.try_emplace(record.producer->id, record.producer->number);
     if (record.producer->number < known->second) {
-      return fail(ErrorCode::kInvalidArgument,
-                  "a producer's numbers go back within one append: " +
-                      std::to_string(record.producer->number.value()) + " after " +
-                      std::to_string(known->second.value()));
+      return fail(ErrorCode::kInvalidArgument, "a producer's numbers go back within one append: " +
+                                                   std::to_string(record.producer->number.value()) +
+                                                   " after " +
+                                                   std::to_string(known->second.value()));
     }
     known->second = record.producer->number;
   }
