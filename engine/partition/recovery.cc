@@ -16,6 +16,10 @@ bool is_of_later_program(const Result<SegmentHeader>& header) {
   return !header && header.error().code == ErrorCode::kUnsupportedVersion;
 }
 
+FilePosition whole_sectors(std::uint64_t bytes) {
+  return FilePosition(bytes / limits::kSectorBytes * limits::kSectorBytes);
+}
+
 constexpr std::uint64_t kTableBytesMax = 1ULL << 30;  // far above any table a store writes
 
 // One partition's recovery, step by step.
@@ -362,7 +366,7 @@ class Recovery {
     if (!file) return std::unexpected(std::move(file.error()));
     Result<std::uint64_t> size = (*file)->size();
     if (!size) return std::unexpected(std::move(size.error()));
-    Begun begun{.space = {.epoch = epoch, .file = *file, .allocated_end = FilePosition(*size)},
+    Begun begun{.space = {.epoch = epoch, .file = *file, .allocated_end = whole_sectors(*size)},
                 .header = {},
                 .soiled = false};
     Sector sector{};
@@ -463,7 +467,7 @@ class Recovery {
         return cut;
     }
     out_.last_timestamp = std::max(out_.last_timestamp, out_.totals.last_timestamp);
-    out_.allocated_end = FilePosition(*size / limits::kSectorBytes * limits::kSectorBytes);
+    out_.allocated_end = whole_sectors(*size);
     out_.active = std::make_shared<ActiveSegment>(*header, std::move(*file), std::move(index),
                                                   scan->tail.position);
     out_.active->set_runs(out_.keeper->runs_of(identity));
