@@ -13,6 +13,7 @@
 #include "frontend/node/node_metrics.h"
 #include "frontend/node/security.h"
 #include "frontend/node/shard.h"
+#include "frontend/services/broker/broker.h"
 #include "frontend/transport/grpc/grpc_server.h"
 #include "frontend/transport/http/http_carrier.h"
 #include "frontend/transport/stream_carrier.h"
@@ -58,8 +59,9 @@ std::unique_ptr<Carrier> speak_stanzas(SessionHost& host, Moment now) {
 
 class Node::Parts {
  public:
-  Parts(const Settings& settings, std::unique_ptr<engine::Store> store)
-      : settings_(settings), store_(std::move(store)) {}
+  Parts(const Settings& settings, std::unique_ptr<engine::Store> store,
+        std::unique_ptr<Broker> broker)
+      : settings_(settings), store_(std::move(store)), broker_(std::move(broker)) {}
 
   ~Parts() { stop(); }
 
@@ -77,6 +79,7 @@ class Node::Parts {
           Shard::Parts{.log = *store_,
                        .clock = engine::system_clock(),
                        .limits = settings_.limits,
+                       .broker = *broker_,
                        .run_blocking =
                            [this](std::move_only_function<void()> work) {
                              boost::asio::post(blocking_, std::move(work));
@@ -138,6 +141,7 @@ class Node::Parts {
     for (const std::unique_ptr<Shard>& shard : shards_) shard->close_all().wait();
     blocking_.join();
     security_->stop_checks();
+    broker_->settle();
     store_->close();
     security_->stop();
     for (const std::unique_ptr<Shard>& shard : shards_) shard->stop();
@@ -191,6 +195,7 @@ class Node::Parts {
 
   const Settings settings_;
   std::unique_ptr<engine::Store> store_;
+  std::unique_ptr<Broker> broker_;
   boost::asio::thread_pool blocking_{1};
   std::unique_ptr<Security> security_;
   std::vector<std::unique_ptr<Shard>> shards_;
@@ -223,7 +228,12 @@ std::expected<std::unique_ptr<Node>, NodeError> Node::open(const Settings& setti
         NodeError{.kind = machine ? NodeError::Kind::kCannotRun : NodeError::Kind::kRefused,
                   .message = store.error().message});
   }
-  auto parts = std::make_unique<Parts>(settings, std::move(*store));
+  auto broker = Broker::open(**store);
+  if (!broker) {
+    return std::unexpected(
+        NodeError{.kind = NodeError::Kind::kCannotRun, .message = broker.error().message});
+  }
+  auto parts = std::make_unique<Parts>(settings, std::move(*store), std::move(*broker));
   if (auto started = parts->start(); !started) return std::unexpected(std::move(started.error()));
   return std::unique_ptr<Node>(new Node(std::move(parts)));
 }

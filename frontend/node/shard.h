@@ -31,6 +31,7 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
     engine::Log& log;
     const engine::Clock& clock;
     const SessionLimits& limits;
+    Broker& broker;
     std::function<void(std::move_only_function<void()>)> run_blocking;
     std::function<void(std::move_only_function<void()>)> run_check;
     TokenService* tokens = nullptr;              // null: none are checked
@@ -59,6 +60,7 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
   [[nodiscard]] const SessionLimits& limits() const override { return parts_.limits; }
   [[nodiscard]] TokenService* tokens() override { return parts_.tokens; }
   [[nodiscard]] SessionMetrics& metrics() override { return metrics_; }  // PeerOwner's too
+  [[nodiscard]] Broker& broker() override { return parts_.broker; }
   [[nodiscard]] DeliveryWriter& delivery_writer() override { return delivery_writer_; }
   void came_back(SessionRequest& request) override;
   void run_blocking(std::move_only_function<void()> work) override;

@@ -13,6 +13,7 @@
 
 namespace bimip::frontend {
 
+class Broker;
 class Session;
 class TokenService;
 
@@ -43,6 +44,8 @@ class SessionHost {
   // What tokens are checked with; null: this server checks none (--dev).
   [[nodiscard]] virtual TokenService* tokens() = 0;
   [[nodiscard]] virtual SessionMetrics& metrics() = 0;
+  // The node's consumer groups.
+  [[nodiscard]] virtual Broker& broker() = 0;
   // Shared scratch.
   [[nodiscard]] virtual DeliveryWriter& delivery_writer() = 0;
   // The request has its answer. Thread-safe; deliver() is never called inside.

@@ -99,6 +99,7 @@ void Session::on_stanza(const v1::Stanza& stanza, Moment now) {
   if (state_ == State::kOver || state_ == State::kDraining) return;
   on_heard(now);
   host_.metrics().stanzas.add();
+  subscriber_.at(now);
   if (stanza.body_case() == v1::Stanza::kPing) return answer_ping(stanza, now);
   if (stanza.body_case() == v1::Stanza::kPong) return on_pong(now);
   if (stanza.body_case() == v1::Stanza::kIdentity)
@@ -119,7 +120,10 @@ void Session::on_request(const v1::Stanza& stanza, Moment now) {
     case v1::Stanza::kUnsubscribe:
       return subscriber_.unsubscribe(*this, id, stanza.unsubscribe());
     case v1::Stanza::kAcknowledge:
-      subscriber_.acknowledge(id, stanza.acknowledge());
+      subscriber_.acknowledge(*this, id, stanza.acknowledge());
+      return subscriber_.pump(shared_from_this());
+    case v1::Stanza::kReject:
+      subscriber_.reject(id, stanza.reject());
       return subscriber_.pump(shared_from_this());
     case v1::Stanza::kCredit:
       subscriber_.add_credit(id, stanza.credit());
@@ -239,6 +243,8 @@ void Session::on_tick(Moment now) {
   }
   if (state_ == State::kChecking) return;
   if (const auto ending = bearer_.on_tick(now)) return end(ending->code, ending->message);
+  subscriber_.at(now);
+  if (state_ == State::kOpen) subscriber_.on_tick(shared_from_this());
   const std::chrono::nanoseconds silent = now.monotonic - last_heard_;
   if (silent >= 2 * host_.limits().heartbeat) {
     // A peer whose requests wait here is not silent: nothing was read from it.

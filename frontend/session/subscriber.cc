@@ -4,46 +4,14 @@
 #include <set>
 
 #include "bimip/v1/stanza.pb.h"
+#include "frontend/session/group_seat.h"
 #include "frontend/session/session.h"
+#include "frontend/session/subscriber_requests.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
 
 using engine::ErrorCode;
-
-// Some records on their way from the log.
-class Fetch final : public engine::ReadRequest, public SessionRequest {
- public:
-  Fetch(std::shared_ptr<Session> session, std::uint64_t subscription)
-      : SessionRequest(std::move(session)), subscription_(subscription) {}
-  void on_read(engine::Result<engine::RecordBatch> result) override {
-    result_ = std::move(result);
-    session()->host().came_back(*this);
-  }
-  void deliver(Moment now) override { session()->subscriber().on_fetched(session(), *this, now); }
-
- private:
-  friend class Subscriber;
-  const std::uint64_t subscription_;
-  engine::Result<engine::RecordBatch> result_{};
-};
-
-// A time on its way to becoming an offset.
-class TimeSearch final : public engine::TimeRequest, public SessionRequest {
- public:
-  TimeSearch(std::shared_ptr<Session> session, std::uint64_t subscription)
-      : SessionRequest(std::move(session)), subscription_(subscription) {}
-  void on_found(engine::Result<Offset> result) override {
-    result_ = std::move(result);
-    session()->host().came_back(*this);
-  }
-  void deliver(Moment) override { session()->subscriber().on_placed(session(), *this); }
-
- private:
-  friend class Subscriber;
-  const std::uint64_t subscription_;
-  engine::Result<Offset> result_{};
-};
 
 namespace {
 
@@ -73,12 +41,32 @@ engine::Result<std::set<std::uint32_t>> partitions_of(const v1::Subscribe& subsc
   return chosen;
 }
 
-Offset asked_offset(const v1::Subscribe& subscribe, engine::PartitionId partition) {
-  if (subscribe.from_case() == v1::Subscribe::kOffset) return Offset(subscribe.offset());
+std::optional<Offset> cursor_for(const v1::Subscribe& subscribe, engine::PartitionId partition) {
   for (const v1::Cursor& cursor : subscribe.cursors().cursors()) {
     if (cursor.partition() == partition.value()) return Offset(cursor.next_offset());
   }
-  return Offset(0);
+  return std::nullopt;
+}
+
+StartRule start_of(const v1::Subscribe& subscribe) {
+  using Kind = StartRule::Kind;
+  switch (subscribe.from_case()) {
+    case v1::Subscribe::kEarliest:
+      return {.kind = Kind::kEarliest};
+    case v1::Subscribe::kOffset:
+      return {.kind = Kind::kOffset, .offset = Offset(subscribe.offset())};
+    case v1::Subscribe::kTimeUs:
+      return {.kind = Kind::kTime,
+              .time = engine::Timestamp(std::chrono::microseconds(subscribe.time_us()))};
+    case v1::Subscribe::kLast:
+      return {.kind = Kind::kLast, .last = subscribe.last()};
+    case v1::Subscribe::kCursors:
+      return {.kind = Kind::kCursors};
+    case v1::Subscribe::kLatest:
+    case v1::Subscribe::FROM_NOT_SET:
+      return {.kind = Kind::kLatest};
+  }
+  return {};
 }
 
 }  // namespace
@@ -96,6 +84,9 @@ void Subscriber::subscribe(const std::shared_ptr<Session>& session, std::uint64_
   if (subscribe.from_case() == v1::Subscribe::FROM_NOT_SET)
     return outbox_.send_error(id, Code::kInvalidArgument, "Subscribe does not say from where");
   if (!session->bearer().check(Action::kSubscribe, subscribe.topic(), id)) return;
+  if (subscribe.deliveries_max() > 0 &&
+      !session->bearer().check(Action::kPublish, subscribe.dead_letter_topic(), id))
+    return;
   const engine::Result<engine::TopicInfo> topic = host_.log().find_topic(subscribe.topic());
   if (!topic) return refuse(topic.error());
 
@@ -108,91 +99,161 @@ void Subscriber::subscribe(const std::shared_ptr<Session>& session, std::uint64_
   subscription.topic_name = topic->name;
   subscription.credit = subscribe.credit();
   subscription.request = id;
-  if (const engine::Status added =
-          add_cursors(*session, subscription, subscribe, topic->config.partitions);
-      !added) {
-    refuse(added.error());
+  engine::Status ready = set_up(subscription, subscribe);
+  const bool in_group = !subscribe.group().empty();
+  if (ready && !in_group)
+    ready = add_cursors(session, subscription, subscribe, topic->config.partitions);
+  if (!ready) {
+    refuse(ready.error());
     return drop(*session, at);
   }
-  if (subscribe.from_case() == v1::Subscribe::kTimeUs) {
-    find_time(session, subscription,
-              engine::Timestamp(std::chrono::microseconds(subscribe.time_us())));
-  } else {
-    begin(session, subscription);
-  }
+  if (in_group) return join(session, subscription, subscribe, *topic);
+  if (subscription.placing == 0) begin(session, subscription);
 }
 
-engine::Status Subscriber::add_cursors(Session& session, Subscription& subscription,
-                                       const v1::Subscribe& subscribe, std::uint32_t partitions) {
+engine::Status Subscriber::set_up(Subscription& subscription, const v1::Subscribe& subscribe) {
+  subscription.start = start_of(subscribe);
+  subscription.acknowledges_itself = subscribe.acknowledges_itself();
+  if (subscribe.has_filter()) {
+    auto filter = RecordFilter::from(subscribe.filter());
+    if (!filter) return std::unexpected(std::move(filter.error()));
+    subscription.filter = std::move(*filter);
+  }
+  if (!subscribe.group().empty()) {
+    if (subscribe.group().size() > limits::kGroupBytesMax)
+      return engine::fail(ErrorCode::kInvalidArgument, "a group's name has at most 128 bytes");
+    if (!subscribe.partitions().empty() || subscribe.has_cursors())
+      return engine::fail(ErrorCode::kInvalidArgument,
+                          "a group shares all partitions, and knows its own cursors");
+  }
+  return set_redelivery(subscription, subscribe);
+}
+
+engine::Status Subscriber::set_redelivery(Subscription& subscription,
+                                          const v1::Subscribe& subscribe) {
+  const bool any = subscribe.redeliver_after_ms() > 0 || subscribe.deliveries_max() > 0 ||
+                   !subscribe.dead_letter_topic().empty();
+  if (!any) return {};
+  if (subscription.acknowledges_itself)
+    return engine::fail(ErrorCode::kInvalidArgument,
+                        "what acknowledges itself is never delivered again");
+  if ((subscribe.deliveries_max() > 0) != !subscribe.dead_letter_topic().empty())
+    return engine::fail(
+        ErrorCode::kInvalidArgument,
+        "deliveries_max and dead_letter_topic come together: nothing is thrown away");
+  subscription.redelivery.after = std::chrono::milliseconds(subscribe.redeliver_after_ms());
+  if (subscription.redelivery.after > limits::kRedeliverAfterMax)
+    return engine::fail(ErrorCode::kInvalidArgument, "redeliver_after_ms is above a day");
+  if (subscribe.deliveries_max() == 0) return {};
+  subscription.redelivery.deliveries_max = subscribe.deliveries_max();
+  auto dead_letters = host_.log().find_topic(subscribe.dead_letter_topic());
+  if (!dead_letters) return std::unexpected(std::move(dead_letters.error()));
+  subscription.redelivery.dead_letters = std::move(*dead_letters);
+  return {};
+}
+
+engine::Status Subscriber::add_cursors(const std::shared_ptr<Session>& session,
+                                       Subscription& subscription, const v1::Subscribe& subscribe,
+                                       std::uint32_t partitions) {
   const auto chosen = partitions_of(subscribe, partitions);
   if (!chosen) return std::unexpected(chosen.error());
   for (const std::uint32_t number : *chosen) {
     const engine::PartitionId partition(number);
-    // Watched before it is looked at, so that no advance falls in between.
-    if (engine::Status watched = host_.watch(session, subscription.topic, partition); !watched)
-      return watched;
-    Cursor& cursor = subscription.cursors.emplace_back(Cursor{.partition = partition});
-    if (engine::Status placed = place(subscription, cursor, subscribe); !placed) return placed;
+    engine::Status added =
+        add_cursor(session, subscription, partition, cursor_for(subscribe, partition));
+    if (!added) return added;
   }
   return {};
 }
 
-engine::Status Subscriber::place(Subscription& subscription, Cursor& cursor,
-                                 const v1::Subscribe& subscribe) {
+// `known`: where it begins, whatever the subscription's rule is.
+engine::Status Subscriber::add_cursor(const std::shared_ptr<Session>& session,
+                                      Subscription& subscription, engine::PartitionId partition,
+                                      std::optional<Offset> known) {
+  // Watched before it is looked at, so that no advance falls in between.
+  if (engine::Status watched = host_.watch(*session, subscription.topic, partition); !watched)
+    return watched;
+  Cursor& cursor = subscription.cursors.emplace_back();
+  cursor.partition = partition;
+  cursor.life = ++subscription.last_life;
   const engine::Result<engine::LogBounds> bounds =
-      host_.log().bounds(subscription.topic, cursor.partition);
+      host_.log().bounds(subscription.topic, partition);
   if (!bounds) return std::unexpected(bounds.error());
   cursor.visible_end = bounds->visible_end;
-  subscription.ends.push_back(bounds->visible_end);
-  switch (subscribe.from_case()) {
-    case v1::Subscribe::kEarliest:
-      cursor.next = bounds->start;
+  if (known) {
+    cursor.next = *known;
+    if (cursor.next <= bounds->visible_end) return {};
+    return engine::fail(ErrorCode::kOutOfRange,
+                        "offset " + std::to_string(known->value()) + " of partition " +
+                            std::to_string(partition.value()) + ": there is only " +
+                            range_text({.first = bounds->start, .end = bounds->visible_end}));
+  }
+  if (subscription.start.kind == StartRule::Kind::kTime) {
+    cursor.next = bounds->visible_end;
+    find_time(session, subscription, cursor);
+    return {};
+  }
+  return place(subscription, cursor, *bounds);
+}
+
+engine::Status Subscriber::place(const Subscription& subscription, Cursor& cursor,
+                                 const engine::LogBounds& bounds) const {
+  const StartRule& rule = subscription.start;
+  switch (rule.kind) {
+    case StartRule::Kind::kEarliest:
+      cursor.next = bounds.start;
       return {};
-    case v1::Subscribe::kOffset:
-    case v1::Subscribe::kCursors:
-      cursor.next = asked_offset(subscribe, cursor.partition);
-      if (cursor.next <= bounds->visible_end) return {};
+    case StartRule::Kind::kOffset:
+      cursor.next = rule.offset;
+      if (cursor.next <= bounds.visible_end) return {};
       return engine::fail(ErrorCode::kOutOfRange,
                           "offset " + std::to_string(cursor.next.value()) + " of partition " +
                               std::to_string(cursor.partition.value()) + ": there is only " +
-                              range_text({.first = bounds->start, .end = bounds->visible_end}));
-    case v1::Subscribe::kLast: {
-      const std::uint64_t there = bounds->visible_end - bounds->start;
-      cursor.next = bounds->visible_end - std::min<std::uint64_t>(subscribe.last(), there);
+                              range_text({.first = bounds.start, .end = bounds.visible_end}));
+    case StartRule::Kind::kLast:
+      cursor.next = bounds.visible_end -
+                    std::min<std::uint64_t>(rule.last, bounds.visible_end - bounds.start);
       return {};
-    }
-    case v1::Subscribe::kLatest:
-    case v1::Subscribe::kTimeUs:
-    case v1::Subscribe::FROM_NOT_SET:
-      cursor.next = bounds->visible_end;
+    case StartRule::Kind::kLatest:
+    case StartRule::Kind::kTime:
+    case StartRule::Kind::kCursors:
+      cursor.next = bounds.visible_end;
       return {};
   }
   return {};
 }
 
 void Subscriber::find_time(const std::shared_ptr<Session>& session, Subscription& subscription,
-                           engine::Timestamp time) {
-  subscription.placing = subscription.cursors.size();
-  for (const Cursor& cursor : subscription.cursors) {
-    auto search = std::make_unique<TimeSearch>(session, subscription.id);
-    search->topic = subscription.topic;
-    search->partition = cursor.partition;
-    search->time = time;
-    host_.log().find_time(*search.release());
-  }
+                           Cursor& cursor) {
+  cursor.placing = true;
+  ++subscription.placing;
+  auto search = std::make_unique<TimeSearch>(session, subscription.id, cursor.life);
+  search->topic = subscription.topic;
+  search->partition = cursor.partition;
+  search->time = subscription.start.time;
+  host_.log().find_time(*search.release());
 }
 
 void Subscriber::on_placed(const std::shared_ptr<Session>& session, TimeSearch& search) {
-  const auto at = subscriptions_.find(search.subscription_);
+  const auto at = subscriptions_.find(search.subscription());
   if (at == subscriptions_.end()) return;
   Subscription& subscription = at->second;
-  if (!search.result_) {
-    outbox_.send_error(subscription.request, code_of(search.result_.error().code),
-                       search.result_.error().message);
+  Cursor* cursor = subscription.find(search.partition);
+  if (cursor == nullptr || cursor->life != search.life()) return;
+  if (!search.result()) {
+    outbox_.send_error(subscription.request, code_of(search.result().error().code),
+                       search.result().error().message);
     return drop(*session, at);
   }
-  subscription.find(search.partition)->next = *search.result_;
-  if (--subscription.placing == 0) begin(session, subscription);
+  cursor->next = *search.result();
+  cursor->placing = false;
+  if (--subscription.placing > 0) return;
+  if (subscription.seat) {
+    tell_assignment(subscription);
+    pump(session, subscription);
+  } else {
+    begin(session, subscription);
+  }
 }
 
 void Subscriber::begin(const std::shared_ptr<Session>& session, Subscription& subscription) {
@@ -200,22 +261,36 @@ void Subscriber::begin(const std::shared_ptr<Session>& session, Subscription& su
   stanza.set_id(subscription.request);
   v1::Subscribed& subscribed = *stanza.mutable_subscribed();
   subscribed.set_subscription_id(subscription.id);
-  for (std::size_t i = 0; i < subscription.cursors.size(); ++i) {
+  for (const Cursor& cursor : subscription.cursors) {
     v1::PartitionStart& start = *subscribed.add_partitions();
-    start.set_partition(subscription.cursors[i].partition.value());
-    start.set_start_offset(subscription.cursors[i].next.value());
-    start.set_end_offset(std::max(subscription.ends[i], subscription.cursors[i].next).value());
+    start.set_partition(cursor.partition.value());
+    start.set_start_offset(cursor.next.value());
+    start.set_end_offset(std::max(cursor.visible_end, cursor.next).value());
   }
-  subscription.ends = {};
+  subscription.request = 0;
   outbox_.send(stanza);
   pump(session, subscription);
 }
 
 Subscription* Subscriber::find(std::uint64_t id, std::uint64_t subscription) {
   const auto at = subscriptions_.find(subscription);
-  if (at != subscriptions_.end() && at->second.placing == 0) return &at->second;
+  if (at != subscriptions_.end() && at->second.request == 0) return &at->second;
   outbox_.send_error(id, Code::kNotFound, "no subscription " + std::to_string(subscription));
   return nullptr;
+}
+
+Cursor* Subscriber::find(std::uint64_t id, Subscription& subscription, std::uint32_t partition) {
+  Cursor* cursor = subscription.find(engine::PartitionId(partition));
+  if (cursor == nullptr)
+    outbox_.send_error(id, Code::kNotFound, "no such partition in the subscription");
+  return cursor;
+}
+
+bool Subscriber::was_delivered(std::uint64_t id, const Cursor& cursor, std::uint64_t first,
+                               std::uint64_t end) {
+  if (first <= end && Offset(end) <= cursor.next) return true;
+  outbox_.send_error(id, Code::kOutOfRange, "an offset that was not delivered");
+  return false;
 }
 
 void Subscriber::unsubscribe(Session& session, std::uint64_t id,
@@ -229,17 +304,42 @@ void Subscriber::unsubscribe(Session& session, std::uint64_t id,
   outbox_.send(stanza);
 }
 
-void Subscriber::acknowledge(std::uint64_t id, const v1::Acknowledge& acknowledge) {
+void Subscriber::acknowledge(Session& session, std::uint64_t id,
+                             const v1::Acknowledge& acknowledge) {
   Subscription* subscription = find(id, acknowledge.subscription_id());
   if (subscription == nullptr) return;
-  Cursor* cursor = subscription->find(engine::PartitionId(acknowledge.partition()));
-  if (cursor == nullptr)
-    return outbox_.send_error(id, Code::kNotFound, "no such partition in the subscription");
-  if (Offset(acknowledge.end_offset()) > cursor->next)
-    return outbox_.send_error(id, Code::kOutOfRange, "an offset that was not delivered");
-  const std::uint64_t freed = cursor->acknowledge(Offset(acknowledge.end_offset()));
-  subscription->unacknowledged -= freed;
-  subscription->credit += freed;
+  Cursor* cursor = find(id, *subscription, acknowledge.partition());
+  if (cursor == nullptr) return;
+  if (!was_delivered(id, *cursor, 0, acknowledge.end_offset())) return;
+  for (const v1::OffsetRange& range : acknowledge.ranges()) {
+    if (!was_delivered(id, *cursor, range.first_offset(), range.end_offset())) return;
+  }
+  std::uint64_t freed =
+      cursor->ledger.acknowledge({.first = Offset(0), .end = Offset(acknowledge.end_offset())});
+  for (const v1::OffsetRange& range : acknowledge.ranges()) {
+    freed += cursor->ledger.acknowledge(
+        {.first = Offset(range.first_offset()), .end = Offset(range.end_offset())});
+  }
+  free_credit(*subscription, freed);
+  if (subscription->seat) keep_up_with_group(session, *subscription);
+}
+
+void Subscriber::reject(std::uint64_t id, const v1::Reject& reject) {
+  Subscription* subscription = find(id, reject.subscription_id());
+  if (subscription == nullptr) return;
+  Cursor* cursor = find(id, *subscription, reject.partition());
+  if (cursor == nullptr) return;
+  const std::chrono::nanoseconds after = std::chrono::milliseconds(reject.redeliver_after_ms());
+  if (after > limits::kRedeliverAfterMax)
+    return outbox_.send_error(id, Code::kInvalidArgument, "redeliver_after_ms is above a day");
+  for (const v1::OffsetRange& range : reject.ranges()) {
+    if (!was_delivered(id, *cursor, range.first_offset(), range.end_offset())) return;
+  }
+  for (const v1::OffsetRange& range : reject.ranges()) {
+    (void)cursor->ledger.reject(
+        {.first = Offset(range.first_offset()), .end = Offset(range.end_offset())},
+        now_.monotonic + after);
+  }
 }
 
 void Subscriber::add_credit(std::uint64_t id, const v1::Credit& credit) {
@@ -255,147 +355,17 @@ void Subscriber::refuse_credit(std::uint64_t id) {
   outbox_.send_error(id, Code::kInvalidArgument, "a credit above credit_max");
 }
 
-void Subscriber::on_advanced(const std::shared_ptr<Session>& session, engine::TopicId topic,
-                             engine::PartitionId partition, Offset end) {
-  for (auto& [id, subscription] : subscriptions_) {
-    if (subscription.topic != topic) continue;
-    Cursor* cursor = subscription.find(partition);
-    if (cursor == nullptr) continue;
-    cursor->visible_end = std::max(cursor->visible_end, end);
-    cursor->stuck = false;
-    pump(session, subscription);
-  }
-}
-
-void Subscriber::pump(const std::shared_ptr<Session>& session) {
-  for (auto& [id, subscription] : subscriptions_) pump(session, subscription);
-}
-
-// One fetch a partition at a time; the partitions take turns.
-void Subscriber::pump(const std::shared_ptr<Session>& session, Subscription& subscription) {
-  if (subscription.placing > 0) return;
-  const std::size_t count = subscription.cursors.size();
-  for (std::size_t i = 0; i < count; ++i) {
-    if (subscription.credit == 0 || !outbox_.has_room()) return;
-    Cursor& cursor = subscription.cursors[subscription.turn];
-    subscription.turn = (subscription.turn + 1) % count;
-    if (cursor.has_more()) fetch(session, subscription, cursor);
-  }
-}
-
-void Subscriber::fetch(const std::shared_ptr<Session>& session, Subscription& subscription,
-                       Cursor& cursor) {
-  cursor.fetching = true;
-  auto fetch = std::make_unique<Fetch>(session, subscription.id);
-  fetch->topic = subscription.topic;
-  fetch->partition = cursor.partition;
-  fetch->from = cursor.next;
-  fetch->bytes_max = 2 * limits::kDeliveryBytes;
-  host_.log().read(*fetch.release());
-}
-
-void Subscriber::on_fetched(const std::shared_ptr<Session>& session, Fetch& fetch, Moment now) {
-  const auto at = subscriptions_.find(fetch.subscription_);
-  if (at == subscriptions_.end()) return;
-  Subscription& subscription = at->second;
-  Cursor& cursor = *subscription.find(fetch.partition);
-  cursor.fetching = false;
-  if (fetch.result_) {
-    deliver(subscription, cursor, *fetch.result_, now);
-  } else {
-    pass_gap(subscription, cursor, fetch.result_.error());
-  }
-  pump(session, subscription);
-}
-
-void Subscriber::deliver(Subscription& subscription, Cursor& cursor,
-                         const engine::RecordBatch& batch, Moment now) {
-  DeliveryCount count{.lag = cursor.visible_end - cursor.next};
-  DeliveryWriter& writer = host_.delivery_writer();
-  std::uint64_t records = 0;
-  Offset delivered = cursor.next;
-  engine::Status fit;
-  const auto finish = [&] {
-    if (records > 0) writer.finish(outbox_.bytes(), outbox_.framing());
-    records = 0;
-  };
-  const engine::Status visited = batch.for_each([&](const engine::Record& record) {
-    if (!fit || subscription.credit == 0 || record.offset < cursor.next) return;
-    if (records > 0 && writer.bytes() + record.value.size() > limits::kDeliveryBytes) finish();
-    if (records == 0) writer.begin(subscription.id, cursor.partition);
-    fit = writer.add(record);
-    if (!fit) return;
-    ++records;
-    ++count.records;
-    count.bytes += record.key.size() + record.value.size();
-    count.newest = record.timestamp;
-    --subscription.credit;
-    ++subscription.unacknowledged;
-    cursor.delivered({.first = record.offset, .end = record.offset + 1});
-    delivered = record.offset + 1;
-  });
-  finish();
-  cursor.next = delivered;
-  const engine::Status whole = visited ? fit : visited;
-  if (!whole) {
-    engine::Error error = whole.error();
-    error.code = ErrorCode::kDamaged;
-    error.range = {.first = delivered, .end = batch.range().end};
-    pass_gap(subscription, cursor, error);
-  } else if (subscription.credit > 0) {
-    cursor.next = std::max(cursor.next, batch.range().end);
-  }
-  if (count.records > 0) count_delivery(cursor, count, now);
-}
-
-// A subscription catches up from the first delivery that leaves something behind it to one that
-// does not.
-void Subscriber::count_delivery(Cursor& cursor, const DeliveryCount& count, Moment now) {
-  SessionMetrics& metrics = host_.metrics();
-  metrics.delivered_records.add(count.records);
-  metrics.delivered_bytes.add(count.bytes);
-  metrics.lag.observe(count.lag);
-  const bool behind = cursor.next < cursor.visible_end;
-  if (behind && !cursor.behind) metrics.catch_ups_begun.add();
-  if (!behind && cursor.behind) metrics.catch_ups_ended.add();
-  if (!behind && !cursor.behind) {
-    const auto age = std::chrono::nanoseconds(now.wall - count.newest).count();
-    metrics.fanout.observe(static_cast<std::uint64_t>(std::max<std::int64_t>(age, 0)));
-  }
-  cursor.behind = behind;
-}
-
-// Says which records cannot be had, and goes on behind them.
-void Subscriber::pass_gap(const Subscription& subscription, Cursor& cursor,
-                          const engine::Error& error) {
-  OffsetRange gap{.first = cursor.next, .end = cursor.next};
-  if (error.code == ErrorCode::kOutOfRange) gap.end = error.range.first;
-  if (error.code == ErrorCode::kDamaged) gap.end = error.range.end;
-  if (gap.end <= gap.first) {
-    cursor.stuck = true;
-    if (error.code != ErrorCode::kClosed) outbox_.send_error(0, code_of(error.code), error.message);
-    return;
-  }
-  v1::Stanza stanza;
-  v1::Gap& told = *stanza.mutable_gap();
-  told.set_subscription_id(subscription.id);
-  told.set_partition(cursor.partition.value());
-  told.set_first_offset(gap.first.value());
-  told.set_end_offset(gap.end.value());
-  told.set_code(static_cast<v1::Code>(code_of(error.code)));
-  told.set_message(error.message.substr(0, limits::kErrorTextBytes));
-  outbox_.send(stanza);
-  host_.metrics().gap_records.add(gap.end - gap.first);
-  cursor.next = gap.end;
-}
-
 void Subscriber::drop(Session& session, Subscriptions::iterator at) {
-  for (const Cursor& cursor : at->second.cursors) {
-    host_.unwatch(session, at->second.topic, cursor.partition);
+  Subscription& subscription = at->second;
+  std::vector<HandedBack> handed_back;
+  for (const Cursor& cursor : subscription.cursors) {
+    host_.unwatch(session, subscription.topic, cursor.partition);
     if (cursor.behind) host_.metrics().catch_ups_ended.add();
+    if (subscription.seat) handed_back.push_back(hand_back(cursor));
   }
-  host_.metrics().subscriptions_ended.add();
+  if (subscription.seat) subscription.seat->leave(std::move(handed_back), now_.wall);
   subscriptions_.erase(at);
+  host_.metrics().subscriptions_ended.add();
 }
 
 void Subscriber::drop_forbidden(Session& session) {

@@ -1,5 +1,5 @@
 // A session's subscriptions: each a reader of the log that goes as far as its credit and the socket
-// let it, and holds nothing but cursors meanwhile.
+// let it, and holds nothing but cursors and what is not acknowledged meanwhile.
 #pragma once
 
 #include <cstdint>
@@ -15,39 +15,89 @@
 namespace bimip::v1 {
 class Acknowledge;
 class Credit;
+class OffsetRange;
+class Reject;
 class Subscribe;
 class Unsubscribe;
 }  // namespace bimip::v1
 
 namespace bimip::frontend {
 
+class Burial;
 class Fetch;
 class TimeSearch;
 
-// Owner-thread only. Every record of a partition is delivered in offset order, once, or a Gap
-// stands in its place.
+// Owner-thread only. Every record of a partition that passes the filter is delivered in offset
+// order, once, or a Gap stands in its place; again only when it was rejected or not acknowledged in
+// time. In a group, only what the broker gave is delivered, and nothing of it once it was let go.
 class Subscriber {
  public:
   Subscriber(SessionHost& host, Outbox& outbox) : host_(host), outbox_(outbox) {}
 
+  // The time of the input that follows.
+  void at(Moment now) { now_ = now; }
+
   void subscribe(const std::shared_ptr<Session>& session, std::uint64_t id,
                  const v1::Subscribe& subscribe);
   void unsubscribe(Session& session, std::uint64_t id, const v1::Unsubscribe& unsubscribe);
-  void acknowledge(std::uint64_t id, const v1::Acknowledge& acknowledge);
+  void acknowledge(Session& session, std::uint64_t id, const v1::Acknowledge& acknowledge);
+  void reject(std::uint64_t id, const v1::Reject& reject);
   void add_credit(std::uint64_t id, const v1::Credit& credit);
   void on_advanced(const std::shared_ptr<Session>& session, engine::TopicId topic,
                    engine::PartitionId partition, Offset end);
+  // What has become due, and what groups wait for.
+  void on_tick(const std::shared_ptr<Session>& session);
   // Delivers what can be.
   void pump(const std::shared_ptr<Session>& session);
   // Ends the subscriptions that the session's fresh token does not permit.
   void drop_forbidden(Session& session);
   void close(Session& session);
 
-  // Answers of the log.
-  void on_fetched(const std::shared_ptr<Session>& session, Fetch& fetch, Moment now);
+  // Answers of the log and of the broker.
+  void on_fetched(const std::shared_ptr<Session>& session, Fetch& fetch);
   void on_placed(const std::shared_ptr<Session>& session, TimeSearch& search);
+  void on_buried(const std::shared_ptr<Session>& session, Burial& burial);
+  void on_reassigned(const std::shared_ptr<Session>& session, std::uint64_t subscription,
+                     GroupChange change, Moment now);
 
  private:
+  using Subscriptions = std::map<std::uint64_t, Subscription>;
+
+  // Beginning and ending (subscriber.cc).
+  [[nodiscard]] engine::Status set_up(Subscription& subscription, const v1::Subscribe& subscribe);
+  [[nodiscard]] engine::Status set_redelivery(Subscription& subscription,
+                                              const v1::Subscribe& subscribe);
+  [[nodiscard]] engine::Status add_cursors(const std::shared_ptr<Session>& session,
+                                           Subscription& subscription,
+                                           const v1::Subscribe& subscribe,
+                                           std::uint32_t partitions);
+  [[nodiscard]] engine::Status add_cursor(const std::shared_ptr<Session>& session,
+                                          Subscription& subscription, engine::PartitionId partition,
+                                          std::optional<Offset> known);
+  [[nodiscard]] engine::Status place(const Subscription& subscription, Cursor& cursor,
+                                     const engine::LogBounds& bounds) const;
+  void find_time(const std::shared_ptr<Session>& session, Subscription& subscription,
+                 Cursor& cursor);
+  void begin(const std::shared_ptr<Session>& session, Subscription& subscription);
+  void drop(Session& session, Subscriptions::iterator at);
+  void refuse_credit(std::uint64_t id);
+  [[nodiscard]] Subscription* find(std::uint64_t id, std::uint64_t subscription);
+  [[nodiscard]] Cursor* find(std::uint64_t id, Subscription& subscription, std::uint32_t partition);
+  // Whether all of it was delivered; if not, says so.
+  [[nodiscard]] bool was_delivered(std::uint64_t id, const Cursor& cursor, std::uint64_t first,
+                                   std::uint64_t end);
+
+  // Groups (subscriber_groups.cc).
+  void join(const std::shared_ptr<Session>& session, Subscription& subscription,
+            const v1::Subscribe& subscribe, const engine::TopicInfo& topic);
+  void give(const std::shared_ptr<Session>& session, Subscription& subscription,
+            GivenPartition given);
+  void tell_assignment(Subscription& subscription);
+  void keep_up_with_group(Session& session, Subscription& subscription);
+  void commit(Subscription& subscription, Cursor& cursor);
+  [[nodiscard]] HandedBack hand_back(const Cursor& cursor) const;
+
+  // Delivering (subscriber_delivery.cc).
   // What one batch brought.
   struct DeliveryCount {
     std::uint64_t lag = 0;  // records there were to be had before it
@@ -55,27 +105,25 @@ class Subscriber {
     std::uint64_t bytes = 0;
     engine::Timestamp newest{};
   };
-  using Subscriptions = std::map<std::uint64_t, Subscription>;
-  [[nodiscard]] engine::Status place(Subscription& subscription, Cursor& cursor,
-                                     const v1::Subscribe& subscribe);
-  [[nodiscard]] engine::Status add_cursors(Session& session, Subscription& subscription,
-                                           const v1::Subscribe& subscribe,
-                                           std::uint32_t partitions);
-  void find_time(const std::shared_ptr<Session>& session, Subscription& subscription,
-                 engine::Timestamp time);
-  void begin(const std::shared_ptr<Session>& session, Subscription& subscription);
+  void count_delivery(Cursor& cursor, const DeliveryCount& count);
   void pump(const std::shared_ptr<Session>& session, Subscription& subscription);
-  void fetch(const std::shared_ptr<Session>& session, Subscription& subscription, Cursor& cursor);
-  void deliver(Subscription& subscription, Cursor& cursor, const engine::RecordBatch& batch,
-               Moment now);
-  void refuse_credit(std::uint64_t id);
-  void count_delivery(Cursor& cursor, const DeliveryCount& count, Moment now);
+  [[nodiscard]] bool pump_due(const std::shared_ptr<Session>& session, Subscription& subscription,
+                              Cursor& cursor);
+  void deliver(Subscription& subscription, Cursor& cursor, const engine::RecordBatch& batch);
+  void deliver_again(Subscription& subscription, Cursor& cursor, OffsetRange range,
+                     const engine::RecordBatch& batch);
+  void bury(const std::shared_ptr<Session>& session, Subscription& subscription, Cursor& cursor,
+            OffsetRange range, const engine::RecordBatch& batch);
+  void give_up(Subscription& subscription, Cursor& cursor, OffsetRange range);
   void pass_gap(const Subscription& subscription, Cursor& cursor, const engine::Error& error);
-  void drop(Session& session, Subscriptions::iterator at);
-  [[nodiscard]] Subscription* find(std::uint64_t id, std::uint64_t subscription);
+  void tell_gap(const Subscription& subscription, const Cursor& cursor, OffsetRange gap,
+                const engine::Error& error);
+  [[nodiscard]] Ledger::Time due_after_delivery(const Subscription& subscription) const;
+  void free_credit(Subscription& subscription, std::uint64_t records) const;
 
   SessionHost& host_;
   Outbox& outbox_;
+  Moment now_{};
   Subscriptions subscriptions_;
   std::uint64_t last_id_ = 0;
 };

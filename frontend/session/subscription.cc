@@ -2,26 +2,19 @@
 
 #include <algorithm>
 
+#include "frontend/session/group_seat.h"
+
 namespace bimip::frontend {
 
-void Cursor::delivered(OffsetRange range) {
-  if (!unacknowledged.empty() && unacknowledged.back().end == range.first) {
-    unacknowledged.back().end = range.end;
-  } else {
-    unacknowledged.push_back(range);
-  }
-}
+Subscription::Subscription() = default;
+Subscription::~Subscription() = default;
+Subscription::Subscription(Subscription&&) noexcept = default;
+Subscription& Subscription::operator=(Subscription&&) noexcept = default;
 
-std::uint64_t Cursor::acknowledge(Offset end) {
-  std::uint64_t freed = 0;
-  while (!unacknowledged.empty() && unacknowledged.front().first < end) {
-    OffsetRange& oldest = unacknowledged.front();
-    const Offset up_to = std::min(end, oldest.end);
-    freed += up_to - oldest.first;
-    oldest.first = up_to;
-    if (oldest.first == oldest.end) unacknowledged.pop_front();
-  }
-  return freed;
+std::uint32_t Cursor::attempts_of(Offset offset) const {
+  const auto range = std::ranges::partition_point(
+      attempts, [&](const DeliveredRange& one) { return one.offsets.end <= offset; });
+  return range == attempts.end() || range->offsets.first > offset ? 0 : range->deliveries;
 }
 
 Cursor* Subscription::find(engine::PartitionId partition) {

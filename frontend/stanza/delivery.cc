@@ -77,7 +77,7 @@ void DeliveryWriter::begin(std::uint64_t subscription, engine::PartitionId parti
   put_number(body_, v1::Delivery::kPartitionFieldNumber, partition.value());
 }
 
-engine::Status DeliveryWriter::add(const engine::Record& record) {
+engine::Status DeliveryWriter::add(const engine::Record& record, std::uint32_t deliveries_before) {
   std::vector<engine::Header> headers;
   if (!record.headers.empty()) {
     auto decoded = engine::decode_headers(record.headers);
@@ -90,7 +90,8 @@ engine::Status DeliveryWriter::add(const engine::Record& record) {
                       number_bytes(Fields::kTimestampUsFieldNumber, timestamp) +
                       text_bytes(Fields::kKeyFieldNumber, record.key.size()) +
                       text_bytes(Fields::kValueFieldNumber, record.value.size()) +
-                      number_bytes(Fields::kTombstoneFieldNumber, tombstone);
+                      number_bytes(Fields::kTombstoneFieldNumber, tombstone) +
+                      number_bytes(Fields::kDeliveriesBeforeFieldNumber, deliveries_before);
   for (const engine::Header& header : headers)
     bytes += message_bytes(Fields::kHeadersFieldNumber, header_bytes(header));
 
@@ -107,6 +108,7 @@ engine::Status DeliveryWriter::add(const engine::Record& record) {
   }
   put_text(body_, Fields::kValueFieldNumber, as_text(record.value));
   put_number(body_, Fields::kTombstoneFieldNumber, tombstone);
+  put_number(body_, Fields::kDeliveriesBeforeFieldNumber, deliveries_before);
   return {};
 }
 

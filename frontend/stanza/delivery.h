@@ -17,7 +17,8 @@ class DeliveryWriter {
  public:
   void begin(std::uint64_t subscription, engine::PartitionId partition);
   // kDamaged when the record's headers are none: it was not added.
-  [[nodiscard]] engine::Status add(const engine::Record& record);
+  [[nodiscard]] engine::Status add(const engine::Record& record,
+                                   std::uint32_t deliveries_before = 0);
   [[nodiscard]] std::size_t bytes() const { return body_.size(); }
   // Appends the whole frame.
   void finish(std::string& out, Framing framing = Framing::kLength);

@@ -41,6 +41,25 @@ inline constexpr std::size_t kSubscriptionsMax = 64;
 // Records on their way to a subscriber and not acknowledged.
 inline constexpr std::uint32_t kCreditMax = 1'000'000;
 
+// A subscription's filter. Every record is held against it.
+inline constexpr std::size_t kFilterBytesMax = 64 * 1024;
+// Records are due again this late at most.
+inline constexpr auto kRedeliverAfterMax = 24h;
+// What could not be done for a record that is due is tried again after this time.
+inline constexpr auto kRetryAfter = 1s;
+
+// Consumer groups with members, a node.
+inline constexpr std::size_t kGroupsMax = 10'000;
+inline constexpr std::size_t kGroupBytesMax = 128;
+// Cursors of groups, one a partition, also of groups that are away; those that stood still for so
+// long make room for others.
+inline constexpr std::size_t kGroupCursorsMax = 100'000;
+inline constexpr auto kGroupCursorIdleMax = 30 * 24h;
+// Ranges of records of a partition whose deliveries are counted while nobody has them.
+inline constexpr std::size_t kAttemptRangesKept = 1000;
+// How long a member that is to let go of a partition is given to acknowledge what it has of it.
+inline constexpr auto kLetGoWithin = 10s;
+
 inline constexpr std::size_t kEidBytesMax = 256;
 inline constexpr std::size_t kDeviceBytesMax = 128;
 inline constexpr std::size_t kClientBytesMax = 128;

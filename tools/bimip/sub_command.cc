@@ -25,8 +25,37 @@ struct Arguments {
   std::optional<std::uint64_t> count{};
   bool until_end = false;
   std::string reconnect_for{};
+  std::string group{};
+  std::string redeliver_after{};
+  std::uint32_t deliveries_max = 0;
+  std::string dead_letter_topic{};
+  std::vector<std::string> keys{};
+  std::optional<std::string> key_prefix{};
+  std::vector<std::string> headers{};
   bool json = false;
 };
+
+client::Wanted wanted_of(const Arguments& arguments) {
+  client::Wanted wanted{.keys = arguments.keys, .key_prefix = arguments.key_prefix};
+  for (const std::string& header : arguments.headers) {
+    const std::size_t equals = header.find('=');
+    if (equals == std::string::npos) {
+      wanted.headers.emplace_back(header, std::nullopt);
+    } else {
+      wanted.headers.emplace_back(header.substr(0, equals), header.substr(equals + 1));
+    }
+  }
+  return wanted;
+}
+
+client::Group group_of(const Arguments& arguments) {
+  client::Group group{.name = arguments.group,
+                      .deliveries_max = arguments.deliveries_max,
+                      .dead_letter_topic = arguments.dead_letter_topic};
+  if (!arguments.redeliver_after.empty())
+    group.redeliver_after = *parse_duration(arguments.redeliver_after);
+  return group;
+}
 
 std::optional<std::uint64_t> parse_number(std::string_view text) {
   std::uint64_t number = 0;
@@ -89,6 +118,7 @@ std::string json_line(const std::string& topic, std::uint32_t partition,
     }
     line["headers"] = std::move(headers);
   }
+  if (record.deliveries_before() > 0) line["deliveries_before"] = record.deliveries_before();
   if (record.tombstone()) {
     line["tombstone"] = true;
   } else {
@@ -112,6 +142,8 @@ int run(const Globals& globals, const Arguments& arguments) {
       .topic = arguments.topic,
       .partitions = arguments.partitions,
       .from = *parse_from(arguments.from),
+      .wanted = wanted_of(arguments),
+      .group = group_of(arguments),
       .count = arguments.count,
       .until = arguments.until_end ? client::Until::kEnd : client::Until::kStopped,
       .connect_for = patience_for_first(arguments.reconnect_for),
@@ -143,10 +175,16 @@ void add_sub_command(CLI::App& program, const Globals& globals, int& exit_code) 
   command->fallthrough();
   command->footer(
       "Goes on behind the last message after the server went away: none is missed, none comes\n"
-      "twice.\n\nExamples:\n"
+      "twice. In a group, members share the partitions and the server keeps how far they are; "
+      "what\n"
+      "was not acknowledged when one dies comes to another, perhaps a second time.\n\nExamples:\n"
       "  bimip sub events --from earliest --until-end\n"
       "  bimip sub events --from last:10 --json\n"
       "  bimip sub events --from -5m\n"
+      "  bimip sub events --key-prefix user-7/ --header type=login\n"
+      "  bimip sub jobs --group workers --from earliest --redeliver-after 30s --deliveries-max 5 "
+      "\\\n"
+      "      --dead-letter-topic jobs.dead\n"
       "  bimip sub events --from 2026-11-23T20:00 --count 1\n\n"
       "Exit codes: 0 done, 1 refused or some messages cannot be read, 2 could not run or no "
       "server,\n"
@@ -166,6 +204,29 @@ void add_sub_command(CLI::App& program, const Globals& globals, int& exit_code) 
   command->add_flag("--until-end", arguments->until_end,
                     "End behind what was there at the beginning");
   add_reconnect_for(*command, arguments->reconnect_for);
+  command->add_option("--key", arguments->keys, "Only messages with this key; repeatable");
+  command->add_option("--key-prefix", arguments->key_prefix,
+                      "Only messages whose key begins with this");
+  command->add_option("--header", arguments->headers,
+                      "Only messages with this header: NAME or NAME=VALUE; repeatable");
+  CLI::Option* group = command->add_option("--group", arguments->group,
+                                           "Share the topic with this group's other members");
+  command
+      ->add_option("--redeliver-after", arguments->redeliver_after,
+                   "Deliver again what a member of the group has not acknowledged within this time")
+      ->check([](const std::string& text) {
+        return parse_duration(text) ? "" : "'" + text + "' is no duration: 30s, 5m";
+      })
+      ->needs(group);
+  CLI::Option* max = command
+                         ->add_option("--deliveries-max", arguments->deliveries_max,
+                                      "Put aside what was delivered this often")
+                         ->needs(group);
+  CLI::Option* dead = command
+                          ->add_option("--dead-letter-topic", arguments->dead_letter_topic,
+                                       "Where what was delivered too often is put")
+                          ->needs(max);
+  max->needs(dead);
   command->add_flag("--json", arguments->json, "A JSON object a line, for programs");
   command->callback([arguments, &globals, &exit_code] { exit_code = run(globals, *arguments); });
 }

@@ -29,6 +29,17 @@ class ReadPositions {
     position.next = offset + 1;
     return true;
   }
+  // A group's member begins with a partition, perhaps anew.
+  void begin(std::uint32_t partition, std::uint64_t start, std::uint64_t end) {
+    partitions_[partition] = {.next = start, .end = end};
+  }
+  // It reads these no more.
+  void forget(std::uint32_t partition) { partitions_.erase(partition); }
+  // Handed on, perhaps not for the first time.
+  void pass(std::uint32_t partition, std::uint64_t offset) {
+    Position& position = partitions_[partition];
+    if (position.next <= offset) position.next = offset + 1;
+  }
   void pass_gap(std::uint32_t partition, std::uint64_t end) {
     Position& position = partitions_[partition];
     if (position.next < end) position.next = end;

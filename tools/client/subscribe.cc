@@ -11,6 +11,7 @@ namespace {
 constexpr std::uint32_t kCredit = 200'000;
 constexpr std::chrono::milliseconds kWait{200};
 constexpr std::uint64_t kSubscribeId = 2;
+constexpr std::chrono::seconds kSendRestWithin{5};
 
 class Subscribing {
  public:
@@ -27,6 +28,7 @@ class Subscribing {
     if (job_.count == 0) return std::move(outcome_);
     while (!done_ && !outcome_.error) step();
     (void)job_.on_pause();
+    if (is_member()) send_rest();
     outcome_.reconnects = link_.reconnects();
     return std::move(outcome_);
   }
@@ -36,6 +38,7 @@ class Subscribing {
     if (job_.stop.load()) return fail({engine::ErrorCode::kClosed, "interrupted"});
     if (!link_.is_up()) {
       if (Status up = link_.come_up(); !up) return fail(std::move(up.error()));
+      if (is_member()) positions_ = {};
       ask();
     }
     heard_ = false;
@@ -51,6 +54,14 @@ class Subscribing {
     if (!heard_ && !job_.on_pause()) done_ = true;
   }
 
+  // The last acknowledgement is on its way before the connection ends.
+  void send_rest() {
+    const auto until = Clock::now() + kSendRestWithin;
+    while (link_.is_up() && link_.connection().unsent() > 0 && Clock::now() < until) {
+      if (!link_.connection().exchange(kWait, -1, [](const v1::Stanza&) {})) return;
+    }
+  }
+
   // From where the last subscription was left; the first time from where the job says.
   void ask() {
     v1::Stanza stanza;
@@ -58,7 +69,11 @@ class Subscribing {
     v1::Subscribe& subscribe = *stanza.mutable_subscribe();
     subscribe.set_topic(job_.topic);
     subscribe.set_credit(std::min(kCredit, link_.connection().server().credit_max));
-    if (positions_.is_known()) {
+    set_wanted(subscribe);
+    if (is_member()) {
+      set_group(subscribe);
+      set_from(subscribe);
+    } else if (positions_.is_known()) {
       for (const auto& [partition, position] : positions_.partitions()) {
         v1::Cursor& cursor = *subscribe.mutable_cursors()->add_cursors();
         cursor.set_partition(partition);
@@ -69,6 +84,28 @@ class Subscribing {
       set_from(subscribe);
     }
     link_.connection().send(stanza);
+  }
+
+  [[nodiscard]] bool is_member() const { return !job_.group.name.empty(); }
+
+  void set_wanted(v1::Subscribe& subscribe) const {
+    if (job_.wanted.is_everything()) return;
+    v1::RecordFilter& filter = *subscribe.mutable_filter();
+    for (const std::string& key : job_.wanted.keys) filter.add_keys(key);
+    if (job_.wanted.key_prefix) filter.set_key_prefix(*job_.wanted.key_prefix);
+    for (const auto& [name, value] : job_.wanted.headers) {
+      v1::HeaderFilter& header = *filter.add_headers();
+      header.set_name(name);
+      if (value) header.set_value(*value);
+    }
+  }
+
+  void set_group(v1::Subscribe& subscribe) const {
+    subscribe.set_group(job_.group.name);
+    subscribe.set_redeliver_after_ms(
+        static_cast<std::uint32_t>(job_.group.redeliver_after.count()));
+    subscribe.set_deliveries_max(job_.group.deliveries_max);
+    subscribe.set_dead_letter_topic(job_.group.dead_letter_topic);
   }
 
   void set_from(v1::Subscribe& subscribe) const {
@@ -93,6 +130,8 @@ class Subscribing {
         for (const v1::PartitionStart& start : stanza.subscribed().partitions())
           positions_.on_start(start.partition(), start.start_offset(), start.end_offset());
         return check_end();
+      case v1::Stanza::kAssignment:
+        return on_assignment(stanza.assignment());
       case v1::Stanza::kDelivery:
         return on_delivery(stanza.delivery());
       case v1::Stanza::kGap:
@@ -105,15 +144,33 @@ class Subscribing {
     }
   }
 
+  void on_assignment(const v1::Assignment& assignment) {
+    for (const std::uint32_t partition : assignment.taken()) positions_.forget(partition);
+    for (const v1::PartitionStart& start : assignment.partitions()) {
+      if (!positions_.partitions().contains(start.partition()))
+        positions_.begin(start.partition(), start.start_offset(), start.end_offset());
+    }
+    check_end();
+  }
+
+  // Whether the record is to be handed on.
+  bool take(std::uint32_t partition, std::uint64_t offset) {
+    if (!is_member()) return positions_.take(partition, offset);
+    positions_.pass(partition, offset);
+    return true;
+  }
+
   void on_delivery(const v1::Delivery& delivery) {
     link_.succeeded();
     for (const v1::DeliveredRecord& record : delivery.records()) {
-      if (!positions_.take(delivery.partition(), record.offset())) continue;
+      if (!take(delivery.partition(), record.offset())) continue;
       ++outcome_.records;
       done_ = !job_.on_record(delivery.partition(), record) ||
               (job_.count && outcome_.records == *job_.count);
-      if (done_) return;
+      if (done_) break;
     }
+    // A group forgets what is acknowledged: that has to be where it belongs before.
+    if (is_member() && !job_.on_pause()) done_ = true;
     v1::Stanza stanza;
     v1::Acknowledge& acknowledge = *stanza.mutable_acknowledge();
     acknowledge.set_subscription_id(delivery.subscription_id());

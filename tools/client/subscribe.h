@@ -23,13 +23,35 @@ struct From {
   std::int64_t value = 0;  // an offset, microseconds since 1970, a count
 };
 
+// Which records are wanted: a key that is one of `keys` or begins with `key_prefix`, where either
+// is given, and each of the headers, with that value where one is given.
+struct Wanted {
+  std::vector<std::string> keys{};
+  std::optional<std::string> key_prefix{};
+  std::vector<std::pair<std::string, std::optional<std::string>>> headers{};
+
+  [[nodiscard]] bool is_everything() const {
+    return keys.empty() && !key_prefix && headers.empty();
+  }
+};
+
+// Shares a topic with the other members of a group; the server knows how far the group has come.
+struct Group {
+  std::string name{};  // empty: in none
+  std::chrono::milliseconds redeliver_after{0};
+  std::uint32_t deliveries_max = 0;
+  std::string dead_letter_topic{};
+};
+
 enum class Until : std::uint8_t { kStopped, kEnd };  // kEnd: what was there at the beginning
 
 struct SubscribeJob {
   Endpoint server;
   std::string topic;
   std::vector<std::uint32_t> partitions{};  // none: all
-  From from{};
+  From from{};                              // in a group: where it has never read
+  Wanted wanted{};
+  Group group{};
   std::optional<std::uint64_t> count{};  // ends after so many records
   Until until = Until::kStopped;
   std::chrono::milliseconds connect_for{0};
@@ -54,7 +76,8 @@ struct SubscribeOutcome {
 };
 
 // Hands on every record of each partition in offset order, once, also when the connection breaks in
-// between.
+// between. In a group: what is handed on is acknowledged then, and handed on again, to this member
+// or another, when that was not heard.
 [[nodiscard]] SubscribeOutcome subscribe(const SubscribeJob& job);
 
 }  // namespace bimip::client

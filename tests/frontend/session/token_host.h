@@ -13,6 +13,7 @@
 #include "bimip/v1/stanza.pb.h"
 #include "engine/device/sim_device.h"
 #include "engine/store/store.h"
+#include "frontend/services/broker/broker.h"
 #include "frontend/services/tokens/token_service.h"
 #include "frontend/session/session.h"
 #include "tests/frontend/identity/tokens.h"
@@ -67,6 +68,7 @@ class TokenHost final : public SessionHost {
   [[nodiscard]] engine::Log& log() override { return *store_; }
   [[nodiscard]] const SessionLimits& limits() const override { return limits_; }
   [[nodiscard]] TokenService* tokens() override { return tokens_.get(); }
+  [[nodiscard]] Broker& broker() override { return *broker_; }
   [[nodiscard]] DeliveryWriter& delivery_writer() override { return writer_; }
   void came_back(SessionRequest& request) override {
     const std::lock_guard lock(mutex_);
@@ -87,6 +89,7 @@ class TokenHost final : public SessionHost {
   void start() {
     store_ = std::move(
         *engine::Store::open({.directory = "/data", .free_space_floor = 0, .device = &device_}));
+    broker_ = std::move(*Broker::open(*store_));
     if (checks_ == Checks::kNothing) return;
     ring_ = std::move(*KeyRing::open(keys_path()));
     auto opened = TokenService::open({.log = *store_,
@@ -99,7 +102,9 @@ class TokenHost final : public SessionHost {
     tokens_ = std::move(*opened);
   }
   void stop() {
+    broker_->settle();
     store_->close();
+    broker_.reset();
     tokens_.reset();
     ring_.reset();
     store_.reset();
@@ -112,6 +117,7 @@ class TokenHost final : public SessionHost {
   const TempDirectory folder_;
   engine::SimDevice device_{1};
   std::unique_ptr<engine::Store> store_;
+  std::unique_ptr<Broker> broker_;
   std::unique_ptr<KeyRing> ring_;
   std::unique_ptr<TokenService> tokens_;
   const SessionLimits limits_;

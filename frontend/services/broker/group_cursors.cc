@@ -1,0 +1,225 @@
+#include "frontend/services/broker/group_cursors.h"
+
+#include <algorithm>
+#include <array>
+#include <future>
+#include <string>
+#include <vector>
+
+#include "frontend/stanza/limits.h"
+
+namespace bimip::frontend {
+namespace {
+
+using engine::ErrorCode;
+
+constexpr engine::PartitionId kPartition(0);
+constexpr std::size_t kFixedKeyBytes = 2 * sizeof(std::uint32_t);
+
+// Topic id (4), partition (4), the group's name.
+std::string encode_key(const GroupCursorKey& key) {
+  std::array<std::byte, kFixedKeyBytes> fixed{};
+  engine::store(fixed.data(), key.group.topic.value());
+  engine::store(fixed.data() + sizeof(std::uint32_t), key.partition.value());
+  return std::string(engine::as_text(fixed)) + key.group.group;
+}
+
+std::string encode_offset(engine::Offset offset) {
+  std::array<std::byte, sizeof(std::uint64_t)> bytes{};
+  engine::store(bytes.data(), offset.value());
+  return std::string(engine::as_text(bytes));
+}
+
+class WaitedRead final : public engine::ReadRequest {
+ public:
+  void on_read(engine::Result<engine::RecordBatch> result) override {
+    auto answer = std::move(answer_);
+    answer.set_value(std::move(result));
+  }
+  engine::Result<engine::RecordBatch> wait() { return when_read_.get(); }
+
+ private:
+  std::promise<engine::Result<engine::RecordBatch>> answer_;
+  std::future<engine::Result<engine::RecordBatch>> when_read_ = answer_.get_future();
+};
+
+}  // namespace
+
+// A cursor on its way to the log. Owns itself until it is answered.
+class GroupCursors::Append final : public engine::AppendRequest {
+ public:
+  // Without an offset: the cursor is forgotten.
+  Append(GroupCursors& cursors, const GroupCursorKey& key, std::optional<engine::Offset> offset)
+      : cursors_(cursors),
+        key_(key),
+        key_bytes_(encode_key(key)),
+        value_(offset ? encode_offset(*offset) : std::string()) {
+    fields_.key = engine::as_bytes(key_bytes_);
+    fields_.value = engine::as_bytes(value_);
+    if (!offset) fields_.kind = engine::RecordKind::kTombstone;
+    topic = cursors.topic_;
+    partition = kPartition;
+    records = {&fields_, 1};
+  }
+  void on_appended(engine::Result<engine::Appended> result) override {
+    const std::unique_ptr<Append> self(this);
+    cursors_.on_appended(key_, result.has_value());
+  }
+
+ private:
+  GroupCursors& cursors_;
+  const GroupCursorKey key_;
+  const std::string key_bytes_;
+  const std::string value_;
+  engine::RecordFields fields_;
+};
+
+engine::Result<std::unique_ptr<GroupCursors>> GroupCursors::open(engine::Log& log) {
+  auto topic = log.find_topic(kTopic);
+  if (!topic) topic = log.create_topic(kTopic, {});
+  if (!topic) return std::unexpected(std::move(topic.error()));
+  std::unique_ptr<GroupCursors> cursors(new GroupCursors(log, topic->id));
+  if (engine::Status loaded = cursors->load(); !loaded)
+    return engine::fail_at(kTopic, std::move(loaded.error()));
+  return cursors;
+}
+
+engine::Status GroupCursors::load() {
+  const auto bounds = log_.bounds(topic_, kPartition);
+  if (!bounds) return std::unexpected(bounds.error());
+  engine::Offset next = bounds->start;
+  while (next < bounds->visible_end) {
+    WaitedRead read;
+    read.topic = topic_;
+    read.partition = kPartition;
+    read.from = next;
+    log_.read(read);
+    const engine::Result<engine::RecordBatch> batch = read.wait();
+    // Cursors that are lost mean records that are delivered again; it is no reason not to serve.
+    if (!batch && batch.error().code == ErrorCode::kDamaged) {
+      next = batch.error().range.end;
+      continue;
+    }
+    if (!batch) return std::unexpected(batch.error());
+    engine::Status whole = batch->for_each([&](const engine::Record& record) { apply(record); });
+    if (!whole) return whole;
+    next = batch->range().end;
+  }
+  return {};
+}
+
+// What has not the form of a cursor was written by a later program, and is passed over.
+void GroupCursors::apply(const engine::Record& record) {
+  engine::ByteReader key(record.key);
+  const engine::TopicId topic(key.read<std::uint32_t>());
+  const engine::PartitionId partition(key.read<std::uint32_t>());
+  engine::ByteReader value(record.value);
+  const engine::Offset offset(value.read<std::uint64_t>());
+  const bool is_tombstone = record.kind == engine::RecordKind::kTombstone;
+  if (!key.ok() || (!is_tombstone && (!value.ok() || value.remaining() > 0))) return;
+  const GroupCursorKey of{
+      .group = {.topic = topic, .group = std::string(engine::as_text(key.rest()))},
+      .partition = partition};
+  const engine::MutexLock lock(mutex_);
+  if (is_tombstone) {
+    cursors_.erase(of);
+  } else {
+    cursors_[of] = {
+        .committed = offset, .stored = offset, .moved_at = record.timestamp, .on_its_way = false};
+  }
+}
+
+std::optional<engine::Offset> GroupCursors::find(const GroupCursorKey& key) const {
+  const engine::MutexLock lock(mutex_);
+  const auto found = cursors_.find(key);
+  return found == cursors_.end() ? std::nullopt : found->second.committed;
+}
+
+engine::Status GroupCursors::reserve(const GroupKey& group, std::uint32_t partitions,
+                                     engine::Timestamp now) {
+  std::vector<std::unique_ptr<Append>> tombstones;
+  {
+    const engine::MutexLock lock(mutex_);
+    std::vector<GroupCursorKey> missing;
+    for (std::uint32_t i = 0; i < partitions; ++i) {
+      GroupCursorKey key{.group = group, .partition = engine::PartitionId(i)};
+      if (!cursors_.contains(key)) missing.push_back(std::move(key));
+    }
+    if (cursors_.size() + missing.size() > limits::kGroupCursorsMax) forget_idle(now, tombstones);
+    if (cursors_.size() + missing.size() > limits::kGroupCursorsMax)
+      return engine::fail(ErrorCode::kBusy, "group_cursors_max is reached");
+    for (const GroupCursorKey& key : missing) cursors_[key].moved_at = now;
+  }
+  for (std::unique_ptr<Append>& append : tombstones) log_.append(*append.release());
+  return {};
+}
+
+void GroupCursors::forget_idle(engine::Timestamp now,
+                               std::vector<std::unique_ptr<Append>>& tombstones) {
+  for (auto at = cursors_.begin(); at != cursors_.end();) {
+    const Cursor& cursor = at->second;
+    if (cursor.on_its_way || now - cursor.moved_at <= limits::kGroupCursorIdleMax) {
+      ++at;
+      continue;
+    }
+    if (cursor.stored)
+      tombstones.push_back(std::make_unique<Append>(*this, at->first, std::nullopt));
+    refused_.erase(at->first);
+    at = cursors_.erase(at);
+  }
+}
+
+void GroupCursors::commit(const GroupCursorKey& key, engine::Offset offset, engine::Timestamp now) {
+  std::vector<std::unique_ptr<Append>> appends;
+  {
+    const engine::MutexLock lock(mutex_);
+    Cursor& cursor = cursors_[key];
+    if (cursor.committed && *cursor.committed >= offset) return;
+    cursor.committed = offset;
+    cursor.moved_at = now;
+    refused_.insert(key);
+    for (const GroupCursorKey& waiting : refused_) {
+      if (auto append = next_append(waiting, cursors_.at(waiting)))
+        appends.push_back(std::move(append));
+    }
+    refused_.clear();
+  }
+  for (std::unique_ptr<Append>& append : appends) log_.append(*append.release());
+}
+
+std::unique_ptr<GroupCursors::Append> GroupCursors::next_append(const GroupCursorKey& key,
+                                                                Cursor& cursor) {
+  if (cursor.on_its_way || cursor.stored == cursor.committed) return nullptr;
+  cursor.on_its_way = true;
+  ++on_their_way_;
+  cursor.stored = cursor.committed;
+  return std::make_unique<Append>(*this, key, cursor.committed);
+}
+
+void GroupCursors::on_appended(const GroupCursorKey& key, bool stored) {
+  std::unique_ptr<Append> next;
+  {
+    const engine::MutexLock lock(mutex_);
+    const auto found = cursors_.find(key);
+    if (found == cursors_.end()) return;  // forgotten
+    Cursor& cursor = found->second;
+    cursor.on_its_way = false;
+    --on_their_way_;
+    if (stored) {
+      next = next_append(key, cursor);
+    } else {
+      cursor.stored.reset();
+      refused_.insert(key);
+    }
+    // Told with the lock held: who waits may take all of this away as soon as it is gone.
+    if (on_their_way_ == 0) settled_.notify_all();
+  }
+  if (next) log_.append(*next.release());
+}
+
+void GroupCursors::settle() {
+  const engine::MutexLock lock(mutex_);
+  while (on_their_way_ > 0) settled_.wait(mutex_);
+}
+
+}  // namespace bimip::frontend

@@ -1,0 +1,65 @@
+// How far consumer groups have come: a view of the topic of cursors.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "engine/base/thread_annotations.h"
+#include "engine/store/log.h"
+#include "frontend/services/broker/group_key.h"
+
+namespace bimip::frontend {
+
+// Every record of the topic "$cursors" is one cursor; the newest of a key counts. A cursor is known
+// here at once and durable soon: of what is committed while a record is on its way only the newest
+// follows it, so that the log sees a fraction of the acknowledgements. What a crash takes back is
+// delivered again. Thread-safe. Outlives its log's answers: the log is closed before it goes.
+class GroupCursors {
+ public:
+  static constexpr std::string_view kTopic = "$cursors";
+
+  // Makes the topic when it is missing, and reads all of it; blocks.
+  [[nodiscard]] static engine::Result<std::unique_ptr<GroupCursors>> open(engine::Log& log);
+
+  // Everything below it was acknowledged; none: nothing was ever committed.
+  [[nodiscard]] std::optional<engine::Offset> find(const GroupCursorKey& key) const;
+  // Makes room for a group's cursors, so that every commit() finds it. kBusy: there are as many as
+  // there may be, and none of them has stood still for as long as a group may be away.
+  [[nodiscard]] engine::Status reserve(const GroupKey& group, std::uint32_t partitions,
+                                       engine::Timestamp now);
+  // Of a reserved cursor. Moves it on; one that is further already stays.
+  void commit(const GroupCursorKey& key, engine::Offset offset, engine::Timestamp now);
+  // Waits until the log has answered for everything that was committed: before it is closed.
+  void settle();
+
+ private:
+  class Append;
+  struct Cursor {
+    std::optional<engine::Offset> committed{};
+    std::optional<engine::Offset> stored{};  // in the log, or on its way there
+    engine::Timestamp moved_at{};
+    bool on_its_way = false;
+  };
+  GroupCursors(engine::Log& log, engine::TopicId topic) : log_(log), topic_(topic) {}
+  [[nodiscard]] engine::Status load();
+  void apply(const engine::Record& record);
+  [[nodiscard]] std::unique_ptr<Append> next_append(const GroupCursorKey& key, Cursor& cursor)
+      REQUIRES(mutex_);
+  void on_appended(const GroupCursorKey& key, bool stored);
+  void forget_idle(engine::Timestamp now, std::vector<std::unique_ptr<Append>>& tombstones)
+      REQUIRES(mutex_);
+
+  engine::Log& log_;
+  const engine::TopicId topic_;
+  mutable engine::Mutex mutex_;
+  std::map<GroupCursorKey, Cursor> cursors_ GUARDED_BY(mutex_);
+  std::set<GroupCursorKey> refused_ GUARDED_BY(mutex_);  // to be tried again with the next commit
+  std::size_t on_their_way_ GUARDED_BY(mutex_) = 0;      // cursors
+  std::condition_variable_any settled_;
+};
+
+}  // namespace bimip::frontend
