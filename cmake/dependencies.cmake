@@ -16,7 +16,7 @@ if(NOT BIMIP_ENGINE_ONLY)
   find_package(Boost 1.81 REQUIRED)
   find_package(OpenSSL REQUIRED)
   # By name: pkg-config needs minutes to walk what grpc++ depends on.
-  foreach(library grpc++_reflection grpc++ grpc gpr)
+  foreach(library grpc++_reflection grpc++ grpc gpr absl_synchronization)
     find_library(BIMIP_${library} ${library} REQUIRED)
     list(APPEND BIMIP_GRPC_LIBRARIES ${BIMIP_${library}})
   endforeach()

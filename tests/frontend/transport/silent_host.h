@@ -23,6 +23,9 @@ class EmptyLog final : public engine::Log {
   void append(engine::AppendRequest& request) override { request.on_appended(none()); }
   void read(engine::ReadRequest& request) override { request.on_read(none()); }
   void find_time(engine::TimeRequest& request) override { request.on_found(none()); }
+  void find_entity(engine::EntityRequest& request) override { request.on_entity(none()); }
+  void read_entity(engine::EntityReadRequest& request) override { request.on_entity_read(none()); }
+  void list_entities(engine::EntityListRequest& request) override { request.on_entities(none()); }
   [[nodiscard]] engine::Result<engine::LogBounds> bounds(engine::TopicId,
                                                          engine::PartitionId) const override {
     return none();
