@@ -47,7 +47,8 @@ class ClientTest(unittest.TestCase):
         any_port = "127.0.0.1:0"
         command = [BIN / "bimipd", "--data-dir", self.folder / "data", "--dev", "--tcp", any_port, "--http", any_port,
                    "--grpc", any_port, *self.FLAGS]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, stdin=subprocess.DEVNULL,
+                                        bufsize=0)  # select() must see what readline() has not
         self.addCleanup(self._end)
         self.tcp, self.http, self.grpc = (self._said(words) for words in ("listening on ", "http on ", "grpc on "))
         self.must("topic", "create", "events")

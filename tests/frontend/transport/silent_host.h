@@ -1,6 +1,8 @@
 // A session's world without a log: for what carries sessions, not for what they do.
 #pragma once
 
+#include <cstdlib>
+
 #include "frontend/session/session.h"
 
 namespace bimip::testing {
@@ -49,6 +51,8 @@ class SilentHost final : public frontend::SessionHost {
   [[nodiscard]] const frontend::SessionLimits& limits() const override { return limits_; }
   [[nodiscard]] frontend::SessionMetrics& metrics() override { return metrics_; }
   [[nodiscard]] frontend::TokenService* tokens() override { return nullptr; }
+  // For groups, which no topic has here.
+  [[nodiscard]] frontend::Broker& broker() override { std::abort(); }
   [[nodiscard]] frontend::DeliveryWriter& delivery_writer() override { return writer_; }
   void came_back(frontend::SessionRequest&) override {}
   void run_blocking(std::move_only_function<void()>) override {}
