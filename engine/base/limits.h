@@ -88,8 +88,16 @@ inline constexpr std::size_t kTailCacheBytes = 32 * 1024 * 1024;
 // Commit and read buffers, a store: the tail cache and what is in flight. Registered with the
 // kernel where it allows.
 inline constexpr std::size_t kBufferArenaBytes = 64 * 1024 * 1024;
-// Sealed segments kept open and mapped, a store.
+// Sealed segments kept open and mapped, a store: a descriptor and a map each.
 inline constexpr std::size_t kOpenSegmentsMax = 1024;
+// Partitions whose files are open for writing, a store: two descriptors each, four once half of a
+// segment is full. The others take their turn. Where the process may open fewer than 4,096 files,
+// both are smaller.
+inline constexpr std::size_t kOpenPartitionsMax = 512;
+// A partition that was not written to for this long gives its files back.
+inline constexpr auto kGiveBackAfter = 10s;
+// So many partitions together are synced by one call.
+inline constexpr std::size_t kSyncTogetherFrom = 16;
 
 // Retried publishes. A producer that has more records unanswered than this cannot be told apart.
 inline constexpr std::size_t kProducerNumbersKept = 1024;
@@ -101,6 +109,16 @@ inline constexpr std::size_t kProducersMax = 100'000;
 inline constexpr auto kProducerIdleMax = 7 * 24h;
 inline constexpr std::size_t kIdempotencyKeysMax = 65'536;
 inline constexpr auto kIdempotencyWindow = 10min;
+
+// The online check of sealed segments: what it reads a second at most (and least, while there is
+// something to read), the age no verified byte is to exceed, what one step reads, how often it
+// writes down where it stands, how often it looks for what is next.
+inline constexpr std::uint64_t kScrubBytesPerSecondMax = 16ULL * 1024 * 1024;
+inline constexpr std::uint64_t kScrubBytesPerSecondMin = 256ULL * 1024;
+inline constexpr std::chrono::seconds kScrubAgeGoal = 7 * 24h;
+inline constexpr std::uint64_t kScrubStepBytes = 256ULL * 1024;
+inline constexpr auto kScrubStateEvery = 60s;
+inline constexpr auto kScrubLookEvery = 60s;
 
 // Names. A topic's name is its folder's name.
 inline constexpr std::size_t kTopicNameBytesMax = 200;

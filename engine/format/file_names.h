@@ -3,10 +3,12 @@
 // In the data directory:
 //   LOCK                                held by the process that has the store open
 //   catalog                             table: store identity and topics
+//   scrub                               table: how far the check of sealed segments has come
 //   spare/N.spare                       zeros: a segment file that nobody uses yet
 //   topics/NAME/PARTITION/              a partition's folder
 // In a partition's folder:
 //   manifest                            table: the partition's segments
+//   delayed                             table: the records that wait for their time
 //   EPOCH.segment                       header, commit blocks, once sealed a footer
 //   EPOCH.index                         table: offsets and times of a sealed segment
 //   EPOCH.producers                     table: retried-publish state at a sealed segment's end
@@ -32,8 +34,10 @@ namespace bimip::engine::file_names {
 inline constexpr std::string_view kLock = "LOCK";
 inline constexpr std::string_view kCatalog = "catalog";
 inline constexpr std::string_view kTopics = "topics";
+inline constexpr std::string_view kScrub = "scrub";
 inline constexpr std::string_view kManifest = "manifest";
 inline constexpr std::string_view kEntityBase = "entities";
+inline constexpr std::string_view kDelayed = "delayed";
 inline constexpr std::string_view kNewSuffix = ".new";
 
 inline constexpr std::string_view kSpares = "spare";

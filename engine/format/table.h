@@ -22,6 +22,8 @@ enum class TableKind : std::uint16_t {
   kProducers = 4,
   kCheckpoint = 5,
   kEntities = 6,
+  kScrub = 8,
+  kDelayed = 9,
 };
 
 struct Table {

@@ -26,12 +26,23 @@ void Partition::append(AppendRequest& request) {
   loop_.push(request);
 }
 
-Status Partition::check(AppendRequest& request) {
+void Partition::append_own(AppendRequest& request) {
+  request.payload_bytes_ = 0;
+  for (const RecordFields& record : request.records)
+    request.payload_bytes_ += encoded_record_bytes(record);
+  pending_bytes_.fetch_add(request.payload_bytes_, std::memory_order_relaxed);
+  request.target_ = this;
+  loop_.push(request);
+}
+
+Status Partition::check(AppendRequest& request) const {
   if (request.records.empty())
     return fail(ErrorCode::kInvalidArgument, "an append needs at least one record");
   std::size_t bytes = 0;
   for (const RecordFields& record : request.records) {
     if (Status good = validate(record); !good) return good;
+    if (record.producer && record.producer->id == kReleaseProducer)
+      return fail(ErrorCode::kInvalidArgument, "this producer's id is the log's own");
     bytes += encoded_record_bytes(record);
   }
   if (bytes > limits::kBlockBytesMax - kBlockHeaderBytes) {
@@ -85,7 +96,7 @@ std::optional<PartitionTrouble> Partition::trouble() const {
 }
 
 void Partition::close_writer() {
-  writer_->release_file();
+  writer_->release_files();
   writer_.reset();
 }
 

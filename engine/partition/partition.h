@@ -47,6 +47,8 @@ class Partition {
   // Its writer is in trouble, and idle.
   void close_writer();
   void accept(AppendRequest& request);
+  // The writer's own: counted like any other, and may carry kReleaseProducer.
+  void append_own(AppendRequest& request);
   void took(const AppendRequest& request) {
     pending_bytes_.fetch_sub(request.payload_bytes_, std::memory_order_relaxed);
   }
@@ -59,7 +61,7 @@ class Partition {
 
  private:
   enum class State : std::uint8_t { kUnusable, kReadOnly, kOpen };
-  [[nodiscard]] Status check(AppendRequest& request);
+  [[nodiscard]] Status check(AppendRequest& request) const;
   [[nodiscard]] Error trouble_error() const;
 
   WriterLoop& loop_;

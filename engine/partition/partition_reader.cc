@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/assert.h"
+#include "engine/format/file_names.h"
 #include "engine/segment/block_reader.h"
 
 namespace bimip::engine {
@@ -74,6 +75,18 @@ LogBounds PartitionReader::bounds() const {
   return {.start = Offset(start_.load(std::memory_order_acquire)),
           .visible_end = Offset(visible_.load(std::memory_order_acquire)),
           .durable_end = Offset(durable_.load(std::memory_order_acquire))};
+}
+
+std::vector<SealedPlace> PartitionReader::sealed_segments() const {
+  std::vector<SealedPlace> sealed;
+  const MutexLock lock(mutex_);
+  for (auto known = segments_.begin(); known != segments_.end(); ++known) {
+    const auto next = std::next(known);
+    if (known->open || next == segments_.end()) continue;
+    sealed.push_back(
+        {.place = known->place, .end_offset = next->base, .last_timestamp = known->last_timestamp});
+  }
+  return sealed;
 }
 
 std::optional<Result<RecordBatch>> PartitionReader::read_memory(Offset from,
@@ -162,10 +175,21 @@ Result<RecordBatch> PartitionReader::read_disk(Offset from, std::size_t bytes_ma
   return read_segment(**segment, wanted, end, bytes_max);
 }
 
+Result<std::shared_ptr<const File>> PartitionReader::file_of(const Segment& segment) const {
+  if (std::shared_ptr<const File> open = segment.file()) return open;
+  Result<std::shared_ptr<File>> file =
+      parts_.sealed.open_file(folder_ / file_names::segment(segment.identity().epoch));
+  if (file) return *file;
+  if (is_shortage(file.error())) return std::unexpected(std::move(file.error()));
+  return fail(ErrorCode::kIo, std::move(file.error().message));
+}
+
 Result<RecordBatch> PartitionReader::read_segment(const Segment& segment, OffsetRange wanted,
                                                   Offset segment_end, std::size_t bytes_max) const {
   const IndexEntry start = segment.find(wanted.first);
-  BlockReader reader({.file = segment.file(),
+  Result<std::shared_ptr<const File>> file = file_of(segment);
+  if (!file) return std::unexpected(std::move(file.error()));
+  BlockReader reader({.file = std::move(*file),
                       .segment = segment.identity(),
                       .from = start.position,
                       .end = segment.end()},

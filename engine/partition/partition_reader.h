@@ -16,6 +16,13 @@
 
 namespace bimip::engine {
 
+// A sealed segment: where it is, what it holds.
+struct SealedPlace {
+  SealedSegment::Place place{};
+  Offset end_offset{};
+  Timestamp last_timestamp{};
+};
+
 // Thread-safe. The partition's writer tells it what became visible and how the segments changed.
 class PartitionReader {
  public:
@@ -43,6 +50,7 @@ class PartitionReader {
   }
 
   [[nodiscard]] LogBounds bounds() const;
+  [[nodiscard]] std::vector<SealedPlace> sealed_segments() const;
 
   // The answer when it needs no disk: from the tail cache, empty at the end, or a refusal; else
   // nothing.
@@ -74,6 +82,7 @@ class PartitionReader {
   [[nodiscard]] Error out_of_range(Offset offset) const;
   [[nodiscard]] Offset end_of(const Known& segment) const;
   [[nodiscard]] Result<std::shared_ptr<const Segment>> open(const Known& known) const;
+  [[nodiscard]] Result<std::shared_ptr<const File>> file_of(const Segment& segment) const;
   [[nodiscard]] Result<RecordBatch> read_segment(const Segment& segment, OffsetRange wanted,
                                                  Offset segment_end, std::size_t bytes_max) const;
 

@@ -15,12 +15,13 @@ PartitionWriter::PartitionWriter(WriterParts parts, const TopicConfig& config,
       keeper_(std::move(recovered.keeper)),
       upkeep_(upkeep_parts(), config),
       space_{.epoch = recovered.active->identity().epoch,
-             .file = recovered.active->file(),
+             .file = nullptr,
              .allocated_end = recovered.allocated_end},
       active_(std::move(recovered.active)),
       tail_(recovered.tail),
       totals_(recovered.totals),
       producers_(std::move(recovered.producers)),
+      delayed_(std::move(recovered.delayed)),
       last_timestamp_(recovered.last_timestamp),
       prepared_(std::move(recovered.prepared)),
       written_end_(recovered.tail.next_offset),
@@ -31,12 +32,8 @@ PartitionWriter::PartitionWriter(WriterParts parts, const TopicConfig& config,
   sync_operation_.owner = &parts_.partition;
   sync_operation_.kind = DeviceOperation::Kind::kSync;
   reader_.reset(keeper_->manifest(), active_, visible_end_);
-  Result<FileSlot> slot = parts_.queue.attach(space_.file);
-  if (slot) {
-    slot_ = *slot;
-  } else {
-    degrade(std::move(slot.error()));
-  }
+  active_->release_file();
+  if (prepared_) prepared_->file.reset();
 }
 
 Upkeep::Parts PartitionWriter::upkeep_parts() {
@@ -77,8 +74,9 @@ void PartitionWriter::accept(AppendRequest& request) {
 }
 
 void PartitionWriter::pump() {
-  while (!pending_.empty() && phase_ == Phase::kWriting && in_flight_ < commits_.size() &&
-         !degraded_ && worth_committing() && commit_some()) {
+  if (!slot_ && !pending_.empty()) want_files();
+  while (slot_ && !yielding_ && !pending_.empty() && phase_ == Phase::kWriting &&
+         in_flight_ < commits_.size() && !degraded_ && worth_committing() && commit_some()) {
   }
 }
 
@@ -133,11 +131,13 @@ void PartitionWriter::pack_request(AppendRequest& request, MutableBytes payload,
     if (known.known != ProducerTable::Known::kStored) {
       offset = tail_.next_offset + packed.records;
       fields.timestamp = now;
+      if (fields.not_before && *fields.not_before <= now) fields.not_before.reset();
       fields.entity.reset();
       packed.payload_bytes +=
           encode_record(fields, packed.records, payload.subspan(packed.payload_bytes));
       ++packed.records;
       producers_.add(fields, offset, now);
+      delayed_.add(fields, offset);
     }
     Appended& appended = answer.appended;
     if (i == 0) appended.first = offset;
@@ -219,7 +219,7 @@ PartitionWriter::Commit& PartitionWriter::next_commit() {
 void PartitionWriter::submit(Commit& commit) {
   commit.finished = false;
   ++in_flight_;
-  last_activity_ = parts_.clock.monotonic();
+  last_used_ = last_activity_ = parts_.clock.monotonic();
   parts_.queue.submit(commit.operation);
 }
 
@@ -335,6 +335,7 @@ void PartitionWriter::write_witness() {
 void PartitionWriter::tick() {
   const std::chrono::nanoseconds now = parts_.clock.monotonic();
   if (degraded_) return;
+  if (!slot_) return tick_without_files(now);
   if (blocked_seal_) {
     const std::shared_ptr<SealWork> again = std::move(blocked_seal_);
     seal_behind(again);
@@ -352,9 +353,19 @@ void PartitionWriter::tick() {
     write_witness();
     return;
   }
-  const bool aged =
-      totals_.record_count > 0 && parts_.clock.now() - totals_.first_timestamp >= roll_age(config_);
-  if (settled && aged && !closing_) start_roll();
+  if (settled && is_aged() && !closing_) start_roll();
+  upkeep_.tick();
+}
+
+bool PartitionWriter::is_aged() const {
+  return totals_.record_count > 0 &&
+         parts_.clock.now() - totals_.first_timestamp >= roll_age(config_);
+}
+
+void PartitionWriter::tick_without_files(std::chrono::nanoseconds now) {
+  const bool witness_due =
+      !witnessed_ && (closing_ || now - last_activity_ >= limits::kWitnessAfter);
+  if (witness_due || (is_aged() && !closing_)) want_files();
   upkeep_.tick();
 }
 
@@ -374,12 +385,6 @@ bool PartitionWriter::idle() const {
   if (degraded_) return true;
   if (!pending_.empty() || phase_ != Phase::kWriting) return false;
   return !closing_ || no_space_ || (witnessed_ && durable_end_ == written_end_);
-}
-
-void PartitionWriter::release_file() {
-  BIMIP_ASSERT(degraded_ && idle());
-  if (slot_) parts_.queue.detach(*slot_);
-  slot_.reset();
 }
 
 void PartitionWriter::degrade(Error error) {

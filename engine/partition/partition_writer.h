@@ -12,7 +12,9 @@
 
 #include "engine/base/clock.h"
 #include "engine/device/device.h"
+#include "engine/partition/delayed_table.h"
 #include "engine/partition/jobs.h"
+#include "engine/partition/open_partitions.h"
 #include "engine/partition/partition_reader.h"
 #include "engine/partition/recovery.h"
 #include "engine/partition/request_queue.h"
@@ -36,6 +38,7 @@ struct WriterParts {
   RewriteBudget& budget;
   UpkeepCounters& counters;
   TroubleCounters& troubles;
+  OpenPartitions& places;
   std::function<void(Job)> post;  // runs a job on the writer loop's thread, soon; thread-safe
 };
 
@@ -59,6 +62,11 @@ class PartitionWriter {
   // idle log.
   void tick();
 
+  // Appends the records whose time has come.
+  void release_due();
+  // Some records wait for their time.
+  [[nodiscard]] bool has_delayed() const { return !delayed_.empty(); }
+
   // Refuses new requests from now on; finishes what was accepted, makes everything durable, vouches
   // for it.
   void close();
@@ -66,8 +74,17 @@ class PartitionWriter {
   void configure(const TopicConfig& config);
   // Nothing is in flight and, after close(), nothing will be.
   [[nodiscard]] bool idle() const;
-  // It is degraded and idle: the queue lets go of its file. Nothing but destroying it may follow.
-  void release_file();
+  // It is degraded and idle: it lets go of its files. Nothing but destroying it may follow.
+  void release_files();
+
+  // Its place among the open partitions. It begins without one, and asks for it when there is
+  // something to write.
+  void open_files();
+  [[nodiscard]] bool can_give_back() const;
+  void give_back_files();
+  // Others wait for the place: finish what is under way.
+  void yield_files() { yielding_ = true; }
+  [[nodiscard]] std::chrono::nanoseconds last_used() const { return last_used_; }
 
   [[nodiscard]] Offset visible_end() const { return visible_end_; }
   [[nodiscard]] const std::optional<Error>& degraded() const { return degraded_; }
@@ -122,6 +139,19 @@ class PartitionWriter {
   void on_synced();
   void durable_moved();
   void write_witness();
+  void tick_without_files(std::chrono::nanoseconds now);
+  [[nodiscard]] bool is_aged() const;
+
+  // Records that are held until their time.
+  void released(class Release& release, bool stored);
+
+  // Files.
+  void want_files();
+  struct Files {
+    std::shared_ptr<File> active{};
+    std::shared_ptr<File> prepared{};
+  };
+  void files_opened(const Files& files);
 
   // Segments.
   void start_roll();
@@ -144,6 +174,7 @@ class PartitionWriter {
   void run_job(KeeperJob job);
   void start_next_job();
   [[nodiscard]] ZeroAhead zero_ahead() const;
+  [[nodiscard]] bool is_young() const;
   [[nodiscard]] std::uint64_t extend_bytes() const;
   [[nodiscard]] Upkeep::Parts upkeep_parts();
 
@@ -159,11 +190,15 @@ class PartitionWriter {
   Upkeep upkeep_;
 
   SegmentSpace space_;
-  std::optional<FileSlot> slot_{};
+  std::optional<FileSlot> slot_{};  // while the files are open
+  bool wants_files_ = false;
+  bool yielding_ = false;
   std::shared_ptr<ActiveSegment> active_{};
   LogTail tail_{};  // behind the last packed block
   SegmentTotals totals_{};
   ProducerTable producers_;
+  DelayedTable delayed_;
+  bool releasing_ = false;
   Timestamp last_timestamp_{};
   std::optional<SegmentSpace> prepared_{};
   std::optional<SegmentHeader> next_header_{};  // of the prepared segment, while it begins
@@ -189,7 +224,8 @@ class PartitionWriter {
   std::uint64_t mean_block_bytes_ = 0;
   std::uint64_t since_checkpoint_ = 0;
   std::optional<Checkpoint>
-      planned_checkpoint_{};  // to be written once durable_end_ reaches its end
+      planned_checkpoint_{};        // to be written once durable_end_ reaches its end
+  DelayedState planned_delayed_{};  // goes with it
   bool checkpointing_ = false;
   std::shared_ptr<SealWork> blocked_seal_{};  // waits for space
   bool extending_ = false;
@@ -203,6 +239,7 @@ class PartitionWriter {
   std::optional<Error> no_space_{};  // until space_retry_at_
   bool closing_ = false;
   std::chrono::nanoseconds last_activity_{};
+  std::chrono::nanoseconds last_used_{};
   std::chrono::nanoseconds last_sync_{};
   std::chrono::nanoseconds last_checkpoint_{};
   std::chrono::nanoseconds space_retry_at_{};

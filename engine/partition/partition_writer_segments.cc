@@ -27,14 +27,20 @@ bool PartitionWriter::make_room(std::size_t block_bytes) {
 }
 
 ZeroAhead PartitionWriter::zero_ahead() const {
+  if (is_young()) return ZeroAhead::kNo;
   return mean_block_bytes_ < limits::kZeroAheadBelowCommitBytes ? ZeroAhead::kYes : ZeroAhead::kNo;
+}
+
+// Whether nearly nothing was written yet, and perhaps not much ever will be.
+bool PartitionWriter::is_young() const {
+  return tail_.position.value() < limits::kExtendBytesMin / 8;
 }
 
 // Grows with the segment, so that ten thousand quiet partitions reserve little and a busy one
 // seldom asks.
 std::uint64_t PartitionWriter::extend_bytes() const {
-  const std::uint64_t bytes =
-      std::clamp(tail_.position.value(), limits::kExtendBytesMin, limits::kExtendBytesMax);
+  const std::uint64_t least = is_young() ? limits::kExtendBytesMin / 8 : limits::kExtendBytesMin;
+  const std::uint64_t bytes = std::clamp(tail_.position.value(), least, limits::kExtendBytesMax);
   return bytes / limits::kSectorBytes * limits::kSectorBytes;
 }
 
@@ -163,7 +169,8 @@ void PartitionWriter::segment_begun() {
                            .tail = tail_,
                            .totals = totals_,
                            .index = active_->entries(),
-                           .producers = producers_.snapshot()};
+                           .producers = producers_.snapshot(),
+                           .delayed = delayed_.snapshot(tail_.next_offset)};
   const SegmentHeader header = *next_header_;
   next_header_.reset();
   space_ = std::move(*prepared_);
@@ -202,7 +209,7 @@ bool PartitionWriter::checkpoint_due() const {
   if (phase_ != Phase::kWriting || planned_checkpoint_ || checkpointing_) return false;
   const std::uint64_t worth =
       std::max<std::uint64_t>(std::min(limits::kCheckpointBytes, config_.segment_bytes / 4),
-                              4 * producers_.snapshot_bytes());
+                              4 * (producers_.snapshot_bytes() + delayed_.snapshot_bytes()));
   if (since_checkpoint_ < worth) return false;
   return closing_ || since_checkpoint_ >= limits::kCheckpointBytesMax ||
          parts_.clock.monotonic() - last_checkpoint_ >= limits::kCheckpointEvery;
@@ -215,14 +222,18 @@ void PartitionWriter::plan_checkpoint() {
                                    .totals = totals_,
                                    .index = active_->entries(),
                                    .producers = producers_.snapshot()};
+  planned_delayed_ = delayed_.snapshot(tail_.next_offset);
 }
 
 void PartitionWriter::write_checkpoint() {
   checkpointing_ = true;
   auto checkpoint = std::make_shared<Checkpoint>(std::move(*planned_checkpoint_));
   planned_checkpoint_.reset();
-  run_job({.work = [keeper = keeper_.get(), epoch = space_.epoch,
-                    checkpoint] { return keeper->write_checkpoint(epoch, *checkpoint); },
+  auto delayed = std::make_shared<DelayedState>(std::move(planned_delayed_));
+  run_job({.work = [keeper = keeper_.get(), epoch = space_.epoch, checkpoint, delayed]() -> Status {
+             if (Status done = keeper->write_delayed(*delayed); !done) return done;
+             return keeper->write_checkpoint(epoch, *checkpoint);
+           },
            .done =
                [this](Status status) {
                  checkpointing_ = false;

@@ -30,6 +30,7 @@ ProducerTable::ProducerTable(const ProducerState& state) {
 }
 
 ProducerTable::Answer ProducerTable::look(const RecordFields& record, Timestamp now) const {
+  if (record.producer && record.producer->id == kReleaseProducer) return {};
   if (record.producer) {
     const auto found = by_id_.find(record.producer->id);
     if (found != by_id_.end()) {
@@ -54,7 +55,8 @@ ProducerTable::Answer ProducerTable::look(const RecordFields& record, Timestamp 
 }
 
 void ProducerTable::add(const RecordFields& record, Offset offset, Timestamp now) {
-  if (record.producer) add_number(*record.producer, offset, now);
+  if (record.producer && record.producer->id != kReleaseProducer)
+    add_number(*record.producer, offset, now);
   if (!record.idempotency_key.empty()) add_key(xxh3_128(record.idempotency_key), offset, now);
 }
 

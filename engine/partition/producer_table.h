@@ -8,6 +8,7 @@
 #include <list>
 #include <unordered_map>
 
+#include "engine/format/delayed_state.h"
 #include "engine/format/producer_state.h"
 #include "engine/format/record.h"
 

@@ -21,8 +21,8 @@ constexpr std::uint64_t kTableBytesMax = 1ULL << 30;  // far above any table a s
 class Recovery {
  public:
   Recovery(Device& device, BufferPool& pool, const SegmentKeeper::Place& place, Timestamp now,
-           Offset known_durable)
-      : device_(device), pool_(pool), place_(place), now_(now), known_durable_(known_durable) {
+           const RecoveryOptions& options)
+      : device_(device), pool_(pool), place_(place), now_(now), options_(options) {
     out_.report.topic = place.partition.topic;
     out_.report.partition = place.partition.partition;
   }
@@ -31,6 +31,7 @@ class Recovery {
     Status done = load_manifest();
     if (done) done = tidy_folder();
     if (done) done = check_sealed();
+    if (done) done = load_delayed();
     if (done) done = load_producers();
     if (done) done = recover_segments();
     if (!done) return std::unexpected(std::move(done.error()));
@@ -45,12 +46,17 @@ class Recovery {
   Status load_manifest() {
     const Path path = place_.folder / file_names::kManifest;
     // A process that ended between a rename and the folder's sync left a name that is not durable.
-    if (Status synced = device_.sync_directory(place_.folder); !synced) return synced;
+    if (options_.synced_by == SyncedBy::kRecovery) {
+      if (Status synced = device_.sync_directory(place_.folder); !synced) return synced;
+    }
     Result<std::vector<std::byte>> bytes = read_file(device_, path, kTableBytesMax);
     if (!bytes) return std::unexpected(std::move(bytes.error()));
     out_.report.bytes_read += bytes->size();
     Result<Manifest> manifest = decode_manifest(place_.partition, *bytes);
-    if (!manifest) return fail_at(path.string(), std::move(manifest.error()));
+    if (!manifest) {
+      manifest.error().message += "; 'bimip log verify' says what is left of the partition";
+      return fail_at(path.string(), std::move(manifest.error()));
+    }
     out_.keeper = std::make_unique<SegmentKeeper>(device_, place_, std::move(*manifest));
     return {};
   }
@@ -65,7 +71,7 @@ class Recovery {
       return std::ranges::find(segments, epoch, &ManifestSegment::epoch) != segments.end();
     };
     for (const std::string& name : *names) {
-      if (name == file_names::kManifest) continue;
+      if (name == file_names::kManifest || name == file_names::kDelayed) continue;
       if (name.ends_with(file_names::kNewSuffix)) {
         if (Status gone = device_.remove(path(name)); !gone) return gone;
         continue;
@@ -183,6 +189,34 @@ class Recovery {
     return {};
   }
 
+  // What was held when the newest checkpoint or seal was made. When that is damaged the whole log
+  // says.
+  Status load_delayed() {
+    const Path where = path(std::string(file_names::kDelayed));
+    Result<std::vector<std::byte>> bytes = read_file(device_, where, kTableBytesMax);
+    if (!bytes && bytes.error().code == ErrorCode::kNotFound) return {};
+    if (!bytes) return std::unexpected(std::move(bytes.error()));
+    out_.report.bytes_read += bytes->size();
+    Result<DelayedState> state = decode_delayed_state(place_.partition, *bytes);
+    if (state) {
+      out_.delayed = DelayedTable(*state);
+      delayed_upto_ = state->upto;
+      return {};
+    }
+    if (state.error().code == ErrorCode::kUnsupportedVersion)
+      return std::unexpected(std::move(state.error()));
+    note(where.filename().string() + ": " + state.error().message + "; rebuilt from the segments");
+    use_checkpoint_ = false;
+    for (const ManifestSegment& segment : out_.keeper->manifest().segments) {
+      if (segment.state != SegmentState::kSealed) continue;
+      Status done = replay(
+          segment, [this](const Record& record) { out_.delayed.add(record, record.offset); });
+      if (!done) return done;
+      delayed_upto_ = segment.end_offset;
+    }
+    return {};
+  }
+
   // The state at the end of the newest sealed segment; rebuilt from the blocks when its file is
   // missing or wrong.
   Status load_producers() {
@@ -203,14 +237,17 @@ class Recovery {
     note(where.filename().string() + ": " + state.error().message + "; rebuilt from the segments");
     for (auto segment = segments.begin(); segment != active; ++segment) {
       if (now_ - segment->last_timestamp > limits::kProducerIdleMax) continue;
-      if (Status done = replay_producers(*segment); !done) return done;
+      Status done = replay(*segment, [this](const Record& record) {
+        out_.producers.add(record, record.offset, record.timestamp);
+      });
+      if (!done) return done;
     }
     return replace_file(
         device_, where,
         encode_producer_state(out_.keeper->identity(newest), out_.producers.snapshot()));
   }
 
-  Status replay_producers(const ManifestSegment& segment) {
+  Status replay(const ManifestSegment& segment, const std::function<void(const Record&)>& visit) {
     Result<std::shared_ptr<File>> file =
         device_.open(path(file_names::segment(segment.epoch)), OpenMode::kRead);
     if (!file) return {};  // reported by check_sealed
@@ -222,7 +259,7 @@ class Recovery {
     while (!blocks.at_end()) {
       Result<BlockRef> block = blocks.next();
       if (block) {
-        remember(**block);
+        for_each_record(**block, visit);
         continue;
       }
       if (block.error().code == ErrorCode::kIo) return std::unexpected(std::move(block.error()));
@@ -235,11 +272,18 @@ class Recovery {
   }
 
   void remember(const Block& block) {
+    for_each_record(block, [this](const Record& record) {
+      out_.producers.add(record, record.offset, record.timestamp);
+      if (record.offset >= delayed_upto_) out_.delayed.add(record, record.offset);
+    });
+  }
+
+  static void for_each_record(const Block& block, const std::function<void(const Record&)>& visit) {
     RecordCursor records = block.records();
     while (!records.done()) {
       const Result<Record> record = records.next();
       if (!record) return;
-      out_.producers.add(*record, record->offset, record->timestamp);
+      visit(*record);
     }
   }
 
@@ -265,7 +309,8 @@ class Recovery {
                              .tail = out_.tail,
                              .totals = out_.totals,
                              .index = out_.active->entries(),
-                             .producers = out_.producers.snapshot()};
+                             .producers = out_.producers.snapshot(),
+                             .delayed = out_.delayed.snapshot(out_.tail.next_offset)};
     seal.tail.next_block = begun->header->first_block;
     seal.tail.previous = begun->header->previous;
     if (Status done = out_.keeper->seal(seal, *begun->header); !done) return done;
@@ -352,22 +397,24 @@ class Recovery {
     UnprovenBlocks unproven(
         **file, std::max(start.from.tail.next_offset, next ? next->base_offset : Offset(0)));
     Status settled;
-    Result<SegmentScan> scan = scan_segment(
-        {.place = {.file = *file,
-                   .segment = identity,
-                   .from = start.from.tail.position,
-                   .end = FilePosition(*size),
-                   .zeros_max = zeros_max()},
-         .tail = start.from.tail,
-         .known_durable = std::max(start.known_durable, next ? next->base_offset : known_durable_)},
-        pool_, [&](const Block& block) {
-          if (settled) settled = unproven.add(block);
-          index.add(block.header);
-          out_.totals.add(block.header);
-          remember(block);
-        });
+    Result<SegmentScan> scan =
+        scan_segment({.place = {.file = *file,
+                                .segment = identity,
+                                .from = start.from.tail.position,
+                                .end = FilePosition(*size),
+                                .zeros_max = zeros_max()},
+                      .tail = start.from.tail,
+                      .known_durable = std::max(start.known_durable,
+                                                next ? next->base_offset : options_.known_durable)},
+                     pool_, [&](const Block& block) {
+                       if (settled) settled = unproven.add(block);
+                       index.add(block.header);
+                       out_.totals.add(block.header);
+                       remember(block);
+                     });
     if (!scan) return std::unexpected(std::move(scan.error()));
-    if (settled) settled = unproven.settle();
+    if (settled) settled = unproven.write_all();
+    if (settled && options_.synced_by == SyncedBy::kRecovery) settled = (*file)->sync();
     if (!settled) return settled;
     out_.report.bytes_read += scan->bytes_read;
     std::ranges::move(scan->damaged, std::back_inserter(out_.report.damaged));
@@ -409,6 +456,10 @@ class Recovery {
                                   .next_block = header.first_block,
                                   .next_offset = header.base_offset,
                                   .previous = header.previous}}};
+    if (!use_checkpoint_) {
+      start.replace_checkpoint = true;
+      return start;
+    }
     Result<std::vector<std::byte>> bytes = read_file(device_, path(name), kTableBytesMax);
     if (!bytes) {
       if (bytes.error().code != ErrorCode::kNotFound) note(bytes.error().message);
@@ -431,6 +482,8 @@ class Recovery {
   }
 
   Status write_checkpoint() {
+    Status done = out_.keeper->write_delayed(out_.delayed.snapshot(out_.tail.next_offset));
+    if (!done) return done;
     return out_.keeper->write_checkpoint(out_.active->identity().epoch,
                                          {.tail = out_.tail,
                                           .totals = out_.totals,
@@ -492,16 +545,18 @@ class Recovery {
   BufferPool& pool_;
   const SegmentKeeper::Place& place_;
   const Timestamp now_;
-  const Offset known_durable_;
+  const RecoveryOptions options_;
   RecoveredPartition out_;
+  Offset delayed_upto_{};       // below it out_.delayed is right
+  bool use_checkpoint_ = true;  // it would hide records that are held
 };
 
 }  // namespace
 
 Result<RecoveredPartition> recover_partition(Device& device, BufferPool& pool,
                                              const SegmentKeeper::Place& place, Timestamp now,
-                                             Offset known_durable) {
-  return Recovery(device, pool, place, now, known_durable).run();
+                                             const RecoveryOptions& options) {
+  return Recovery(device, pool, place, now, options).run();
 }
 
 }  // namespace bimip::engine

@@ -71,13 +71,11 @@ Status SegmentKeeper::check_presence(Epoch epoch) const {
   return {};
 }
 
+// As small as can be: space is reserved when there is something to write.
 Status SegmentKeeper::create(Device& device, const Place& place, Timestamp now) {
   const Epoch epoch(1);
   SegmentKeeper keeper(device, place, {});
-  if (Status room = keeper.check_space(limits::kExtendBytesMin); !room) return room;
-  Result<std::shared_ptr<File>> file = create_segment_file(
-      device, keeper.path(file_names::segment(epoch)), limits::kExtendBytesMin, ZeroAhead::kYes);
-  if (!file) return std::unexpected(std::move(file.error()));
+  if (Status room = keeper.check_space(2 * limits::kSectorBytes); !room) return room;
   Sector sector;
   encode_segment_header({.identity = keeper.identity(epoch),
                          .base_offset = {},
@@ -85,15 +83,24 @@ Status SegmentKeeper::create(Device& device, const Place& place, Timestamp now) 
                          .previous = {},
                          .created_at = now},
                         sector);
-  if (Status done = (*file)->write_at(FilePosition(0), sector); !done) return done;
-  if (Status done = (*file)->sync(); !done) return done;
+  if (Status done = keeper.write_new(file_names::segment(epoch), sector); !done) return done;
   Manifest manifest{.partition = place.partition,
-                    .version = 0,
+                    .version = 1,
                     .next_epoch = epoch + 1,
                     .log_start = {},
                     .segments = {}};
   manifest.segments.push_back({.epoch = epoch, .state = SegmentState::kActive});
-  return keeper.replace_manifest(std::move(manifest));
+  return keeper.write_new(std::string(file_names::kManifest), encode_manifest(manifest));
+}
+
+Status SegmentKeeper::write_new(const std::string& name, Bytes bytes) {
+  Result<std::shared_ptr<File>> file = device_.open(path(name), OpenMode::kCreate);
+  if (!file) return std::unexpected(std::move(file.error()));
+  return (*file)->write_at(FilePosition(0), bytes);
+}
+
+Result<std::shared_ptr<File>> SegmentKeeper::open_segment(Epoch epoch) const {
+  return device_.open(path(file_names::segment(epoch)), OpenMode::kReadWrite);
 }
 
 Status SegmentKeeper::replace_manifest(Manifest manifest) {
@@ -145,8 +152,10 @@ Result<FilePosition> SegmentKeeper::extend(const SegmentSpace& space, std::uint6
     return std::unexpected(std::move(done.error()));
   }
   const FilePosition end = space.allocated_end + bytes;
-  Status done = zero == ZeroAhead::kYes ? zero_range(*space.file, space.allocated_end, end)
-                                        : space.file->sync();
+  // Reserved space reads as zeros, durable or not, and a durable commit into it brings its size
+  // along; bytes that were written as zeros might come back as something else.
+  Status done;
+  if (zero == ZeroAhead::kYes) done = zero_range(*space.file, space.allocated_end, end);
   if (!done) return std::unexpected(std::move(done.error()));
   return end;
 }
@@ -164,6 +173,7 @@ Status SegmentKeeper::cut_to(File& file, std::uint64_t bytes) {
 
 Status SegmentKeeper::seal(const Seal& seal, const SegmentHeader& next) {
   const Epoch epoch = seal.header.identity.epoch;
+  if (Status done = write_delayed(seal.delayed); !done) return done;
   const SegmentFooter footer = make_footer(seal.header, seal.tail, seal.totals);
   const std::uint64_t file_bytes = seal.tail.position.value() + limits::kSectorBytes;
   Sector sector;
@@ -265,6 +275,16 @@ Result<std::vector<ManifestSegment>> SegmentKeeper::move_start(Offset start) {
 void SegmentKeeper::remove_segment(Epoch epoch) {
   remove_quietly(file_names::segment(epoch));
   remove_quietly(file_names::index(epoch));
+}
+
+Status SegmentKeeper::write_delayed(const DelayedState& state) {
+  const Path where = path(std::string(file_names::kDelayed));
+  if (state.records.empty()) {
+    Result<bool> there = device_.exists(where);
+    if (!there) return std::unexpected(std::move(there.error()));
+    if (!*there) return {};
+  }
+  return replace_file(device_, where, encode_delayed_state(place_.partition, state));
 }
 
 Status SegmentKeeper::write_checkpoint(Epoch epoch, const Checkpoint& checkpoint) {

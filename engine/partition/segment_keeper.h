@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/device/device.h"
+#include "engine/format/delayed_state.h"
 #include "engine/format/log_tail.h"
 #include "engine/format/manifest.h"
 #include "engine/format/producer_state.h"
@@ -43,9 +44,11 @@ class SegmentKeeper {
   SegmentKeeper(Device& device, Place place, Manifest manifest)
       : device_(device), place_(std::move(place)), manifest_(std::move(manifest)) {}
 
-  // A new partition in an empty folder: its first segment, then its manifest. Durable when it
-  // returns, except the folder's own name.
+  // A new partition in an empty folder: its first segment, then its manifest. Not durable before
+  // the folder and all in it are synced.
   [[nodiscard]] static Status create(Device& device, const Place& place, Timestamp now);
+  // The file of a segment that was given back.
+  [[nodiscard]] Result<std::shared_ptr<File>> open_segment(Epoch epoch) const;
 
   [[nodiscard]] const Manifest& manifest() const { return manifest_; }
   [[nodiscard]] const Path& folder() const { return place_.folder; }
@@ -73,6 +76,7 @@ class SegmentKeeper {
     SegmentTotals totals{};
     std::vector<IndexEntry> index{};
     ProducerState producers{};  // as at `tail`
+    DelayedState delayed{};     // the same
   };
   // Completes the active segment and makes the prepared one, which began with `next`, the active
   // one: footer, length, index, producers, then the manifest. Every step can be repeated after a
@@ -100,6 +104,10 @@ class SegmentKeeper {
   // kIo unless the segment's file is still in the folder.
   [[nodiscard]] Status check_presence(Epoch epoch) const;
 
+  // Before a checkpoint or a seal lets recovery begin behind records that are held. Nothing to do
+  // as long as the partition never held any. Durable when it returns.
+  [[nodiscard]] Status write_delayed(const DelayedState& state);
+
   // Writes a changed manifest: for recovery.
   [[nodiscard]] Status replace_manifest(Manifest manifest);
 
@@ -107,6 +115,7 @@ class SegmentKeeper {
   [[nodiscard]] Result<SegmentSpace> new_segment(Epoch epoch, const Space& space);
   [[nodiscard]] Status check_space(std::uint64_t bytes) const;
   void remove_segment(Epoch epoch);
+  [[nodiscard]] Status write_new(const std::string& name, Bytes bytes);
   [[nodiscard]] static Status cut_to(File& file, std::uint64_t bytes);
   void remove_quietly(const std::string& name);
 

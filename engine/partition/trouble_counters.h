@@ -11,6 +11,7 @@ struct TroubleCounters {
   std::atomic<std::uint64_t> degraded{0};  // partitions that began to refuse writes
   std::atomic<std::uint64_t> reopened{0};  // partitions that came back
   std::atomic<std::uint64_t> reopen_failures{0};
+  std::atomic<std::uint64_t> delayed_lost{0};  // held records that could not be read when due
   std::atomic<std::uint64_t> shortages{0};  // no space or no descriptor; asked for again by itself
 };
 

@@ -6,7 +6,8 @@ namespace bimip::engine {
 namespace {
 
 // One read of the device: large enough to be sequential, small enough to be shared by few blocks.
-constexpr std::size_t kChunkBytes = 256 * 1024;
+// The first ones are smaller: most readers want little.
+constexpr std::size_t kChunkBytesMax = 256 * 1024;
 
 }  // namespace
 
@@ -18,8 +19,11 @@ Result<Bytes> BlockReader::look(FilePosition position, std::size_t count) {
   const bool inside =
       chunk_ && position >= chunk_start_ && position + count <= chunk_start_ + chunk_bytes_;
   if (!inside) {
-    chunk_ = std::make_shared<Buffer>(pool_.take(std::max(count, kChunkBytes)));
-    Result<std::size_t> got = place_.file->read_at(position, chunk_->bytes());
+    chunk_ = std::make_shared<Buffer>(pool_.take(std::max(count, next_chunk_bytes_)));
+    next_chunk_bytes_ = std::min(2 * next_chunk_bytes_, kChunkBytesMax);
+    Result<std::size_t> got = place_.through == ReadThrough::kCache
+                                  ? place_.file->read_at(position, chunk_->bytes())
+                                  : place_.file->read_aligned_at(position, chunk_->bytes());
     if (!got) {
       chunk_.reset();
       return std::unexpected(std::move(got.error()));

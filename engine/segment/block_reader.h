@@ -12,6 +12,8 @@
 
 namespace bimip::engine {
 
+enum class ReadThrough : std::uint8_t { kCache, kDevice };
+
 // Verifies everything it answers: checksums and that the block belongs to this segment at this
 // position. Thread-compatible. `pool` outlives the blocks.
 class BlockReader {
@@ -21,11 +23,16 @@ class BlockReader {
     SegmentIdentity segment;
     FilePosition from;  // a block begins here
     FilePosition end;   // no block begins at or after this; may be past the file's end
+    // Around the page cache: what the medium holds.
+    ReadThrough through = ReadThrough::kCache;
     // resync() gives up behind so many zeros in a row.
     std::uint64_t zeros_max = std::numeric_limits<std::uint64_t>::max();
   };
   BlockReader(Place place, BufferPool& pool)
-      : place_(std::move(place)), pool_(pool), position_(place_.from) {}
+      : place_(std::move(place)),
+        pool_(pool),
+        position_(place_.from),
+        next_chunk_bytes_(kFirstChunkBytes) {}
 
   [[nodiscard]] FilePosition position() const { return position_; }
   void seek(FilePosition position) { position_ = position; }
@@ -46,6 +53,7 @@ class BlockReader {
   [[nodiscard]] FilePosition nonzero_end() const { return nonzero_end_; }
 
  private:
+  static constexpr std::size_t kFirstChunkBytes = 32 * 1024;
   // The bytes at `position`, at least `count` of them unless the file ends first.
   [[nodiscard]] Result<Bytes> look(FilePosition position, std::size_t count);
   [[nodiscard]] Result<BlockRef> block_at(FilePosition position);
@@ -56,6 +64,7 @@ class BlockReader {
   std::shared_ptr<Buffer> chunk_;
   FilePosition chunk_start_;
   std::size_t chunk_bytes_ = 0;
+  std::size_t next_chunk_bytes_;
   std::uint64_t bytes_read_ = 0;
   FilePosition nonzero_end_{};
 };

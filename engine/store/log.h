@@ -2,6 +2,7 @@
 // behind it later.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,8 @@ class Log {
   virtual void reopen(ReopenRequest& request) = 0;
   // The partitions that take no appends, and why.
   [[nodiscard]] virtual std::vector<PartitionTrouble> troubles() const = 0;
+  [[nodiscard]] virtual std::optional<PartitionTrouble> trouble(TopicId topic,
+                                                                PartitionId partition) const = 0;
 
   // From now on, until unwatch() returns, `watcher` is told of every advance.
   [[nodiscard]] virtual Status watch(TopicId topic, PartitionId partition, Watcher& watcher) = 0;

@@ -12,6 +12,11 @@ namespace bimip::engine {
 namespace {
 
 constexpr std::uint64_t kCatalogBytesMax = 64 * 1024 * 1024;
+constexpr std::size_t kOpenFloor = 16;  // of what may be open, however few descriptors there are
+
+SyncedBy who_syncs(std::size_t partitions) {
+  return partitions < limits::kSyncTogetherFrom ? SyncedBy::kRecovery : SyncedBy::kCaller;
+}
 
 }  // namespace
 
@@ -44,7 +49,9 @@ Status Store::load() {
   }
   clock_ = options_.clock != nullptr ? options_.clock : &system_clock();
   report_.device = device_->name();
-  sealed_ = std::make_unique<SegmentCache>(*device_, pool_, limits::kOpenSegmentsMax);
+  sealed_ = std::make_unique<SegmentCache>(
+      *device_, pool_,
+      std::clamp(device_->open_files_max() / 4, kOpenFloor, limits::kOpenSegmentsMax));
 
   if (Status there = device_->create_directory(options_.directory); !there) return there;
   Result<std::vector<std::string>> names = device_->list(options_.directory);
@@ -77,7 +84,9 @@ Status Store::create_catalog() {
     if (!names) return std::unexpected(std::move(names.error()));
     if (!names->empty()) {
       return fail(ErrorCode::kDamaged,
-                  options_.directory.string() + ": the catalog is missing, but there are topics");
+                  options_.directory.string() +
+                      ": the catalog is missing, but there are topics; 'bimip log verify' says "
+                      "what is left of the store");
     }
   }
   if (Status done = device_->create_directory(topics); !done) return done;
@@ -100,7 +109,10 @@ Status Store::load_catalog() {
   Result<std::vector<std::byte>> bytes = read_file(*device_, path, kCatalogBytesMax);
   if (!bytes) return std::unexpected(std::move(bytes.error()));
   Result<Catalog> catalog = decode_catalog(*bytes);
-  if (!catalog) return fail_at(path.string(), std::move(catalog.error()));
+  if (!catalog) {
+    catalog.error().message += "; 'bimip log verify' says what is left of the store";
+    return fail_at(path.string(), std::move(catalog.error()));
+  }
   const MutexLock lock(catalog_mutex_);
   catalog_ = std::move(*catalog);
   report_.store = catalog_.store;
@@ -131,6 +143,16 @@ Status Store::start_threads() {
     background_ = std::make_unique<ThreadJobRunner>(1);
   }
   budget_ = std::make_unique<RewriteBudget>(*clock_, options_.rewrite_bytes_per_second);
+  scrubber_ = std::make_unique<Scrubber>(
+      Scrubber::Parts{.device = *device_,
+                      .pool = pool_,
+                      .clock = *clock_,
+                      .background = background_ ? *background_ : *jobs_,
+                      .state_file = options_.directory / file_names::kScrub,
+                      .store = report_.store,
+                      .options = options_.scrub,
+                      .segments = [this] { return sealed_segments(); }});
+  scrubber_->load();
   loop_ = std::make_unique<WriterLoop>(
       WriterLoop::Parts{.device = *device_,
                         .jobs = *jobs_,
@@ -141,18 +163,44 @@ Status Store::start_threads() {
                         .background = background_ ? *background_ : *jobs_,
                         .budget = *budget_,
                         .counters = upkeep_,
-                        .troubles = troubles_},
+                        .troubles = troubles_,
+                        .on_tick = [this] { scrubber_->tick(); },
+                        .open_partitions_max = std::clamp(device_->open_files_max() / 8, kOpenFloor,
+                                                          limits::kOpenPartitionsMax)},
       std::move(*queue));
-  std::vector<CatalogTopic> topics;
-  {
-    const MutexLock lock(catalog_mutex_);
-    topics = catalog_.topics;
-  }
-  for (const CatalogTopic& topic : topics) open_topic(topic);
+  if (Status opened = open_topics(); !opened) return opened;
   if (options_.threading == Threading::kOwn) {
     loop_->start();
     loop_runs_ = true;
   }
+  return {};
+}
+
+std::vector<SealedPlace> Store::sealed_segments() const {
+  std::vector<SealedPlace> sealed;
+  const std::shared_lock lock(names_mutex_);
+  for (const std::unique_ptr<Topic>& topic : topics_) {
+    for (const std::unique_ptr<Partition>& partition : topic->partitions)
+      std::ranges::move(partition->reader().sealed_segments(), std::back_inserter(sealed));
+  }
+  return sealed;
+}
+
+Status Store::open_topics() {
+  std::vector<CatalogTopic> topics;
+  std::size_t partitions = 0;
+  {
+    const MutexLock lock(catalog_mutex_);
+    topics = catalog_.topics;
+  }
+  for (const CatalogTopic& topic : topics) partitions += topic.config.partitions;
+  const SyncedBy synced_by = who_syncs(partitions);
+  // Before: what an earlier process left in memory is what the recoveries read.
+  if (synced_by == SyncedBy::kCaller) {
+    if (Status done = device_->sync_tree(options_.directory); !done) return done;
+  }
+  for (const CatalogTopic& topic : topics) open_topic(topic, synced_by);
+  if (synced_by == SyncedBy::kCaller) return device_->sync_tree(options_.directory);
   return {};
 }
 
@@ -169,7 +217,7 @@ SegmentKeeper::Place Store::place_of(const CatalogTopic& topic, PartitionId part
       .spares = spares_.get()};
 }
 
-void Store::open_topic(const CatalogTopic& topic) {
+void Store::open_topic(const CatalogTopic& topic, SyncedBy synced_by) {
   auto opened = std::make_unique<Topic>();
   opened->info = {
       .id = topic.id, .name = topic.name, .created_at = topic.created_at, .config = topic.config};
@@ -180,7 +228,8 @@ void Store::open_topic(const CatalogTopic& topic) {
                          .reader = {.pool = pool_, .tail = tail_, .sealed = *sealed_}},
         place, topic.config);
     Result<RecoveredPartition> recovered =
-        recover_partition(*device_, pool_, partition->place(), clock_->now());
+        recover_partition(*device_, pool_, partition->place(), clock_->now(),
+                          {.known_durable = {}, .synced_by = synced_by});
     if (recovered) {
       report_.partitions.push_back(recovered->report);
       hand_over(*partition, std::move(*recovered));
@@ -238,7 +287,7 @@ Result<TopicInfo> Store::create_topic(std::string_view name, const TopicConfig& 
       replace_file(*device_, options_.directory / file_names::kCatalog, encode_catalog(changed));
   if (!done) return std::unexpected(std::move(done.error()));
   catalog_ = std::move(changed);
-  open_topic(topic);
+  open_topic(topic, SyncedBy::kCaller);  // make_topic_files did
   return find_topic(name);
 }
 
@@ -277,13 +326,33 @@ Status Store::make_topic_files(const CatalogTopic& topic) {
     if (Status done = set_aside(folder); !done) return done;
   }
   if (Status done = device_->create_directory(folder); !done) return done;
+  const SyncedBy synced_by = who_syncs(topic.config.partitions);
   for (std::uint32_t i = 0; i < topic.config.partitions; ++i) {
-    const SegmentKeeper::Place place = place_of(topic, PartitionId(i));
-    if (Status done = device_->create_directory(place.folder); !done) return done;
-    if (Status done = SegmentKeeper::create(*device_, place, topic.created_at); !done) return done;
+    if (Status done =
+            make_partition_files(place_of(topic, PartitionId(i)), topic.created_at, synced_by);
+        !done) {
+      return done;
+    }
   }
-  if (Status done = device_->sync_directory(folder); !done) return done;
+  const Status done =
+      synced_by == SyncedBy::kCaller ? device_->sync_tree(folder) : device_->sync_directory(folder);
+  if (!done) return done;
   return device_->sync_directory(folder.parent_path());
+}
+
+Status Store::make_partition_files(const SegmentKeeper::Place& place, Timestamp now,
+                                   SyncedBy synced_by) {
+  if (Status done = device_->create_directory(place.folder); !done) return done;
+  if (Status done = SegmentKeeper::create(*device_, place, now); !done) return done;
+  if (synced_by == SyncedBy::kCaller) return {};
+  Result<std::vector<std::string>> names = device_->list(place.folder);
+  if (!names) return std::unexpected(std::move(names.error()));
+  for (const std::string& name : *names) {
+    Result<std::shared_ptr<File>> file = device_->open(place.folder / name, OpenMode::kRead);
+    if (!file) return std::unexpected(std::move(file.error()));
+    if (Status done = (*file)->sync(); !done) return done;
+  }
+  return device_->sync_directory(place.folder);
 }
 
 // A folder that the catalog does not know, from a creation that a crash cut short: renamed, never
@@ -384,6 +453,12 @@ std::vector<PartitionTrouble> Store::troubles() const {
     }
   }
   return troubles;
+}
+
+std::optional<PartitionTrouble> Store::trouble(TopicId topic, PartitionId partition) const {
+  const Partition* found = find(topic, partition);
+  if (found == nullptr) return std::nullopt;
+  return found->trouble();
 }
 
 Status Store::watch(TopicId topic, PartitionId partition, Watcher& watcher) {

@@ -19,6 +19,7 @@
 #include "engine/partition/tail_cache.h"
 #include "engine/partition/writer_loop.h"
 #include "engine/store/log.h"
+#include "engine/store/scrubber.h"
 
 namespace bimip::engine {
 
@@ -36,6 +37,7 @@ struct StoreOptions {
   std::size_t reader_threads = 2;
   // What writing segments anew may read and write a second; 0: as fast as the disk.
   std::uint64_t rewrite_bytes_per_second = limits::kRewriteBytesPerSecond;
+  ScrubOptions scrub{};
   // Seams. Not given: the machine's best device, the machine's clock. They outlive the store.
   Device* device = nullptr;
   const Clock* clock = nullptr;
@@ -73,6 +75,8 @@ class Store final : public Log {
   [[nodiscard]] const StoreReport& report() const { return report_; }
   [[nodiscard]] Device& device() { return *device_; }
   [[nodiscard]] const UpkeepCounters& upkeep() const { return upkeep_; }
+  // The online check of sealed segments.
+  [[nodiscard]] const Scrubber& scrubber() const { return *scrubber_; }
   [[nodiscard]] const TroubleCounters& trouble_counters() const { return troubles_; }
 
   // Refuses new appends, answers those accepted, makes all durable. The store only answers kClosed
@@ -97,6 +101,8 @@ class Store final : public Log {
   [[nodiscard]] Result<LogBounds> bounds(TopicId topic, PartitionId partition) const override;
   void reopen(ReopenRequest& request) override;
   [[nodiscard]] std::vector<PartitionTrouble> troubles() const override;
+  [[nodiscard]] std::optional<PartitionTrouble> trouble(TopicId topic,
+                                                        PartitionId partition) const override;
   [[nodiscard]] Status watch(TopicId topic, PartitionId partition, Watcher& watcher) override;
   void unwatch(TopicId topic, PartitionId partition, Watcher& watcher) override;
 
@@ -112,7 +118,11 @@ class Store final : public Log {
   [[nodiscard]] Status load_catalog() EXCLUDES(catalog_mutex_);
   [[nodiscard]] Status start_threads();
   [[nodiscard]] Status find_orphans() REQUIRES(catalog_mutex_);
-  void open_topic(const CatalogTopic& topic);
+  [[nodiscard]] std::vector<SealedPlace> sealed_segments() const;
+  [[nodiscard]] Status open_topics() EXCLUDES(catalog_mutex_);
+  void open_topic(const CatalogTopic& topic, SyncedBy synced_by);
+  [[nodiscard]] Status make_partition_files(const SegmentKeeper::Place& place, Timestamp now,
+                                            SyncedBy synced_by);
   [[nodiscard]] Status make_topic_files(const CatalogTopic& topic);
   [[nodiscard]] Status set_aside(const Path& folder);
   [[nodiscard]] Path topic_folder(std::string_view name) const;
@@ -132,6 +142,7 @@ class Store final : public Log {
   BufferPool pool_{limits::kBufferArenaBytes};
   TailCache tail_{limits::kTailCacheBytes};
   TroubleCounters troubles_;
+  std::unique_ptr<Scrubber> scrubber_;
   std::unique_ptr<SegmentCache> sealed_;
   std::unique_ptr<SpareSegments> spares_;
   std::unique_ptr<JobRunner> jobs_;

@@ -133,7 +133,8 @@ std::expected<std::unique_ptr<Node>, NodeError> Node::open(const Settings& setti
   engine::Result<std::unique_ptr<engine::Store>> store =
       engine::Store::open({.directory = settings.data_dir,
                            .free_space_floor = settings.free_space_floor,
-                           .spare_bytes = settings.spare_space});
+                           .spare_bytes = settings.spare_space,
+                           .scrub = {.bytes_per_second_max = settings.scrub_rate}});
   if (!store) {
     const ErrorCode code = store.error().code;
     const bool machine = code == ErrorCode::kIo || code == ErrorCode::kNoSpace ||

@@ -6,6 +6,7 @@
 #include "bimip/v1/stanza.pb.h"
 #include "frontend/session/session.h"
 #include "frontend/stanza/framing.h"
+#include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
 
@@ -44,7 +45,7 @@ class Publication final : public engine::AppendRequest, public SessionRequest {
 };
 
 void Publisher::publish(const std::shared_ptr<Session>& session, std::uint64_t id,
-                        const v1::Publish& publish) {
+                        const v1::Publish& publish, Moment now) {
   if (!session->bearer().check(Action::kPublish, publish.topic(), id)) return;
   const engine::Result<engine::TopicInfo> topic = find_topic(publish.topic());
   if (!topic) return refuse(id, topic.error());
@@ -55,7 +56,7 @@ void Publisher::publish(const std::shared_ptr<Session>& session, std::uint64_t i
   auto publication = std::make_unique<Publication>(host_, session, id);
   publication->topic = topic->id;
   publication->partition = *partition;
-  if (const engine::Status filled = fill(*publication, publish); !filled)
+  if (const engine::Status filled = fill(*publication, publish, now); !filled)
     return refuse(id, filled.error());
   if (publication->fields_.producer) {
     std::shared_ptr<ProducerFence>& fence = own().fences[{topic->id, *partition}];
@@ -94,7 +95,8 @@ engine::Result<engine::PartitionId> Publisher::choose_partition(const v1::Publis
   return engine::partition_of_key(id, partitions);
 }
 
-engine::Status Publisher::fill(Publication& publication, const v1::Publish& publish) const {
+engine::Status Publisher::fill(Publication& publication, const v1::Publish& publish,
+                               Moment now) const {
   engine::RecordFields& fields = publication.fields_;
   if (publish.producer_number() != 0) {
     if (!own_ || !own_->producer) {
@@ -122,6 +124,16 @@ engine::Status Publisher::fill(Publication& publication, const v1::Publish& publ
   fields.key = all.first(publish.key().size());
   fields.idempotency_key = all.subspan(publish.key().size(), publish.idempotency_key().size());
   fields.value = all.last(publish.value().size());
+  if (publish.ttl_ms() > static_cast<std::uint64_t>(limits::kTtlMax.count()))
+    return engine::fail(ErrorCode::kInvalidArgument, "a ttl_ms above 100 years");
+  if (publish.ttl_ms() != 0)
+    fields.expires_at =
+        now.wall + std::chrono::milliseconds(static_cast<std::int64_t>(publish.ttl_ms()));
+  if (publish.delay_ms() > static_cast<std::uint64_t>(limits::kTtlMax.count()))
+    return engine::fail(ErrorCode::kInvalidArgument, "a delay_ms above 100 years");
+  if (publish.delay_ms() != 0)
+    fields.not_before =
+        now.wall + std::chrono::milliseconds(static_cast<std::int64_t>(publish.delay_ms()));
   if (publish.tombstone()) fields.kind = engine::RecordKind::kTombstone;
   switch (publish.durability()) {
     case v1::DURABILITY_UNSPECIFIED:

@@ -30,7 +30,7 @@ class Publisher {
     if (producer || own_) own().producer = producer;
   }
   void publish(const std::shared_ptr<Session>& session, std::uint64_t id,
-               const v1::Publish& publish);
+               const v1::Publish& publish, Moment now);
   // Its answer has come.
   void on_published(Publication& publication);
 
@@ -51,7 +51,8 @@ class Publisher {
   [[nodiscard]] engine::Result<engine::TopicInfo> find_topic(const std::string& name);
   [[nodiscard]] engine::Result<engine::PartitionId> choose_partition(const v1::Publish& publish,
                                                                      std::uint32_t partitions);
-  [[nodiscard]] engine::Status fill(Publication& publication, const v1::Publish& publish) const;
+  [[nodiscard]] engine::Status fill(Publication& publication, const v1::Publish& publish,
+                                    Moment now) const;
   void refuse(std::uint64_t id, const engine::Error& error);
 
   // What a session needs that publishes. Most only read: they have none of it.

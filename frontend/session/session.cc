@@ -106,11 +106,11 @@ void Session::on_stanza(const v1::Stanza& stanza, Moment now) {
   on_request(stanza, now);
 }
 
-void Session::on_request(const v1::Stanza& stanza, Moment) {
+void Session::on_request(const v1::Stanza& stanza, Moment now) {
   const std::uint64_t id = stanza.id();
   switch (stanza.body_case()) {
     case v1::Stanza::kPublish:
-      return publisher_.publish(shared_from_this(), id, stanza.publish());
+      return publisher_.publish(shared_from_this(), id, stanza.publish(), now);
     case v1::Stanza::kSubscribe:
       return subscriber_.subscribe(shared_from_this(), id, stanza.subscribe());
     case v1::Stanza::kUnsubscribe:
@@ -125,6 +125,8 @@ void Session::on_request(const v1::Stanza& stanza, Moment) {
       return create_topic(shared_from_this(), id, stanza.create_topic());
     case v1::Stanza::kAlterTopic:
       return alter_topic(shared_from_this(), id, stanza.alter_topic());
+    case v1::Stanza::kReopenTopic:
+      return reopen_topic(shared_from_this(), id, stanza.reopen_topic());
     case v1::Stanza::kDescribeTopic:
       return describe_topic(*this, id, stanza.describe_topic());
     case v1::Stanza::kListTopics:

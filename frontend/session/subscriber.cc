@@ -20,7 +20,7 @@ class Fetch final : public engine::ReadRequest, public SessionRequest {
     result_ = std::move(result);
     session()->host().came_back(*this);
   }
-  void deliver(Moment) override { session()->subscriber().on_fetched(session(), *this); }
+  void deliver(Moment now) override { session()->subscriber().on_fetched(session(), *this, now); }
 
  private:
   friend class Subscriber;
@@ -288,14 +288,14 @@ void Subscriber::fetch(const std::shared_ptr<Session>& session, Subscription& su
   host_.log().read(*fetch.release());
 }
 
-void Subscriber::on_fetched(const std::shared_ptr<Session>& session, Fetch& fetch) {
+void Subscriber::on_fetched(const std::shared_ptr<Session>& session, Fetch& fetch, Moment now) {
   const auto at = subscriptions_.find(fetch.subscription_);
   if (at == subscriptions_.end()) return;
   Subscription& subscription = at->second;
   Cursor& cursor = *subscription.find(fetch.partition);
   cursor.fetching = false;
   if (fetch.result_) {
-    deliver(subscription, cursor, *fetch.result_);
+    deliver(subscription, cursor, *fetch.result_, now);
   } else {
     pass_gap(subscription, cursor, fetch.result_.error());
   }
@@ -303,7 +303,7 @@ void Subscriber::on_fetched(const std::shared_ptr<Session>& session, Fetch& fetc
 }
 
 void Subscriber::deliver(Subscription& subscription, Cursor& cursor,
-                         const engine::RecordBatch& batch) {
+                         const engine::RecordBatch& batch, Moment now) {
   DeliveryWriter& writer = host_.delivery_writer();
   std::uint64_t records = 0;
   Offset delivered = cursor.next;
@@ -314,6 +314,11 @@ void Subscriber::deliver(Subscription& subscription, Cursor& cursor,
   };
   const engine::Status visited = batch.for_each([&](const engine::Record& record) {
     if (!fit || subscription.credit == 0 || record.offset < cursor.next) return;
+    // What is held for later is delivered as the copy that is appended then.
+    if (record.not_before || (record.expires_at && *record.expires_at <= now.wall)) {
+      delivered = record.offset + 1;
+      return;
+    }
     if (records > 0 && writer.bytes() + record.value.size() > limits::kDeliveryBytes) finish();
     if (records == 0) writer.begin(subscription.id, cursor.partition);
     fit = writer.add(record);

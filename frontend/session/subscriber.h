@@ -44,7 +44,7 @@ class Subscriber {
   void close(Session& session);
 
   // Answers of the log.
-  void on_fetched(const std::shared_ptr<Session>& session, Fetch& fetch);
+  void on_fetched(const std::shared_ptr<Session>& session, Fetch& fetch, Moment now);
   void on_placed(const std::shared_ptr<Session>& session, TimeSearch& search);
 
  private:
@@ -59,7 +59,9 @@ class Subscriber {
   void begin(const std::shared_ptr<Session>& session, Subscription& subscription);
   void pump(const std::shared_ptr<Session>& session, Subscription& subscription);
   void fetch(const std::shared_ptr<Session>& session, Subscription& subscription, Cursor& cursor);
-  void deliver(Subscription& subscription, Cursor& cursor, const engine::RecordBatch& batch);
+  // What has expired by `now` is passed over, and takes no credit.
+  void deliver(Subscription& subscription, Cursor& cursor, const engine::RecordBatch& batch,
+               Moment now);
   void pass_gap(const Subscription& subscription, Cursor& cursor, const engine::Error& error);
   void drop(Session& session, Subscriptions::iterator at);
   [[nodiscard]] Subscription* find(std::uint64_t id, std::uint64_t subscription);

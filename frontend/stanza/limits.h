@@ -24,6 +24,8 @@ inline constexpr std::size_t kDeliveryBytes = 128 * 1024;
 
 // The words of an error: they may repeat what the peer sent.
 inline constexpr std::size_t kErrorTextBytes = 1024;
+// A message that may be delivered longer than this is one that never expires.
+inline constexpr std::chrono::milliseconds kTtlMax{100LL * 366 * 24 * 3600 * 1000};
 
 // Bytes a session has for its socket and the socket has not taken. Above it deliveries wait in the
 // log, and above twice as much nothing is read from the peer.

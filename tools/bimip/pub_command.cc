@@ -28,6 +28,8 @@ struct Arguments {
   std::vector<std::string> headers{};
   std::optional<std::uint32_t> partition{};
   std::string durability{};
+  std::string ttl{};
+  std::string delay{};
   std::string reconnect_for = "60s";
   bool json = false;
 };
@@ -108,13 +110,17 @@ int run(const Globals& globals, const Arguments& arguments) {
     return kCannotRun;
   }
   Output output;
-  client::PublishJob job{.server = *server,
-                         .topic = arguments.topic,
-                         .key = arguments.key,
-                         .partition = arguments.partition,
-                         .durability = durability_of(arguments.durability),
-                         .reconnect_for = *parse_duration(arguments.reconnect_for),
-                         .stop = interruption()};
+  client::PublishJob job{
+      .server = *server,
+      .topic = arguments.topic,
+      .key = arguments.key,
+      .partition = arguments.partition,
+      .durability = durability_of(arguments.durability),
+      .delay =
+          arguments.delay.empty() ? std::chrono::milliseconds(0) : *parse_duration(arguments.delay),
+      .ttl = arguments.ttl.empty() ? std::chrono::milliseconds(0) : *parse_duration(arguments.ttl),
+      .reconnect_for = *parse_duration(arguments.reconnect_for),
+      .stop = interruption()};
   for (const std::string& header : arguments.headers) {
     const std::size_t equals = header.find('=');
     job.headers.emplace_back(header.substr(0, equals), header.substr(equals + 1));
@@ -167,6 +173,13 @@ void add_pub_command(CLI::App& program, const Globals& globals, int& exit_code) 
       ->add_option("--durability", arguments->durability,
                    "When it is answered, if not as the topic says")
       ->check(CLI::IsMember({"durable", "written"}));
+  const auto is_duration = [](const std::string& text) {
+    return parse_duration(text) ? "" : "'" + text + "' is no duration: 30s, 5m, 7d";
+  };
+  command->add_option("--ttl", arguments->ttl, "Not delivered later than this: 30s, 5m, 7d")
+      ->check(is_duration);
+  command->add_option("--delay", arguments->delay, "Not delivered earlier than this: 30s, 5m, 7d")
+      ->check(is_duration);
   command
       ->add_option("--reconnect-for", arguments->reconnect_for,
                    "How long to try without success before giving up")

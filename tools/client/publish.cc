@@ -35,6 +35,8 @@ v1::Stanza stanza_of(const PublishJob& job) {
     header.set_value(value);
   }
   if (job.partition) publish.set_partition(*job.partition);
+  publish.set_delay_ms(static_cast<std::uint64_t>(job.delay.count()));
+  publish.set_ttl_ms(static_cast<std::uint64_t>(job.ttl.count()));
   if (job.durability == AskedDurability::kDurable) publish.set_durability(v1::DURABILITY_DURABLE);
   if (job.durability == AskedDurability::kWritten) publish.set_durability(v1::DURABILITY_WRITTEN);
   return stanza;

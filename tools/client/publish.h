@@ -26,6 +26,8 @@ struct PublishJob {
   std::vector<std::pair<std::string, std::string>> headers{};
   std::optional<std::uint32_t> partition{};
   AskedDurability durability = AskedDurability::kTopics;
+  std::chrono::milliseconds delay{0};  // not delivered earlier
+  std::chrono::milliseconds ttl{0};    // not delivered later; 0: for ever
   std::chrono::milliseconds reconnect_for{60'000};
   const std::atomic<bool>& stop;
   // The offset of each stored message; called in the order of the answers.
