@@ -7,6 +7,7 @@
 
 #include "engine/store/log.h"
 #include "frontend/session/moment.h"
+#include "frontend/session/session_metrics.h"
 #include "frontend/stanza/delivery.h"
 #include "frontend/stanza/limits.h"
 
@@ -41,6 +42,7 @@ class SessionHost {
   [[nodiscard]] virtual const SessionLimits& limits() const = 0;
   // What tokens are checked with; null: this server checks none (--dev).
   [[nodiscard]] virtual TokenService* tokens() = 0;
+  [[nodiscard]] virtual SessionMetrics& metrics() = 0;
   // Shared scratch.
   [[nodiscard]] virtual DeliveryWriter& delivery_writer() = 0;
   // The request has its answer. Thread-safe; deliver() is never called inside.

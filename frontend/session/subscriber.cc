@@ -20,7 +20,7 @@ class Fetch final : public engine::ReadRequest, public SessionRequest {
     result_ = std::move(result);
     session()->host().came_back(*this);
   }
-  void deliver(Moment) override { session()->subscriber().on_fetched(session(), *this); }
+  void deliver(Moment now) override { session()->subscriber().on_fetched(session(), *this, now); }
 
  private:
   friend class Subscriber;
@@ -88,16 +88,18 @@ void Subscriber::subscribe(const std::shared_ptr<Session>& session, std::uint64_
   const auto refuse = [&](const engine::Error& error) {
     outbox_.send_error(id, code_of(error.code), error.message);
   };
-  if (subscriptions_.size() >= host_.limits().subscriptions)
+  if (subscriptions_.size() >= host_.limits().subscriptions) {
+    host_.metrics().hit(Limit::kSubscriptions);
     return outbox_.send_error(id, Code::kResourceExhausted, "subscriptions_max is reached");
-  if (subscribe.credit() > host_.limits().credit)
-    return outbox_.send_error(id, Code::kInvalidArgument, "a credit above credit_max");
+  }
+  if (subscribe.credit() > host_.limits().credit) return refuse_credit(id);
   if (subscribe.from_case() == v1::Subscribe::FROM_NOT_SET)
     return outbox_.send_error(id, Code::kInvalidArgument, "Subscribe does not say from where");
   if (!session->bearer().check(Action::kSubscribe, subscribe.topic(), id)) return;
   const engine::Result<engine::TopicInfo> topic = host_.log().find_topic(subscribe.topic());
   if (!topic) return refuse(topic.error());
 
+  host_.metrics().subscriptions_begun.add();
   const std::uint64_t number = ++last_id_;
   const auto at = subscriptions_.emplace(number, Subscription{}).first;
   Subscription& subscription = at->second;
@@ -244,9 +246,13 @@ void Subscriber::add_credit(std::uint64_t id, const v1::Credit& credit) {
   Subscription* subscription = find(id, credit.subscription_id());
   if (subscription == nullptr) return;
   const std::uint64_t held = subscription->credit + subscription->unacknowledged;
-  if (credit.records() > host_.limits().credit - held)
-    return outbox_.send_error(id, Code::kInvalidArgument, "a credit above credit_max");
+  if (credit.records() > host_.limits().credit - held) return refuse_credit(id);
   subscription->credit += credit.records();
+}
+
+void Subscriber::refuse_credit(std::uint64_t id) {
+  host_.metrics().hit(Limit::kCredit);
+  outbox_.send_error(id, Code::kInvalidArgument, "a credit above credit_max");
 }
 
 void Subscriber::on_advanced(const std::shared_ptr<Session>& session, engine::TopicId topic,
@@ -288,14 +294,14 @@ void Subscriber::fetch(const std::shared_ptr<Session>& session, Subscription& su
   host_.log().read(*fetch.release());
 }
 
-void Subscriber::on_fetched(const std::shared_ptr<Session>& session, Fetch& fetch) {
+void Subscriber::on_fetched(const std::shared_ptr<Session>& session, Fetch& fetch, Moment now) {
   const auto at = subscriptions_.find(fetch.subscription_);
   if (at == subscriptions_.end()) return;
   Subscription& subscription = at->second;
   Cursor& cursor = *subscription.find(fetch.partition);
   cursor.fetching = false;
   if (fetch.result_) {
-    deliver(subscription, cursor, *fetch.result_);
+    deliver(subscription, cursor, *fetch.result_, now);
   } else {
     pass_gap(subscription, cursor, fetch.result_.error());
   }
@@ -303,7 +309,8 @@ void Subscriber::on_fetched(const std::shared_ptr<Session>& session, Fetch& fetc
 }
 
 void Subscriber::deliver(Subscription& subscription, Cursor& cursor,
-                         const engine::RecordBatch& batch) {
+                         const engine::RecordBatch& batch, Moment now) {
+  DeliveryCount count{.lag = cursor.visible_end - cursor.next};
   DeliveryWriter& writer = host_.delivery_writer();
   std::uint64_t records = 0;
   Offset delivered = cursor.next;
@@ -319,6 +326,9 @@ void Subscriber::deliver(Subscription& subscription, Cursor& cursor,
     fit = writer.add(record);
     if (!fit) return;
     ++records;
+    ++count.records;
+    count.bytes += record.key.size() + record.value.size();
+    count.newest = record.timestamp;
     --subscription.credit;
     ++subscription.unacknowledged;
     cursor.delivered({.first = record.offset, .end = record.offset + 1});
@@ -335,6 +345,24 @@ void Subscriber::deliver(Subscription& subscription, Cursor& cursor,
   } else if (subscription.credit > 0) {
     cursor.next = std::max(cursor.next, batch.range().end);
   }
+  if (count.records > 0) count_delivery(cursor, count, now);
+}
+
+// A subscription catches up from the first delivery that leaves something behind it to one that
+// does not.
+void Subscriber::count_delivery(Cursor& cursor, const DeliveryCount& count, Moment now) {
+  SessionMetrics& metrics = host_.metrics();
+  metrics.delivered_records.add(count.records);
+  metrics.delivered_bytes.add(count.bytes);
+  metrics.lag.observe(count.lag);
+  const bool behind = cursor.next < cursor.visible_end;
+  if (behind && !cursor.behind) metrics.catch_ups_begun.add();
+  if (!behind && cursor.behind) metrics.catch_ups_ended.add();
+  if (!behind && !cursor.behind) {
+    const auto age = std::chrono::nanoseconds(now.wall - count.newest).count();
+    metrics.fanout.observe(static_cast<std::uint64_t>(std::max<std::int64_t>(age, 0)));
+  }
+  cursor.behind = behind;
 }
 
 // Says which records cannot be had, and goes on behind them.
@@ -357,12 +385,16 @@ void Subscriber::pass_gap(const Subscription& subscription, Cursor& cursor,
   told.set_code(static_cast<v1::Code>(code_of(error.code)));
   told.set_message(error.message.substr(0, limits::kErrorTextBytes));
   outbox_.send(stanza);
+  host_.metrics().gap_records.add(gap.end - gap.first);
   cursor.next = gap.end;
 }
 
 void Subscriber::drop(Session& session, Subscriptions::iterator at) {
-  for (const Cursor& cursor : at->second.cursors)
+  for (const Cursor& cursor : at->second.cursors) {
     host_.unwatch(session, at->second.topic, cursor.partition);
+    if (cursor.behind) host_.metrics().catch_ups_ended.add();
+  }
+  host_.metrics().subscriptions_ended.add();
   subscriptions_.erase(at);
 }
 

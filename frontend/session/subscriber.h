@@ -44,10 +44,17 @@ class Subscriber {
   void close(Session& session);
 
   // Answers of the log.
-  void on_fetched(const std::shared_ptr<Session>& session, Fetch& fetch);
+  void on_fetched(const std::shared_ptr<Session>& session, Fetch& fetch, Moment now);
   void on_placed(const std::shared_ptr<Session>& session, TimeSearch& search);
 
  private:
+  // What one batch brought.
+  struct DeliveryCount {
+    std::uint64_t lag = 0;  // records there were to be had before it
+    std::uint64_t records = 0;
+    std::uint64_t bytes = 0;
+    engine::Timestamp newest{};
+  };
   using Subscriptions = std::map<std::uint64_t, Subscription>;
   [[nodiscard]] engine::Status place(Subscription& subscription, Cursor& cursor,
                                      const v1::Subscribe& subscribe);
@@ -59,7 +66,10 @@ class Subscriber {
   void begin(const std::shared_ptr<Session>& session, Subscription& subscription);
   void pump(const std::shared_ptr<Session>& session, Subscription& subscription);
   void fetch(const std::shared_ptr<Session>& session, Subscription& subscription, Cursor& cursor);
-  void deliver(Subscription& subscription, Cursor& cursor, const engine::RecordBatch& batch);
+  void deliver(Subscription& subscription, Cursor& cursor, const engine::RecordBatch& batch,
+               Moment now);
+  void refuse_credit(std::uint64_t id);
+  void count_delivery(Cursor& cursor, const DeliveryCount& count, Moment now);
   void pass_gap(const Subscription& subscription, Cursor& cursor, const engine::Error& error);
   void drop(Session& session, Subscriptions::iterator at);
   [[nodiscard]] Subscription* find(std::uint64_t id, std::uint64_t subscription);

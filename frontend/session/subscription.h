@@ -20,7 +20,8 @@ struct Cursor {
   Offset next{};         // to be delivered
   Offset visible_end{};  // as last heard
   bool fetching = false;
-  bool stuck = false;  // reading failed; tried again when the partition moves on
+  bool behind = false;  // there was more to read when the last records were delivered
+  bool stuck = false;   // reading failed; tried again when the partition moves on
   // Delivered and not acknowledged, in order, each without a hole.
   std::deque<OffsetRange> unacknowledged{};
 

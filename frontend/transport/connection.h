@@ -9,32 +9,21 @@
 
 #include "frontend/session/peer.h"
 #include "frontend/transport/carrier.h"
+#include "frontend/transport/peer_owner.h"
 
 namespace bimip::frontend {
-
-// What a connection needs of its thread. Outlives it.
-class ConnectionOwner {
- public:
-  virtual ~ConnectionOwner() = default;
-  [[nodiscard]] virtual Moment now() const = 0;
-  [[nodiscard]] virtual std::chrono::nanoseconds write_stall() const = 0;
-  // Scratch to read into, shared by the thread's connections.
-  [[nodiscard]] virtual std::span<char> read_buffer() = 0;
-  // The peer is closed; forgets it. `session`: what it carried, null when that never began.
-  virtual void on_closed(Peer& peer, Session* session) = 0;
-};
 
 // On its owner's thread only. Idle it holds neither buffer nor timer. A socket that takes nothing
 // for the write-stall limit is closed.
 class Connection final : public Peer, public std::enable_shared_from_this<Connection> {
  public:
   using Socket = boost::asio::ip::tcp::socket;
-  Connection(ConnectionOwner& owner, Socket socket, std::unique_ptr<Carrier> carrier);
+  Connection(PeerOwner& owner, Socket socket, std::unique_ptr<Carrier> carrier);
 
   void start();
   void pump() override;
   void on_tick(Moment now) override;
-  void on_drain() override { carrier_->on_drain(); }
+  void on_drain() override;
   void close() override;
 
  private:
@@ -44,7 +33,7 @@ class Connection final : public Peer, public std::enable_shared_from_this<Connec
   void send_some();
   void await_room();
 
-  ConnectionOwner& owner_;
+  PeerOwner& owner_;
   Socket socket_;
   std::unique_ptr<Carrier> carrier_;
   std::string sending_;
@@ -52,6 +41,7 @@ class Connection final : public Peer, public std::enable_shared_from_this<Connec
   std::chrono::nanoseconds last_progress_{};
   bool reading_ = false;
   bool writing_ = false;
+  bool draining_ = false;
   bool closed_ = false;
 };
 
