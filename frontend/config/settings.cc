@@ -120,7 +120,7 @@ constexpr auto kSettings = std::to_array<Setting>({
      .kind = kText,
      .place = [](Settings& s) -> Text& { return s.tls_certificate; },
      .meaning = "A PEM file with the server's certificate and those between it and its authority. "
-                "With it, TCP is TLS."},
+                "With it, the ports for TCP and for HTTP speak TLS and nothing else."},
     {.name = "tls.key",
      .kind = kText,
      .place = [](Settings& s) -> Text& { return s.tls_key; },

@@ -75,6 +75,7 @@ class Node::Parts {
                            [this](std::move_only_function<void()> work) {
                              security_->run_check(std::move(work));
                            },
+                       .tls = security_->tls(),
                        .tokens = security_->tokens(),
                        .on_connection_closed = [this] { count_.remove(); }}));
     }

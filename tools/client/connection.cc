@@ -15,6 +15,7 @@
 
 #include "bimip/v1/stanza.pb.h"
 #include "frontend/stanza/codes.h"
+#include "tools/client/tls_client.h"
 
 namespace bimip::client {
 namespace {
@@ -97,6 +98,8 @@ Result<std::unique_ptr<Connection>> Connection::open(const Endpoint& endpoint,
   connection->endpoint_ = endpoint;
   if (Status done = connection->connect(endpoint, until); !done)
     return std::unexpected(std::move(done.error()));
+  if (Status done = connection->encrypt(until); !done)
+    return std::unexpected(std::move(done.error()));
   if (Status done = connection->identify(producer, until); !done)
     return std::unexpected(std::move(done.error()));
   return connection;
@@ -125,6 +128,14 @@ Status Connection::connect(const Endpoint& endpoint, Clock::time_point until) {
     ::close(fd);
   }
   return gone_with("no server at " + where, error);
+}
+
+Status Connection::encrypt(Clock::time_point until) {
+  if (!endpoint_.tls) return {};
+  auto tls = TlsClient::connect(socket_, endpoint_, until);
+  if (!tls) return std::unexpected(std::move(tls.error()));
+  tls_ = std::move(*tls);
+  return {};
 }
 
 Status Connection::identify(const ProducerIdentity& producer, Clock::time_point until) {
@@ -176,8 +187,9 @@ Result<Readable> Connection::exchange(std::chrono::milliseconds wait, int also,
 
 Status Connection::send_some() {
   while (unsent() > 0) {
+    const std::string_view rest = std::string_view(output_).substr(sent_);
     const ssize_t wrote =
-        ::send(socket_, output_.data() + sent_, output_.size() - sent_, MSG_NOSIGNAL);
+        tls_ ? tls_->send(rest) : ::send(socket_, rest.data(), rest.size(), MSG_NOSIGNAL);
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return {};
     // What the server said before it closed is still to be read.
@@ -191,8 +203,16 @@ Status Connection::send_some() {
 }
 
 Status Connection::receive_some(const Visit& visit) {
+  do {
+    if (Status received = receive_once(visit); !received) return received;
+    // Of what TLS has decrypted poll() knows nothing.
+  } while (tls_ && tls_->has_pending());
+  return {};
+}
+
+Status Connection::receive_once(const Visit& visit) {
   thread_local std::vector<char> input(kReadBytes);
-  const ssize_t got = ::recv(socket_, input.data(), input.size(), 0);
+  const ssize_t got = tls_ ? tls_->receive(input) : ::recv(socket_, input.data(), input.size(), 0);
   if (got < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK)) return {};
   if (got < 0) return gone_with("the connection to the server broke", errno);
   if (got == 0) {
