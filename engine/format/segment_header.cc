@@ -29,12 +29,15 @@ void finish_sector(const codec::Writer& fields, const SegmentIdentity& identity,
                     xxh3_128(sector.subspan(kMagicAt), codec::seed_of(identity.store)));
 }
 
+bool has_magic(std::uint32_t magic, Bytes sector) {
+  return sector.size() == limits::kSectorBytes &&
+         load<std::uint32_t>(sector.data() + kMagicAt) == magic;
+}
+
 // The identity of a sector whose checksum and version hold.
 Result<SegmentIdentity> open_sector(std::uint32_t magic, std::string_view what, Bytes sector) {
-  if (sector.size() != limits::kSectorBytes ||
-      load<std::uint32_t>(sector.data() + kMagicAt) != magic) {
+  if (!has_magic(magic, sector))
     return fail(ErrorCode::kDamaged, "not a segment's " + std::string(what));
-  }
   const SegmentIdentity identity = codec::load_identity(sector.data() + kIdentityAt);
   if (xxh3_128(sector.subspan(kMagicAt), codec::seed_of(identity.store)) !=
       codec::load_wide<Hash128>(sector.data())) {
@@ -72,6 +75,8 @@ Result<SegmentHeader> decode_segment_header(Bytes sector) {
   header.created_at = in.time();
   return header;
 }
+
+bool resembles_segment_header(Bytes sector) { return has_magic(kSegmentHeaderMagic, sector); }
 
 void encode_segment_footer(const SegmentFooter& footer, MutableBytes sector) {
   begin_sector(kSegmentFooterMagic, footer.identity, sector);

@@ -51,6 +51,8 @@ struct SegmentFooter {
 // The checksum covers the whole sector. Decoding: kDamaged, kUnsupportedVersion.
 void encode_segment_header(const SegmentHeader& header, MutableBytes sector);
 [[nodiscard]] Result<SegmentHeader> decode_segment_header(Bytes sector);
+// Whether there is a header, sound or not.
+[[nodiscard]] bool resembles_segment_header(Bytes sector);
 void encode_segment_footer(const SegmentFooter& footer, MutableBytes sector);
 [[nodiscard]] Result<SegmentFooter> decode_segment_footer(Bytes sector);
 

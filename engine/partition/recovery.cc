@@ -340,6 +340,7 @@ class Recovery {
     if (!file) return std::unexpected(std::move(file.error()));
     Result<std::uint64_t> size = (*file)->size();
     if (!size) return std::unexpected(std::move(size.error()));
+    header_gone_ = false;
     if (!header) {
       Result<SegmentHeader> known = read_header(**file, identity, segment);
       if (!known) return std::unexpected(std::move(known.error()));
@@ -370,6 +371,10 @@ class Recovery {
     if (settled) settled = unproven.settle();
     if (!settled) return settled;
     out_.report.bytes_read += scan->bytes_read;
+    if (header_gone_ && !next && scan->tail == start_of(*header) && scan->damaged.empty()) {
+      return fail(ErrorCode::kDamaged,
+                  where.string() + ": neither its header nor any block of it is there");
+    }
     std::ranges::move(scan->damaged, std::back_inserter(out_.report.damaged));
     out_.tail = scan->tail;
     // Behind a segment that has a successor stands its footer, or nothing.
@@ -402,13 +407,17 @@ class Recovery {
                : std::numeric_limits<std::uint64_t>::max();
   }
 
+  static LogTail start_of(const SegmentHeader& header) {
+    return {.position = FilePosition(limits::kSectorBytes),
+            .next_block = header.first_block,
+            .next_offset = header.base_offset,
+            .previous = header.previous};
+  }
+
   // The newest checkpoint of the segment, or its very beginning with the producers known so far.
   Start choose_start(const SegmentHeader& header, std::uint64_t file_bytes) {
     const std::string name = file_names::checkpoint(header.identity.epoch);
-    Start start{.from = {.tail = {.position = FilePosition(limits::kSectorBytes),
-                                  .next_block = header.first_block,
-                                  .next_offset = header.base_offset,
-                                  .previous = header.previous}}};
+    Start start{.from = {.tail = start_of(header)}};
     Result<std::vector<std::byte>> bytes = read_file(device_, path(name), kTableBytesMax);
     if (!bytes) {
       if (bytes.error().code != ErrorCode::kNotFound) note(bytes.error().message);
@@ -447,6 +456,9 @@ class Recovery {
     Result<SegmentHeader> header = decode_segment_header(sector);
     if (header && header->identity == identity) return header;
     if (is_of_later_program(header)) return header;
+    // An active segment's header was durable before anything else of it. Where there is nothing
+    // like one the file is not what it was, and without a block nothing tells what it held.
+    header_gone_ = !resembles_segment_header(sector);
     // Everything in it is known from the manifest and the segment before.
     const std::vector<ManifestSegment>& segments = out_.keeper->manifest().segments;
     const auto here = std::ranges::find(segments, segment.epoch, &ManifestSegment::epoch);
@@ -474,7 +486,10 @@ class Recovery {
     Result<Path> kept = unused_torn_name(epoch, from);
     if (!kept) return std::unexpected(std::move(kept.error()));
     if (Status done = replace_file(device_, *kept, bytes); !done) return done;
-    if (Status done = zero_range(file, from, end); !done) return done;
+    // A file that somebody cut short may end within a sector.
+    const std::uint64_t sectors = (end.value() + limits::kSectorBytes - 1) / limits::kSectorBytes;
+    if (Status done = zero_range(file, from, FilePosition(sectors * limits::kSectorBytes)); !done)
+      return done;
     out_.report.torn.push_back({.epoch = epoch, .from = from, .end = end, .kept_in = *kept});
     return {};
   }
@@ -493,6 +508,7 @@ class Recovery {
   const SegmentKeeper::Place& place_;
   const Timestamp now_;
   const Offset known_durable_;
+  bool header_gone_ = false;  // of the active segment
   RecoveredPartition out_;
 };
 
