@@ -12,6 +12,18 @@ namespace bimip::frontend {
 using engine::as_bytes;
 using engine::ErrorCode;
 
+namespace {
+
+std::size_t message_bytes(const v1::Publish& publish) {
+  std::size_t bytes =
+      publish.key().size() + publish.idempotency_key().size() + publish.value().size();
+  for (const v1::Header& header : publish.headers())
+    bytes += header.name().size() + header.value().size();
+  return bytes;
+}
+
+}  // namespace
+
 // One message on its way to the log and back.
 class Publication final : public engine::AppendRequest, public SessionRequest {
  public:
@@ -96,6 +108,11 @@ engine::Result<engine::PartitionId> Publisher::choose_partition(const v1::Publis
 
 engine::Status Publisher::fill(Publication& publication, const v1::Publish& publish) const {
   engine::RecordFields& fields = publication.fields_;
+  if (const std::size_t bytes = message_bytes(publish); bytes > limits::kMessageBytesMax) {
+    return engine::fail(ErrorCode::kTooLarge,
+                        "the message has " + std::to_string(bytes) + " bytes; at most " +
+                            std::to_string(limits::kMessageBytesMax) + " are taken");
+  }
   if (publish.producer_number() != 0) {
     if (!own_ || !own_->producer) {
       return engine::fail(ErrorCode::kInvalidArgument,

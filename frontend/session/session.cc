@@ -28,7 +28,7 @@ std::string_view problem_text(FrameProblem problem) {
     case FrameProblem::kEmptyFrame:
       return "a frame of no bytes";
     case FrameProblem::kFrameTooLarge:
-      return "a frame longer than frame_bytes_max";
+      return "a frame longer than frame_bytes_max, or than 16 KiB before Identity";
   }
   return "";
 }

@@ -62,6 +62,10 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] std::string take_output() { return outbox_.take(); }
   // Whether the peer may be read from.
   [[nodiscard]] bool takes_input() const;
+  // The longest frame that may come next.
+  [[nodiscard]] std::size_t frame_bytes_max() const {
+    return state_ == State::kUnidentified ? limits::kIdentityFrameBytesMax : limits::kFrameBytesMax;
+  }
   // The connection ends once the output was sent.
   [[nodiscard]] bool is_over() const { return state_ == State::kOver; }
   // Has been welcomed, and goes on.

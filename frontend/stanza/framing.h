@@ -59,6 +59,9 @@ class FrameReader {
     }
   }
 
+  // From the next frame on; also inside `visit`.
+  void set_frame_bytes_max(std::size_t bytes) { frame_bytes_max_ = bytes; }
+
   [[nodiscard]] std::size_t held_bytes() const { return carried_.capacity(); }
 
  private:

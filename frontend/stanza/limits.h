@@ -14,10 +14,14 @@ using namespace std::chrono_literals;
 
 inline constexpr std::uint16_t kTcpPort = 7450;
 
-// One message: key, headers and value together. What one record of the log holds.
-inline constexpr std::size_t kMessageBytesMax = engine::limits::kRecordBytesMax;
+// One message: key, names and values of its headers, idempotency key and value together. What one
+// record of the log holds, less what a record adds of its own.
+inline constexpr std::size_t kMessageBytesMax = engine::limits::kRecordBytesMax - 2048;
 // One frame: the largest message and what the stanza adds to it.
 inline constexpr std::size_t kFrameBytesMax = kMessageBytesMax + 64 * 1024;
+// One frame of a peer that has not said who it is: room for a token, and no more, so that strangers
+// hold little.
+inline constexpr std::size_t kIdentityFrameBytesMax = 16 * 1024;
 // Records of one Delivery; one record is delivered whatever its size. Large enough that a frame's
 // cost is spread, small enough that a slow socket holds little.
 inline constexpr std::size_t kDeliveryBytes = 128 * 1024;

@@ -13,6 +13,7 @@ constexpr std::string_view kWrongProtocol =
 void StreamCarrier::on_bytes(std::span<char> bytes, Moment now) {
   const auto fed = frames_.feed(std::as_bytes(bytes), [&](Bytes frame) {
     session_->on_frame(frame, now);
+    frames_.set_frame_bytes_max(session_->frame_bytes_max());
     return !session_->is_over();
   });
   if (fed) return;

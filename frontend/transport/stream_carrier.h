@@ -29,7 +29,7 @@ class StreamCarrier final : public Carrier {
 
  private:
   const std::shared_ptr<Session> session_;
-  FrameReader frames_{FrameReader::Begin::kWithPreface};
+  FrameReader frames_{FrameReader::Begin::kWithPreface, limits::kIdentityFrameBytesMax};
   bool refused_ = false;  // the peer speaks something else, and is told so in words
   bool told_ = false;
 };

@@ -49,6 +49,11 @@ int complain(const engine::Error& error) {
   return no_server ? kCannotRun : kRefused;
 }
 
+int cannot_run(const engine::Error& error) {
+  complain(error.message);
+  return kCannotRun;
+}
+
 engine::Result<client::Endpoint> server_of(const Globals& globals) {
   const engine::Result<Context> saved = load_context();
   if (!saved) return std::unexpected(saved.error());

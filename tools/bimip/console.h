@@ -18,6 +18,9 @@ void complain(std::string_view message);
 // The same, and the exit code that the error calls for.
 int complain(const engine::Error& error);
 
+// The same for what keeps a command from running at all.
+int cannot_run(const engine::Error& error);
+
 // Where the server is and the token for it: from the flags, else the environment, else the saved
 // context, else this machine.
 [[nodiscard]] engine::Result<client::Endpoint> server_of(const Globals& globals);

@@ -210,6 +210,7 @@ void add_dump(CLI::App& log, int& exit_code) {
 void add_log_commands(CLI::App& program, int& exit_code) {
   CLI::App* log =
       program.add_subcommand("log", "Look into a store without a server; nothing is changed");
+  log->footer("Example:\n  bimip log verify --deep /var/lib/bimip");
   log->require_subcommand(1);
   add_stat(*log, exit_code);
   add_verify(*log, exit_code);

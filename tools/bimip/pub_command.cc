@@ -13,6 +13,7 @@
 #include "engine/base/limits.h"
 #include "tools/bimip/commands.h"
 #include "tools/bimip/console.h"
+#include "tools/bimip/options.h"
 #include "tools/client/line_reader.h"
 #include "tools/client/publish.h"
 
@@ -28,7 +29,7 @@ struct Arguments {
   std::vector<std::string> headers{};
   std::optional<std::uint32_t> partition{};
   std::string durability{};
-  std::string reconnect_for = "60s";
+  std::string reconnect_for{};
   bool json = false;
 };
 
@@ -103,17 +104,15 @@ int publish_from(const Arguments& arguments, client::PublishJob job) {
 
 int run(const Globals& globals, const Arguments& arguments) {
   const engine::Result<client::Endpoint> server = server_of(globals);
-  if (!server) {
-    complain(server.error().message);
-    return kCannotRun;
-  }
+  if (!server) return cannot_run(server.error());
   Output output;
   client::PublishJob job{.server = *server,
                          .topic = arguments.topic,
                          .key = arguments.key,
                          .partition = arguments.partition,
                          .durability = durability_of(arguments.durability),
-                         .reconnect_for = *parse_duration(arguments.reconnect_for),
+                         .connect_for = patience_for_first(arguments.reconnect_for),
+                         .reconnect_for = patience(arguments.reconnect_for),
                          .stop = interruption()};
   for (const std::string& header : arguments.headers) {
     const std::size_t equals = header.find('=');
@@ -167,13 +166,7 @@ void add_pub_command(CLI::App& program, const Globals& globals, int& exit_code) 
       ->add_option("--durability", arguments->durability,
                    "When it is answered, if not as the topic says")
       ->check(CLI::IsMember({"durable", "written"}));
-  command
-      ->add_option("--reconnect-for", arguments->reconnect_for,
-                   "How long to try without success before giving up")
-      ->check([](const std::string& text) {
-        return parse_duration(text) ? "" : "'" + text + "' is no duration: 30s, 5m";
-      })
-      ->capture_default_str();
+  add_reconnect_for(*command, arguments->reconnect_for);
   command->add_flag("--json", arguments->json,
                     "Write where each message was stored, as JSON lines");
   command->callback([arguments, message, &globals, &exit_code] {

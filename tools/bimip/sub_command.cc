@@ -8,6 +8,7 @@
 #include "bimip/v1/stanza.pb.h"
 #include "tools/bimip/commands.h"
 #include "tools/bimip/console.h"
+#include "tools/bimip/options.h"
 #include "tools/client/subscribe.h"
 #include "tools/log/text.h"
 
@@ -23,7 +24,7 @@ struct Arguments {
   std::vector<std::uint32_t> partitions{};
   std::optional<std::uint64_t> count{};
   bool until_end = false;
-  std::string reconnect_for = "60s";
+  std::string reconnect_for{};
   bool json = false;
 };
 
@@ -104,10 +105,7 @@ int exit_of(const client::SubscribeOutcome& outcome) {
 
 int run(const Globals& globals, const Arguments& arguments) {
   const engine::Result<client::Endpoint> server = server_of(globals);
-  if (!server) {
-    complain(server.error().message);
-    return kCannotRun;
-  }
+  if (!server) return cannot_run(server.error());
   Output output;
   const client::SubscribeJob job{
       .server = *server,
@@ -116,7 +114,8 @@ int run(const Globals& globals, const Arguments& arguments) {
       .from = *parse_from(arguments.from),
       .count = arguments.count,
       .until = arguments.until_end ? client::Until::kEnd : client::Until::kStopped,
-      .reconnect_for = *parse_duration(arguments.reconnect_for),
+      .connect_for = patience_for_first(arguments.reconnect_for),
+      .reconnect_for = patience(arguments.reconnect_for),
       .stop = interruption(),
       .on_record =
           [&](std::uint32_t partition, const v1::DeliveredRecord& record) {
@@ -162,16 +161,11 @@ void add_sub_command(CLI::App& program, const Globals& globals, int& exit_code) 
       })
       ->capture_default_str();
   command->add_option("--partition", arguments->partitions, "Only this one; repeatable");
-  command->add_option("--count", arguments->count, "End after so many messages");
+  command->add_option("--count", arguments->count, "End after so many messages")
+      ->check(not_below_0);
   command->add_flag("--until-end", arguments->until_end,
                     "End behind what was there at the beginning");
-  command
-      ->add_option("--reconnect-for", arguments->reconnect_for,
-                   "How long to try without success before giving up")
-      ->check([](const std::string& text) {
-        return parse_duration(text) ? "" : "'" + text + "' is no duration: 30s, 5m";
-      })
-      ->capture_default_str();
+  add_reconnect_for(*command, arguments->reconnect_for);
   command->add_flag("--json", arguments->json, "A JSON object a line, for programs");
   command->callback([arguments, &globals, &exit_code] { exit_code = run(globals, *arguments); });
 }

@@ -94,16 +94,12 @@ void print_description(const v1::TopicDescription& topic, const Arguments& argum
   output.write(table.text());
 }
 
-Result<v1::Stanza> ask(const Globals& globals, v1::Stanza request) {
-  Result<client::Endpoint> server = server_of(globals);
-  if (!server) return std::unexpected(std::move(server.error()));
-  auto connection = client::Connection::open(*server, {}, kAnswerWithin);
-  if (!connection) return std::unexpected(std::move(connection.error()));
-  return (*connection)->ask(std::move(request), kAnswerWithin);
-}
-
 int describe(const Globals& globals, v1::Stanza request, const Arguments& arguments) {
-  const Result<v1::Stanza> answer = ask(globals, std::move(request));
+  const Result<client::Endpoint> server = server_of(globals);
+  if (!server) return cannot_run(server.error());
+  auto connection = client::Connection::open(*server, {}, kAnswerWithin);
+  if (!connection) return complain(connection.error());
+  const Result<v1::Stanza> answer = (*connection)->ask(std::move(request), kAnswerWithin);
   if (!answer) return complain(answer.error());
   print_description(answer->topic_description(), arguments);
   return kDone;
@@ -162,7 +158,7 @@ int run_describe(const Globals& globals, const Arguments& arguments) {
 
 int run_list(const Globals& globals, const Arguments& arguments) {
   Result<client::Endpoint> server = server_of(globals);
-  if (!server) return complain(server.error());
+  if (!server) return cannot_run(server.error());
   auto connection = client::Connection::open(*server, {}, kAnswerWithin);
   if (!connection) return complain(connection.error());
   using Align = log_tools::TextTable::Align;
@@ -212,6 +208,7 @@ void add_retention(CLI::App& command, Arguments& arguments) {
 
 void add_topic_commands(CLI::App& program, const Globals& globals, int& exit_code) {
   CLI::App* topic = program.add_subcommand("topic", "Create, alter, list and describe topics");
+  topic->footer("Example:\n  bimip topic create events --partitions 4");
   topic->require_subcommand(1);
   topic->fallthrough();
   const auto add = [&](const char* name, const char* what, const char* example, auto run) {

@@ -16,7 +16,8 @@ Link::Link(Options options) : options_(std::move(options)), backoff_(engine::ran
 bool Link::may_come_back(const engine::Error& error) const {
   const bool transient =
       error.code == engine::ErrorCode::kIo || error.code == engine::ErrorCode::kBusy;
-  return transient && Clock::now() - last_success_ < options_.reconnect_for;
+  const auto patience = was_up_ ? options_.reconnect_for : options_.connect_for;
+  return transient && Clock::now() - last_success_ < patience;
 }
 
 Status Link::come_up() {

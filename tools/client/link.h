@@ -18,6 +18,7 @@ class Link {
   struct Options {
     Endpoint server;
     ProducerIdentity producer{};
+    std::chrono::milliseconds connect_for{0};  // how long the first connection may take to come
     std::chrono::milliseconds reconnect_for{60'000};  // without success, then it gives up
     const std::atomic<bool>& stop;
   };

@@ -47,33 +47,32 @@ class Publishing {
         lines_(lines),
         link_({.server = job.server,
                .producer = {.id = random_producer()},
+               .connect_for = job.connect_for,
                .reconnect_for = job.reconnect_for,
                .stop = job.stop}),
         stanza_(stanza_of(job)) {
     link_.on_trouble = job.on_trouble;
   }
 
-  void add(std::string message) {
-    window_.add(std::move(message));
-    ++taken_;
-  }
+  void add(std::string message) { last_ = window_.add(std::move(message)); }
 
   PublishOutcome run() {
     check_job();
-    while (!outcome_.error && !(lines_ == nullptr && window_.is_empty())) step();
+    while (!outcome_.error && !(lines_ == nullptr && window_.is_settled())) step();
+    if (!outcome_.error) outcome_.error = std::move(ending_);
     outcome_.stored = window_.stored();
     outcome_.sent_again = window_.sent_again();
     outcome_.reconnects = link_.reconnects();
-    outcome_.unanswered = taken_ - window_.stored() - (outcome_.failed > 0 ? 1 : 0);
+    outcome_.unanswered = window_.unanswered();
     return std::move(outcome_);
   }
 
  private:
   // So that every message that can be stored fits its frame.
   void check_job() {
-    std::size_t bytes = job_.key.size();
-    for (const auto& [name, value] : job_.headers) bytes += name.size() + value.size();
-    if (bytes > kSharedBytesMax)
+    shared_bytes_ = job_.key.size();
+    for (const auto& [name, value] : job_.headers) shared_bytes_ += name.size() + value.size();
+    if (shared_bytes_ > kSharedBytesMax)
       fail({engine::ErrorCode::kTooLarge, "the key and the headers together are too large"});
   }
 
@@ -90,6 +89,7 @@ class Publishing {
                                             [this](const v1::Stanza& answer) { on(answer); });
     if (!went) {
       window_.on_disconnected();
+      if (ending_) return;  // what was on its way has its fate
       if (Status lost = link_.lost(std::move(went.error())); !lost) fail(std::move(lost.error()));
       return;
     }
@@ -108,14 +108,20 @@ class Publishing {
     while (lines_ != nullptr && window_.has_room()) {
       const std::optional<std::string_view> line = lines_->next();
       if (!line) return;
-      window_.add(std::string(*line));
-      ++taken_;
+      const std::size_t most = link_.connection().server().message_bytes_max;
+      if (line->size() + shared_bytes_ > most) {
+        outcome_.failed = last_ + 1;
+        return end_behind_window({engine::ErrorCode::kTooLarge,
+                                  "a message of " + std::to_string(line->size() + shared_bytes_) +
+                                      " bytes; at most " + std::to_string(most) + " are taken"});
+      }
+      add(std::string(*line));
     }
   }
 
   void read_lines() {
     auto filled = lines_->fill();
-    if (!filled) return fail(std::move(filled.error()));
+    if (!filled) return end_behind_window(std::move(filled.error()));
     if (*filled == LineReader::Filled::kMore) return;
     take_lines();
     // What the window had no room for is taken in a later step.
@@ -145,15 +151,24 @@ class Publishing {
       if (!refused_) job_.on_trouble(answer.error().message() + "; trying again");
       refused_ = true;
       window_.on_refused(answer.id(), Clock::now() + link_.next_wait());
-    } else if (answer.has_error() && !outcome_.error) {
+    } else if (answer.has_error()) {
+      window_.on_dropped(answer.id());
       const v1::Error& error = answer.error();
+      if (ending_ && outcome_.failed <= answer.id()) return;
       outcome_.failed = answer.id();
-      fail({error_code_of(static_cast<std::uint32_t>(error.code())), error.message()});
+      end_behind_window({error_code_of(static_cast<std::uint32_t>(error.code())), error.message()});
+      window_.stop_sending();
     }
     if (answer.has_published()) refused_ = false;
   }
 
   void fail(engine::Error error) { outcome_.error = std::move(error); }
+
+  // No more lines are taken; those that were have their fate first.
+  void end_behind_window(engine::Error error) {
+    ending_ = std::move(error);
+    lines_ = nullptr;
+  }
 
   const PublishJob& job_;
   LineReader* lines_;  // none once all are taken
@@ -161,8 +176,10 @@ class Publishing {
   PublishWindow window_{{}};
   v1::Stanza stanza_;
   PublishOutcome outcome_;
-  std::uint64_t taken_ = 0;
-  bool refused_ = false;  // since the last message was stored
+  std::optional<engine::Error> ending_;  // the outcome's error once the window is settled
+  std::size_t shared_bytes_ = 0;         // of every message
+  std::uint64_t last_ = 0;               // number of the newest message
+  bool refused_ = false;                 // since the last message was stored
 };
 
 }  // namespace

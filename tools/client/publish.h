@@ -26,6 +26,7 @@ struct PublishJob {
   std::vector<std::pair<std::string, std::string>> headers{};
   std::optional<std::uint32_t> partition{};
   AskedDurability durability = AskedDurability::kTopics;
+  std::chrono::milliseconds connect_for{0};
   std::chrono::milliseconds reconnect_for{60'000};
   const std::atomic<bool>& stop;
   // The offset of each stored message; called in the order of the answers.
@@ -37,7 +38,7 @@ struct PublishJob {
 
 struct PublishOutcome {
   std::uint64_t stored = 0;
-  std::uint64_t unanswered = 0;  // may or may not be stored
+  std::uint64_t unanswered = 0;  // sent; may or may not be stored
   std::uint64_t sent_again = 0;
   std::uint64_t reconnects = 0;
   // Why it ended early; `failed` is the number of the message it is about, 0: of none.
@@ -46,7 +47,8 @@ struct PublishOutcome {
 };
 
 // Each line is a message. The server stores each once and in order, also when it crashes or the
-// connection breaks in between.
+// connection breaks in between. A line that can never be stored ends it: the lines before it are
+// stored, those behind it that were not yet sent are not.
 [[nodiscard]] PublishOutcome publish_lines(const PublishJob& job, LineReader& lines);
 [[nodiscard]] PublishOutcome publish_one(const PublishJob& job, std::string message);
 

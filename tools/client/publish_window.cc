@@ -11,6 +11,7 @@ std::uint64_t PublishWindow::add(std::string value) {
 }
 
 const PublishWindow::Entry* PublishWindow::next_to_send(Time now) {
+  if (!sends_) return nullptr;
   if (held_until_) {
     if (on_their_way_ > 0 || now < *held_until_) return nullptr;
     held_until_.reset();
@@ -39,14 +40,27 @@ PublishWindow::Slot* PublishWindow::find(std::uint64_t number) {
 void PublishWindow::on_stored(std::uint64_t number) {
   Slot* slot = find(number);
   if (slot == nullptr) return;
-  slot->state = State::kStored;
+  slot->state = State::kDone;
   --on_their_way_;
   ++stored_;
   let_go();
 }
 
+void PublishWindow::on_dropped(std::uint64_t number) {
+  Slot* slot = find(number);
+  if (slot == nullptr) return;
+  slot->state = State::kDone;
+  --on_their_way_;
+  let_go();
+}
+
+std::uint64_t PublishWindow::unanswered() const {
+  return static_cast<std::uint64_t>(std::ranges::count_if(
+      entries_, [](const Slot& slot) { return slot.was_sent && slot.state != State::kDone; }));
+}
+
 void PublishWindow::let_go() {
-  while (!entries_.empty() && entries_.front().state == State::kStored) {
+  while (!entries_.empty() && entries_.front().state == State::kDone) {
     bytes_ -= entries_.front().entry.value.size();
     entries_.pop_front();
     if (next_ > 0) --next_;

@@ -30,7 +30,10 @@ class PublishWindow {
   [[nodiscard]] bool has_room() const {
     return entries_.size() < limits_.messages && bytes_ < limits_.bytes;
   }
-  [[nodiscard]] bool is_empty() const { return entries_.empty(); }
+  // Nothing more is going to happen to any message.
+  [[nodiscard]] bool is_settled() const { return sends_ ? entries_.empty() : on_their_way_ == 0; }
+  // Sent, and neither stored nor dropped.
+  [[nodiscard]] std::uint64_t unanswered() const;
   // A new connection may allow fewer in flight.
   void set_messages_max(std::size_t messages) { limits_.messages = messages; }
 
@@ -50,12 +53,16 @@ class PublishWindow {
   void on_refused(std::uint64_t number, Time try_again_at);
   // Nothing that was on its way will be answered.
   void on_disconnected();
+  // It can never be stored.
+  void on_dropped(std::uint64_t number);
+  // Nothing that waits is sent any more.
+  void stop_sending() { sends_ = false; }
 
   [[nodiscard]] std::uint64_t stored() const { return stored_; }
   [[nodiscard]] std::uint64_t sent_again() const { return sent_again_; }
 
  private:
-  enum class State : std::uint8_t { kWaiting, kOnItsWay, kStored };
+  enum class State : std::uint8_t { kWaiting, kOnItsWay, kDone };
   struct Slot {
     Entry entry;
     State state = State::kWaiting;
@@ -68,6 +75,7 @@ class PublishWindow {
   std::deque<Slot> entries_;
   std::size_t next_ = 0;  // no entry before this one waits to be sent
   std::size_t on_their_way_ = 0;
+  bool sends_ = true;
   std::size_t bytes_ = 0;
   std::uint64_t last_number_ = 0;
   // After a refusal: nothing is sent before all answers are there and this time has come.

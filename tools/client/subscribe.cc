@@ -16,7 +16,10 @@ class Subscribing {
  public:
   explicit Subscribing(const SubscribeJob& job)
       : job_(job),
-        link_({.server = job.server, .reconnect_for = job.reconnect_for, .stop = job.stop}) {
+        link_({.server = job.server,
+               .connect_for = job.connect_for,
+               .reconnect_for = job.reconnect_for,
+               .stop = job.stop}) {
     link_.on_trouble = job.on_trouble;
   }
 

@@ -32,6 +32,7 @@ struct SubscribeJob {
   From from{};
   std::optional<std::uint64_t> count{};  // ends after so many records
   Until until = Until::kStopped;
+  std::chrono::milliseconds connect_for{0};
   std::chrono::milliseconds reconnect_for{60'000};
   const std::atomic<bool>& stop;
   // False ends it: nobody wants more.
