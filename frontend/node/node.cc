@@ -47,6 +47,20 @@ std::unique_ptr<Carrier> speak_stanzas(SessionHost& host, Moment now) {
       std::make_shared<Session>(host, new_session_id(), Framing::kLength, now));
 }
 
+// As the first thing on a connection that will not be one.
+std::string refusal_in_stanzas(std::string_view why) {
+  Outbox outbox(Framing::kLength, limits::kFrameBytesMax);
+  engine::Random random(engine::random_id().low);
+  const auto wait = std::chrono::milliseconds(limits::kComeBackAfter);
+  const auto more =
+      static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(wait.count())));
+  outbox.send_goodbye(Code::kResourceExhausted, why, wait + std::chrono::milliseconds(more));
+  return outbox.take();
+}
+
+// The rest is for the bytes on their way.
+constexpr double kDrainShareForLeaving = 0.8;
+
 }  // namespace
 
 class Node::Parts {
@@ -70,6 +84,7 @@ class Node::Parts {
           Shard::Parts{.log = *store_,
                        .clock = engine::system_clock(),
                        .limits = settings_.limits,
+                       .entities = entities_,
                        .run_blocking =
                            [this](std::move_only_function<void()> work) {
                              boost::asio::post(blocking_, std::move(work));
@@ -81,7 +96,11 @@ class Node::Parts {
                        .tokens = security_->tokens(),
                        .on_connection_closed = [this] { count_.remove(); }}));
     }
-    listener_ = std::make_unique<Listener>(shards_, count_, speak_stanzas);
+    listener_ = std::make_unique<Listener>(Listener::Parts{.shards = shards_,
+                                                           .count = count_,
+                                                           .addresses = addresses_,
+                                                           .maker = speak_stanzas,
+                                                           .refusal = refusal_in_stanzas});
     for (const std::unique_ptr<Shard>& shard : shards_) shard->start();
     return {};
   }
@@ -102,8 +121,14 @@ class Node::Parts {
     stopped_ = true;
     listener_->close();
     std::vector<std::future<void>> drained;
-    for (const std::unique_ptr<Shard>& shard : shards_) drained.push_back(shard->drain());
-    const auto until = std::chrono::steady_clock::now() + settings_.limits.drain_within;
+    const std::chrono::nanoseconds within = settings_.limits.drain_within;
+    const Shard::DrainPlan plan{
+        .peers_per_second =
+            static_cast<double>(settings_.limits.drain_rate) / static_cast<double>(shards_.size()),
+        .within =
+            std::chrono::duration_cast<std::chrono::nanoseconds>(within * kDrainShareForLeaving)};
+    for (const std::unique_ptr<Shard>& shard : shards_) drained.push_back(shard->drain(plan));
+    const auto until = std::chrono::steady_clock::now() + within;
     for (const std::future<void>& shard : drained) shard.wait_until(until);
     for (const std::unique_ptr<Shard>& shard : shards_) shard->close_all().wait();
     blocking_.join();
@@ -120,6 +145,11 @@ class Node::Parts {
   std::unique_ptr<engine::Store> store_;
   boost::asio::thread_pool blocking_{1};
   std::unique_ptr<Security> security_;
+  // The shards' peers count in these until they are gone.
+  EntityCount entities_{settings_.limits.sessions_per_entity};
+  AddressLimits addresses_{
+      {.connections = settings_.limits.connections_per_address,
+       .connections_per_second = settings_.limits.connection_rate_per_address}};
   std::vector<std::unique_ptr<Shard>> shards_;
   ConnectionCount count_{settings_.limits.connections};
   std::unique_ptr<Listener> listener_;

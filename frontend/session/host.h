@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/store/log.h"
+#include "frontend/session/entity_count.h"
 #include "frontend/session/moment.h"
 #include "frontend/stanza/delivery.h"
 #include "frontend/stanza/limits.h"
@@ -41,6 +42,8 @@ class SessionHost {
   [[nodiscard]] virtual const SessionLimits& limits() const = 0;
   // What tokens are checked with; null: this server checks none (--dev).
   [[nodiscard]] virtual TokenService* tokens() = 0;
+  // The entities' sessions of the whole node.
+  [[nodiscard]] virtual EntityCount& entities() = 0;
   // Shared scratch.
   [[nodiscard]] virtual DeliveryWriter& delivery_writer() = 0;
   // The request has its answer. Thread-safe; deliver() is never called inside.

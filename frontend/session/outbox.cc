@@ -20,6 +20,17 @@ void Outbox::send_error(std::uint64_t id, Code code, std::string_view message) {
   send(stanza);
 }
 
+void Outbox::send_goodbye(Code code, std::string_view message,
+                          std::chrono::milliseconds retry_after) {
+  v1::Stanza stanza;
+  v1::Goodbye& goodbye = *stanza.mutable_goodbye();
+  goodbye.set_code(static_cast<v1::Code>(code));
+  goodbye.set_message(std::string(message));
+  goodbye.set_retry(facts_of(code).retry == Retry::kYes);
+  if (goodbye.retry()) goodbye.set_retry_after_ms(static_cast<std::uint32_t>(retry_after.count()));
+  send(stanza);
+}
+
 std::string Outbox::take() {
   taken_ += bytes_.size();
   return std::exchange(bytes_, {});

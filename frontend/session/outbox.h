@@ -1,6 +1,7 @@
 // The bytes a session has for its peer.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,8 @@ class Outbox {
   void send(const google::protobuf::MessageLite& stanza);
   // An Error stanza in answer to `id`; 0: of its own accord.
   void send_error(std::uint64_t id, Code code, std::string_view message);
+  // `retry_after`: when a client that may come back should.
+  void send_goodbye(Code code, std::string_view message, std::chrono::milliseconds retry_after);
   [[nodiscard]] Framing framing() const { return framing_; }
   // For those who write frames themselves.
   [[nodiscard]] std::string& bytes() { return bytes_; }

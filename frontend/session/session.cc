@@ -69,6 +69,7 @@ Session::Session(SessionHost& host, std::string id, Framing framing, Moment now)
       id_(std::move(id)),
       began_(now.monotonic),
       last_heard_(now.monotonic),
+      publish_pace_(host.limits().publish_rate, now.monotonic),
       outbox_(framing, host.limits().output_bytes),
       bearer_(host, outbox_),
       publisher_(host, outbox_),
@@ -106,10 +107,11 @@ void Session::on_stanza(const v1::Stanza& stanza, Moment now) {
   on_request(stanza, now);
 }
 
-void Session::on_request(const v1::Stanza& stanza, Moment) {
+void Session::on_request(const v1::Stanza& stanza, Moment now) {
   const std::uint64_t id = stanza.id();
   switch (stanza.body_case()) {
     case v1::Stanza::kPublish:
+      publish_pace_.take(now.monotonic);
       return publisher_.publish(shared_from_this(), id, stanza.publish());
     case v1::Stanza::kSubscribe:
       return subscriber_.subscribe(shared_from_this(), id, stanza.subscribe());
@@ -146,6 +148,11 @@ void Session::identify(std::uint64_t id, const v1::Identity& identity, Moment no
     return outbox_.send_error(id, Code::kInvalidArgument, "the session has its Identity already");
   if (const std::string_view fault = fault_of(identity); !fault.empty())
     return end(Code::kInvalidArgument, fault);
+  entry_ = host_.entities().add(identity.eid());
+  if (!entry_) {
+    come_back_after_ = limits::kComeBackAfter;
+    return end(Code::kResourceExhausted, "limits.sessions_per_entity is reached");
+  }
   publisher_.set_producer(producer_of(identity.producer_id()));
   state_ = State::kChecking;
   const auto known = bearer_.identify(shared_from_this(), id, identity);
@@ -226,6 +233,7 @@ void Session::on_tick(Moment now) {
   }
   if (state_ == State::kChecking) return;
   if (const auto ending = bearer_.on_tick(now)) return end(ending->code, ending->message);
+  publish_pace_.refill(now.monotonic);
   const std::chrono::nanoseconds silent = now.monotonic - last_heard_;
   if (silent >= 2 * host_.limits().heartbeat) {
     // A peer whose requests wait here is not silent: nothing was read from it.
@@ -236,6 +244,15 @@ void Session::on_tick(Moment now) {
     ping.mutable_ping()->set_sent_at_us(micros(now.wall));
     outbox_.send(ping);
   }
+}
+
+void Session::on_farewell(const Farewell& farewell) {
+  come_back_after_ = farewell.come_back_after;
+  if (state_ != State::kOpen) return;
+  v1::Stanza stanza;
+  stanza.mutable_draining()->set_leave_within_ms(
+      static_cast<std::uint32_t>(farewell.leave_within.count()));
+  outbox_.send(stanza);
 }
 
 void Session::on_drain() {
@@ -252,22 +269,18 @@ void Session::on_answered() {
 
 void Session::on_disconnected() {
   state_ = State::kOver;
+  entry_.reset();
   subscriber_.close(*this);
 }
 
 bool Session::takes_input() const {
   return (state_ == State::kUnidentified || state_ == State::kOpen) && !outbox_.is_overfull() &&
-         !publisher_.is_full();
+         !publisher_.is_full() && !publish_pace_.is_spent();
 }
 
 void Session::end(Code code, std::string_view message) {
   if (state_ == State::kOver) return;
-  v1::Stanza stanza;
-  v1::Goodbye& goodbye = *stanza.mutable_goodbye();
-  goodbye.set_code(static_cast<v1::Code>(code));
-  goodbye.set_message(std::string(message));
-  goodbye.set_retry(facts_of(code).retry == Retry::kYes);
-  outbox_.send(stanza);
+  outbox_.send_goodbye(code, message, come_back_after_);
   state_ = State::kOver;
   ended_with_ = code;
   subscriber_.close(*this);

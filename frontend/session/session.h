@@ -6,12 +6,16 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "frontend/session/bearer.h"
+#include "frontend/session/entity_count.h"
+#include "frontend/session/farewell.h"
 #include "frontend/session/host.h"
 #include "frontend/session/outbox.h"
+#include "frontend/session/pace.h"
 #include "frontend/session/peer.h"
 #include "frontend/session/publisher.h"
 #include "frontend/session/subscriber.h"
@@ -48,7 +52,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void on_sent(std::size_t bytes);
   // A few times in a second, or less often.
   void on_tick(Moment now);
-  // The server is stopping: says so once what was accepted is answered.
+  // The server is going to stop: says so. on_drain() follows.
+  void on_farewell(const Farewell& farewell);
+  // It is time to go: says goodbye once what was accepted is answered.
   void on_drain();
   // For the bearer: its token was checked.
   void on_identified(std::uint64_t id, TokenCheck& check, Moment now);
@@ -99,6 +105,9 @@ class Session : public std::enable_shared_from_this<Session> {
   const std::chrono::nanoseconds began_;
   std::chrono::nanoseconds last_heard_;
   bool pinged_ = false;  // since it was last heard
+  std::chrono::milliseconds come_back_after_{};
+  std::optional<EntityCount::Entry> entry_;  // once it has said who it is
+  Pace publish_pace_;
   State state_ = State::kUnidentified;
   Code ended_with_ = Code::kUnspecified;
   Peer* peer_ = nullptr;

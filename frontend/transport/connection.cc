@@ -16,8 +16,9 @@ constexpr std::size_t kDropBytesMax = 1024 * 1024;
 
 }  // namespace
 
-Connection::Connection(ConnectionOwner& owner, Socket socket, std::unique_ptr<Carrier> carrier)
-    : owner_(owner), socket_(std::move(socket)) {
+Connection::Connection(ConnectionOwner& owner, Socket socket, std::unique_ptr<Carrier> carrier,
+                       AddressLimits::Ticket ticket)
+    : owner_(owner), socket_(std::move(socket)), ticket_(std::move(ticket)) {
   carry(std::move(carrier));
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "frontend/session/peer.h"
+#include "frontend/transport/address_limits.h"
 #include "frontend/transport/carrier.h"
 
 namespace bimip::frontend {
@@ -32,11 +33,13 @@ class Connection final : public Peer, public std::enable_shared_from_this<Connec
   // Of the one kind of executor there is: the usual socket's any-executor is 48 bytes larger.
   using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp,
                                                   boost::asio::io_context::executor_type>;
-  Connection(ConnectionOwner& owner, Socket socket, std::unique_ptr<Carrier> carrier);
+  Connection(ConnectionOwner& owner, Socket socket, std::unique_ptr<Carrier> carrier,
+             AddressLimits::Ticket ticket);
 
   void start();
   void pump() override;
   void on_tick(Moment now) override;
+  void on_farewell(const Farewell& farewell) override { carrier_->on_farewell(farewell); }
   void on_drain() override { carrier_->on_drain(); }
   void close() override;
 
@@ -49,6 +52,7 @@ class Connection final : public Peer, public std::enable_shared_from_this<Connec
 
   ConnectionOwner& owner_;
   Socket socket_;
+  const AddressLimits::Ticket ticket_;
   std::unique_ptr<Carrier> carrier_;
   struct Sending {
     std::string bytes{};

@@ -118,7 +118,8 @@ void World::unwatch(Session& session, TopicId topic, PartitionId partition) {
 }
 
 Client::Client(World& world)
-    : world_(world), session_(std::make_shared<Session>(world, "session-1", Framing::kLength, world.now())) {}
+    : world_(world),
+      session_(std::make_shared<Session>(world, "session-1", Framing::kLength, world.now())) {}
 
 std::unique_ptr<Client> Client::welcomed(World& world, const std::string& producer_id) {
   auto client = std::make_unique<Client>(world);

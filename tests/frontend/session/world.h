@@ -92,6 +92,7 @@ class World final : public SessionHost {
 
   engine::Log& log() override { return *scripted_; }
   [[nodiscard]] const SessionLimits& limits() const override { return in_force; }
+  EntityCount& entities() override { return entities_; }
   DeliveryWriter& delivery_writer() override { return writer_; }
   void came_back(SessionRequest& request) override { answers_.push_back(&request); }
   void run_blocking(std::move_only_function<void()> work) override {
@@ -113,6 +114,7 @@ class World final : public SessionHost {
   engine::SimDevice device_{1};
   std::unique_ptr<engine::Store> store_;
   std::unique_ptr<ScriptedLog> scripted_;
+  EntityCount entities_{100};
   DeliveryWriter writer_;
   std::deque<SessionRequest*> answers_;
   std::deque<std::move_only_function<void()>> blocking_;
