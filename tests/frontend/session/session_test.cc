@@ -200,6 +200,53 @@ TEST(Session, DrainsByAnsweringWhatItTookAndThenSaysGoodbye) {
   EXPECT_TRUE(client->session().is_over());
 }
 
+TEST(Session, TellsItsFarewellAndWorksOnUntilItIsTime) {
+  World world;
+  world.create_topic("events");
+  const auto client = Client::welcomed(world);
+  client->session().on_farewell({.leave_within = 1500ms, .come_back_after = 700ms});
+  EXPECT_EQ(client->said().at(0).draining().leave_within_ms(), 1500U);
+  client->publish("events", "in time");
+  EXPECT_TRUE(client->said().at(0).has_published());
+  client->session().on_drain();
+  const v1::Goodbye goodbye = goodbye_of(*client);
+  EXPECT_EQ(goodbye.code(), v1::CODE_UNAVAILABLE);
+  EXPECT_EQ(goodbye.retry_after_ms(), 700U);
+}
+
+TEST(Session, IsOneOfSoManyOfItsEntity) {
+  World world;
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < World::kSessionsPerEntity; ++i) clients.push_back(Client::welcomed(world));
+  Client refused(world);
+  refused.say(identity([](v1::Identity& i) { i.set_eid("tester"); }));
+  const v1::Goodbye goodbye = goodbye_of(refused);
+  EXPECT_EQ(goodbye.code(), v1::CODE_RESOURCE_EXHAUSTED);
+  EXPECT_TRUE(goodbye.retry());
+  EXPECT_GT(goodbye.retry_after_ms(), 0U);
+  Client other(world);
+  other.say(identity());
+  EXPECT_TRUE(other.said().at(0).has_welcome());
+  clients.pop_back();
+  Client::welcomed(world);
+}
+
+TEST(Session, IsReadMoreSlowlyWhenItPublishesTooFast) {
+  World world;
+  world.create_topic("events");
+  world.in_force.publish_rate = 10;
+  const auto client = Client::welcomed(world);
+  for (int i = 0; i < 12; ++i) client->publish("events", "x");
+  EXPECT_THAT(client->said(), SizeIs(12)) << "what was read is taken";
+  EXPECT_FALSE(client->session().takes_input());
+  world.clock.pass(100ms);
+  client->session().on_tick(world.now());
+  EXPECT_FALSE(client->session().takes_input());
+  world.clock.pass(300ms);
+  client->session().on_tick(world.now());
+  EXPECT_TRUE(client->session().takes_input());
+}
+
 TEST(Session, TakesTopicCommands) {
   World world;
   const auto client = Client::welcomed(world);

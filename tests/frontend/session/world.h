@@ -79,6 +79,7 @@ class ScriptedLog final : public engine::Log {
 
 class World final : public SessionHost {
  public:
+  static constexpr int kSessionsPerEntity = 5;
   World();
   ~World() override;
 
@@ -114,7 +115,7 @@ class World final : public SessionHost {
   engine::SimDevice device_{1};
   std::unique_ptr<engine::Store> store_;
   std::unique_ptr<ScriptedLog> scripted_;
-  EntityCount entities_{100};
+  EntityCount entities_{kSessionsPerEntity};
   DeliveryWriter writer_;
   std::deque<SessionRequest*> answers_;
   std::deque<std::move_only_function<void()>> blocking_;
