@@ -63,8 +63,8 @@ Shard::Shard(Parts parts)
     : parts_(std::move(parts)),
       work_(context_.get_executor()),
       timer_(context_),
-      leaving_timer_(context_),
-      read_buffer_(limits::kReadBytes) {}
+      read_buffer_(limits::kReadBytes),
+      leaving_timer_(context_) {}
 
 Shard::~Shard() { stop(); }
 
