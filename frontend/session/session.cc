@@ -148,12 +148,6 @@ void Session::identify(std::uint64_t id, const v1::Identity& identity, Moment no
     return outbox_.send_error(id, Code::kInvalidArgument, "the session has its Identity already");
   if (const std::string_view fault = fault_of(identity); !fault.empty())
     return end(Code::kInvalidArgument, fault);
-  std::optional<EntityCount::Entry> entry = host_.entities().add(identity.eid());
-  if (!entry) {
-    come_back_after_ = limits::kComeBackAfter;
-    return end(Code::kResourceExhausted, "limits.sessions_per_entity is reached");
-  }
-  entry_.emplace(std::move(*entry));
   publisher_.set_producer(producer_of(identity.producer_id()));
   state_ = State::kChecking;
   const auto known = bearer_.identify(shared_from_this(), id, identity);
@@ -168,6 +162,12 @@ void Session::on_identified(std::uint64_t id, TokenCheck& check, Moment now) {
 }
 
 void Session::open(std::uint64_t id, Moment now) {
+  std::optional<EntityCount::Entry> entry = host_.entities().add(bearer_.grant().eid);
+  if (!entry) {
+    come_back_after_ = limits::kComeBackAfter;
+    return end(Code::kResourceExhausted, "limits.sessions_per_entity is reached");
+  }
+  entry_.emplace(std::move(*entry));
   state_ = State::kOpen;
   welcome(id, now);
   for (const v1::Stanza& stanza : std::exchange(held_, {})) {

@@ -67,6 +67,7 @@ class TokenHost final : public SessionHost {
   [[nodiscard]] engine::Log& log() override { return *store_; }
   [[nodiscard]] const SessionLimits& limits() const override { return limits_; }
   [[nodiscard]] TokenService* tokens() override { return tokens_.get(); }
+  [[nodiscard]] EntityCount& entities() override { return entities_; }
   [[nodiscard]] DeliveryWriter& delivery_writer() override { return writer_; }
   void came_back(SessionRequest& request) override {
     const std::lock_guard lock(mutex_);
@@ -115,6 +116,7 @@ class TokenHost final : public SessionHost {
   std::unique_ptr<KeyRing> ring_;
   std::unique_ptr<TokenService> tokens_;
   const SessionLimits limits_;
+  EntityCount entities_{1000};
   DeliveryWriter writer_;
   std::mutex mutex_;
   std::condition_variable arrived_;

@@ -93,12 +93,14 @@ class World final : public SessionHost {
 
   engine::Log& log() override { return *scripted_; }
   [[nodiscard]] const SessionLimits& limits() const override { return in_force; }
+  TokenService* tokens() override { return nullptr; }
   EntityCount& entities() override { return entities_; }
   DeliveryWriter& delivery_writer() override { return writer_; }
   void came_back(SessionRequest& request) override { answers_.push_back(&request); }
   void run_blocking(std::move_only_function<void()> work) override {
     blocking_.push_back(std::move(work));
   }
+  void run_check(std::move_only_function<void()> work) override { run_blocking(std::move(work)); }
   engine::Status watch(Session& session, TopicId topic, PartitionId partition) override;
   void unwatch(Session& session, TopicId topic, PartitionId partition) override;
   [[nodiscard]] std::size_t watchers() const { return watchers_.size(); }
