@@ -14,7 +14,8 @@ constexpr int kIdleSteps = 8;
 
 class World::PartitionWatch final : public engine::Watcher {
  public:
-  PartitionWatch(TopicId topic, PartitionId partition) : topic(topic), partition(partition) {}
+  PartitionWatch(TopicId of_topic, PartitionId of_partition)
+      : topic(of_topic), partition(of_partition) {}
   void on_advanced(TopicId, PartitionId, engine::Offset visible_end) override { end = visible_end; }
   const TopicId topic;
   const PartitionId partition;
