@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <future>
 #include <string>
 #include <vector>
 
+#include "frontend/services/waited_read.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
@@ -29,19 +29,6 @@ std::string encode_offset(engine::Offset offset) {
   engine::store(bytes.data(), offset.value());
   return std::string(engine::as_text(bytes));
 }
-
-class WaitedRead final : public engine::ReadRequest {
- public:
-  void on_read(engine::Result<engine::RecordBatch> result) override {
-    auto answer = std::move(answer_);
-    answer.set_value(std::move(result));
-  }
-  engine::Result<engine::RecordBatch> wait() { return when_read_.get(); }
-
- private:
-  std::promise<engine::Result<engine::RecordBatch>> answer_;
-  std::future<engine::Result<engine::RecordBatch>> when_read_ = answer_.get_future();
-};
 
 }  // namespace
 
@@ -89,12 +76,7 @@ engine::Status GroupCursors::load() {
   if (!bounds) return std::unexpected(bounds.error());
   engine::Offset next = bounds->start;
   while (next < bounds->visible_end) {
-    WaitedRead read;
-    read.topic = topic_;
-    read.partition = kPartition;
-    read.from = next;
-    log_.read(read);
-    const engine::Result<engine::RecordBatch> batch = read.wait();
+    const engine::Result<engine::RecordBatch> batch = read_and_wait(log_, topic_, kPartition, next);
     // Cursors that are lost mean records that are delivered again; it is no reason not to serve.
     if (!batch && batch.error().code == ErrorCode::kDamaged) {
       next = batch.error().range.end;

@@ -1,11 +1,11 @@
 #include "frontend/services/tokens/token_service.h"
 
 #include <algorithm>
-#include <future>
 #include <utility>
 #include <vector>
 
 #include "frontend/services/tokens/revocation_record.h"
+#include "frontend/services/waited_read.h"
 
 namespace bimip::frontend {
 namespace {
@@ -13,21 +13,6 @@ namespace {
 using engine::ErrorCode;
 
 constexpr engine::PartitionId kPartition(0);
-
-// A read that its caller waits for.
-class WaitedRead final : public engine::ReadRequest {
- public:
-  void on_read(engine::Result<engine::RecordBatch> result) override {
-    // The waiter may be gone, and this with it, before set_value() has returned.
-    auto answer = std::move(answer_);
-    answer.set_value(std::move(result));
-  }
-  engine::Result<engine::RecordBatch> wait() { return when_read_.get(); }
-
- private:
-  std::promise<engine::Result<engine::RecordBatch>> answer_;
-  std::future<engine::Result<engine::RecordBatch>> when_read_ = answer_.get_future();
-};
 
 }  // namespace
 
@@ -129,12 +114,8 @@ engine::Status TokenService::catch_up() {
   if (!bounds) return std::unexpected(bounds.error());
   next_ = std::max(next_, bounds->start);
   while (next_ < bounds->visible_end) {
-    WaitedRead read;
-    read.topic = topic_;
-    read.partition = kPartition;
-    read.from = next_;
-    parts_.log.read(read);
-    const engine::Result<engine::RecordBatch> batch = read.wait();
+    const engine::Result<engine::RecordBatch> batch =
+        read_and_wait(parts_.log, topic_, kPartition, next_);
     if (!batch) return std::unexpected(batch.error());
     if (engine::Status applied = apply(*batch); !applied) return applied;
   }
