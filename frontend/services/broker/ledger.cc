@@ -11,6 +11,7 @@ using engine::OffsetRange;
 
 void Ledger::deliver(Offset offset, Time due, std::uint32_t deliveries) {
   ++records_;
+  next_time_ = std::min(next_time_, due);
   if (!entries_.empty()) {
     Entry& last = entries_.back();
     BIMIP_ASSERT(last.offsets.end <= offset);
@@ -38,6 +39,7 @@ void Ledger::split(Offset at) {
 }
 
 void Ledger::deliver_again(OffsetRange offsets, Time due) {
+  next_time_ = std::min(next_time_, due);
   split(offsets.first);
   split(offsets.end);
   for (auto entry = first_from(offsets.first);
@@ -63,6 +65,7 @@ std::uint64_t Ledger::acknowledge(OffsetRange offsets) {
 
 std::uint64_t Ledger::reject(OffsetRange offsets, Time due) {
   if (offsets.end <= offsets.first) return 0;
+  next_time_ = std::min(next_time_, due);
   split(offsets.first);
   split(offsets.end);
   std::uint64_t rejected = 0;
@@ -74,17 +77,16 @@ std::uint64_t Ledger::reject(OffsetRange offsets, Time due) {
   return rejected;
 }
 
-std::optional<DeliveredRange> Ledger::next_due(Time now) const {
-  const auto due = std::ranges::find_if(
-      entries_, [&](const Entry& entry) { return entry.due != kNever && entry.due <= now; });
-  if (due == entries_.end()) return std::nullopt;
-  return DeliveredRange{.offsets = due->offsets, .deliveries = due->deliveries};
-}
-
-Ledger::Time Ledger::next_time() const {
-  Time next = kNever;
-  for (const Entry& entry : entries_) next = std::min(next, entry.due);
-  return next;
+std::optional<DeliveredRange> Ledger::next_due(Time now) {
+  if (now < next_time_) return std::nullopt;
+  Time earliest = kNever;
+  for (const Entry& entry : entries_) {
+    if (entry.due != kNever && entry.due <= now)
+      return DeliveredRange{.offsets = entry.offsets, .deliveries = entry.deliveries};
+    earliest = std::min(earliest, entry.due);
+  }
+  next_time_ = earliest;
+  return std::nullopt;
 }
 
 std::optional<Offset> Ledger::lowest() const {

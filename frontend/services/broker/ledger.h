@@ -36,10 +36,10 @@ class Ledger {
   // To be delivered once more from `due` on; answers how many records are.
   std::uint64_t reject(engine::OffsetRange offsets, Time due);
 
-  // The lowest range that is due.
-  [[nodiscard]] std::optional<DeliveredRange> next_due(Time now) const;
-  // When next_due() is to be asked again; kNever when nothing becomes due by itself.
-  [[nodiscard]] Time next_time() const;
+  // The lowest range that is due. Looks at the ranges only once something can be due.
+  [[nodiscard]] std::optional<DeliveredRange> next_due(Time now);
+  // Nothing is due before; kNever when nothing becomes due by itself.
+  [[nodiscard]] Time next_time() const { return next_time_; }
 
   // The lowest record that is not acknowledged.
   [[nodiscard]] std::optional<engine::Offset> lowest() const;
@@ -59,6 +59,7 @@ class Ledger {
 
   std::deque<Entry> entries_{};
   std::uint64_t records_ = 0;
+  Time next_time_ = kNever;  // at most the earliest `due` of the entries
 };
 
 }  // namespace bimip::frontend

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "engine/base/random.h"
@@ -129,6 +130,14 @@ TEST(Ledger, AgreesWithAModelWhateverIsDone) {
       ASSERT_EQ(told.size(), model.records.size());
       for (const auto& [offset, entry] : model.records)
         ASSERT_EQ(told.at(offset), entry.deliveries);
+      const auto now = Ledger::Time(static_cast<std::int64_t>(random.below(6)));
+      const auto lowest_due = std::ranges::find_if(
+          model.records, [&](const auto& record) { return record.second.due <= now; });
+      const auto next_due = ledger.next_due(now);
+      ASSERT_EQ(next_due.has_value(), lowest_due != model.records.end());
+      if (next_due) {
+        ASSERT_EQ(next_due->offsets.first, Offset(lowest_due->first));
+      }
     }
   }
 }
