@@ -105,10 +105,12 @@ int serve(const Settings& settings, const sigset_t& signals) {
   for (const std::string& line : report_lines((*node)->report(), (*node)->topics())) {
     line == device_warning ? log_warning(line) : log_info(line);
   }
-  const auto tcp = (*node)->listen();
-  if (!tcp) return fail(tcp.error());
+  const auto listening = (*node)->listen();
+  if (!listening) return fail(listening.error());
   if (settings.dev) log_info("--dev: no keys, everybody is who they say they are, loopback only");
-  std::printf("listening on %s\n", text_of(*tcp).c_str());
+  std::printf("listening on %s\n", text_of(listening->tcp).c_str());
+  if (listening->http) std::printf("http on %s\n", text_of(*listening->http).c_str());
+  if (listening->grpc) std::printf("grpc on %s\n", text_of(*listening->grpc).c_str());
   std::fflush(stdout);
 
   int signal = 0;

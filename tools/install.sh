@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
-# Installs what is missing on a Debian 12 machine: the packages of tools/packages.txt, and buf from npm.
+# Installs what is missing on a Debian 12 machine: the packages of tools/packages.txt, and from npm buf and the clients
+# that tests/clients speaks to the server through.
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 buf_version=1.75.0
+# The number in the folder's name goes up with any of the versions: tests/clients/websocket_test.py names it too.
+clients=(ws@8.23.0 @grpc/grpc-js@1.14.7 @grpc/proto-loader@0.8.1)
+clients_folder=$cache_folder/clients-1
 
 usage() {
   cat <<'END'
@@ -57,19 +61,23 @@ install_packages() {
   quietly "$repository/build/log/apt" apt_install "${missing[@]}" || die "could not install; by hand, as root: $by_hand"
 }
 
-# Not worth failing for: without it the test that lints proto/ is skipped and says so.
-install_buf() {
-  local folder=$cache_folder/buf-$buf_version
-  [[ -x $folder/node_modules/.bin/buf ]] && return 0
+# npm_install FOLDER SKIPPED PACKAGE...: not worth failing for, without them those tests are skipped and say so.
+npm_install() {
+  local folder=$1 skipped=$2
+  shift 2
+  [[ -e $folder/installed ]] && return 0
   if ! type -P npm >/dev/null; then
-    complain "no npm: buf cannot be installed, the lint of proto/ will be skipped"
+    complain "no npm: $* cannot be installed, $skipped will be skipped"
     return 0
   fi
-  say "installing buf $buf_version from npm into $folder"
+  say "installing $* from npm into $folder"
   mkdir -p "$folder"
-  quietly "$repository/build/log/npm" npm install --prefix "$folder" --no-audit --no-fund --no-save \
-    --loglevel=error --fetch-retries=1 --fetch-retry-mintimeout=1000 "@bufbuild/buf@$buf_version" ||
-    complain "buf could not be installed, the lint of proto/ will be skipped"
+  if quietly "$repository/build/log/npm" npm install --prefix "$folder" --no-audit --no-fund --no-save \
+    --loglevel=error --fetch-retries=1 --fetch-retry-mintimeout=1000 "$@"; then
+    touch "$folder/installed"
+  else
+    complain "$* could not be installed, $skipped will be skipped"
+  fi
 }
 
 case ${1:-test} in
@@ -83,5 +91,8 @@ if ! type -P dpkg-query apt-get >/dev/null; then
 else
   install_packages "$group"
 fi
-[[ $group == test ]] && install_buf
+if [[ $group == test ]]; then
+  npm_install "$cache_folder/buf-$buf_version" "the lint of proto/" "@bufbuild/buf@$buf_version"
+  npm_install "$clients_folder" "the tests of node's clients" "${clients[@]}"
+fi
 say "everything for \"$group\" is installed"

@@ -42,9 +42,13 @@ Fault put_amount(const Setting& setting, Settings& into, std::optional<std::uint
 Fault put_text(const Setting& setting, Settings& into, const std::string& text) {
   const bool known = setting.kind != SettingKind::kWord ||
                      std::ranges::find(setting.words, text) != setting.words.end();
-  const bool sound = setting.kind != SettingKind::kEndpoint || parse_listen_endpoint(text);
+  const auto place = std::get<std::string& (*)(Settings&)>(setting.place);
+  Settings defaults;
+  const bool may_be_empty = place(defaults).empty();
+  const bool sound = setting.kind != SettingKind::kEndpoint || (text.empty() && may_be_empty) ||
+                     parse_listen_endpoint(text);
   if (!known || !sound) return "is " + kind_text(setting);
-  std::get<std::string& (*)(Settings&)>(setting.place)(into) = text;
+  place(into) = text;
   return {};
 }
 

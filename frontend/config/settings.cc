@@ -31,6 +31,21 @@ constexpr auto kSettings = std::to_array<Setting>({
      .kind = kEndpoint,
      .place = [](Settings& s) -> Text& { return s.tcp; },
      .meaning = "ADDRESS:PORT to listen on for sessions over TCP; port 0 takes a free one."},
+    {.name = "http",
+     .kind = kEndpoint,
+     .place = [](Settings& s) -> Text& { return s.http; },
+     .meaning = "ADDRESS:PORT to listen on for sessions over WebSocket and for /healthz, /readyz, "
+                "/metrics and /version; not set: none."},
+    {.name = "http_origins",
+     .kind = kText,
+     .place = [](Settings& s) -> Text& { return s.http_origins; },
+     .meaning =
+         "Origins (https://app.example), separated by commas, whose pages may open a session, "
+         "beside the server's own; *: all."},
+    {.name = "grpc",
+     .kind = kEndpoint,
+     .place = [](Settings& s) -> Text& { return s.grpc; },
+     .meaning = "ADDRESS:PORT to listen on for gRPC; not set: none."},
     {.name = "dev",
      .kind = kFlag,
      .place = [](Settings& s) -> bool& { return s.dev; },
@@ -190,6 +205,18 @@ std::string environment_name(const Setting& setting) {
 
 std::string flag_name(const Setting& setting) { return joined("--", setting.name, '-'); }
 
+std::vector<std::string> words_of(std::string_view list) {
+  std::vector<std::string> words;
+  while (!list.empty()) {
+    std::string_view word = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(list.size(), word.size() + 1));
+    while (word.starts_with(' ')) word.remove_prefix(1);
+    while (word.ends_with(' ')) word.remove_suffix(1);
+    if (!word.empty()) words.emplace_back(word);
+  }
+  return words;
+}
+
 std::vector<std::string> contradictions(const Settings& settings) {
   std::vector<std::string> found;
   if (settings.data_dir.empty()) found.emplace_back("data_dir is not set");
@@ -199,9 +226,11 @@ std::vector<std::string> contradictions(const Settings& settings) {
     found.emplace_back(
         "there are no keys to check tokens with: set tokens.keys, or run with --dev, on loopback "
         "only");
-  const auto tcp = parse_listen_endpoint(settings.tcp);
-  if (settings.dev && tcp && !is_loopback(*tcp))
-    found.push_back("--dev listens on loopback only, not on " + tcp->address);
+  for (const std::string& text : {settings.tcp, settings.http, settings.grpc}) {
+    const auto endpoint = parse_listen_endpoint(text);
+    if (settings.dev && endpoint && !is_loopback(*endpoint))
+      found.push_back("--dev listens on loopback only, not on " + endpoint->address);
+  }
   return found;
 }
 

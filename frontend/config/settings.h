@@ -19,6 +19,9 @@ namespace bimip::frontend {
 struct Settings {
   std::string data_dir{};
   std::string tcp = "127.0.0.1:" + std::to_string(limits::kTcpPort);
+  std::string http{};  // empty: none
+  std::string http_origins{};
+  std::string grpc{};  // empty: none
   bool dev = false;
   std::uint64_t shards = 0;
   std::uint64_t spare_space = 2 * engine::limits::kSegmentBytesDefault;
@@ -57,6 +60,9 @@ struct Setting {
 [[nodiscard]] const Setting* find_setting(std::string_view name);
 [[nodiscard]] std::string environment_name(const Setting& setting);
 [[nodiscard]] std::string flag_name(const Setting& setting);
+
+// Words of a list: separated by commas, spaces around them ignored.
+[[nodiscard]] std::vector<std::string> words_of(std::string_view list);
 
 // Settings that cannot go together, or are missing: a sentence each.
 [[nodiscard]] std::vector<std::string> contradictions(const Settings& settings);

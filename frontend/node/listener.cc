@@ -19,6 +19,7 @@ using ErrorCode = boost::system::error_code;
 bool ConnectionCount::add() {
   if (open_.fetch_add(1, std::memory_order_relaxed) < most_) return true;
   remove();
+  refused_.fetch_add(1, std::memory_order_relaxed);
   return false;
 }
 
@@ -76,7 +77,7 @@ void Listener::on_accepted(Shard& shard, Connection::Socket socket) {
     log_warning("refused a connection: limits.connections is reached");
     return;
   }
-  shard.adopt(std::move(socket), maker_);
+  shard.connect(std::move(socket), maker_);
 }
 
 // Out of descriptors, say. Those in use come back; the connections that wait keep waiting.

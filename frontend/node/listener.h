@@ -20,11 +20,14 @@ class ConnectionCount {
   explicit ConnectionCount(std::size_t most) : most_(most) {}
   // False: there are as many as there may be.
   [[nodiscard]] bool add();
+  [[nodiscard]] std::uint64_t open() const { return open_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
   void remove() { open_.fetch_sub(1, std::memory_order_relaxed); }
 
  private:
   const std::size_t most_;
   std::atomic<std::size_t> open_{0};
+  std::atomic<std::uint64_t> refused_{0};
 };
 
 // Runs on the first shard's thread. open() and close() are called by the node.

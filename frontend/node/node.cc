@@ -1,6 +1,7 @@
 #include "frontend/node/node.h"
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <string_view>
@@ -9,9 +10,12 @@
 
 #include "engine/base/random.h"
 #include "frontend/node/listener.h"
+#include "frontend/node/node_metrics.h"
 #include "frontend/node/security.h"
 #include "frontend/node/shard.h"
 #include "frontend/services/broker/broker.h"
+#include "frontend/transport/grpc/grpc_server.h"
+#include "frontend/transport/http/http_carrier.h"
 #include "frontend/transport/stream_carrier.h"
 
 namespace bimip::frontend {
@@ -43,9 +47,12 @@ std::string new_session_id() {
   return text;
 }
 
+std::shared_ptr<Session> begin_session(SessionHost& host, Framing framing, Moment now) {
+  return std::make_shared<Session>(host, new_session_id(), framing, now);
+}
+
 std::unique_ptr<Carrier> speak_stanzas(SessionHost& host, Moment now) {
-  return std::make_unique<StreamCarrier>(
-      std::make_shared<Session>(host, new_session_id(), Framing::kLength, now));
+  return std::make_unique<StreamCarrier>(begin_session(host, Framing::kLength, now));
 }
 
 }  // namespace
@@ -84,30 +91,53 @@ class Node::Parts {
                        .tokens = security_->tokens(),
                        .on_connection_closed = [this] { count_.remove(); }}));
     }
-    listener_ = std::make_unique<Listener>(shards_, count_, speak_stanzas);
+    tcp_ = std::make_unique<Listener>(shards_, count_, speak_stanzas);
+    http_ = std::make_unique<Listener>(shards_, count_, [this](SessionHost& host, Moment now) {
+      return std::make_unique<HttpCarrier>(http_service_, host, now);
+    });
     for (const std::unique_ptr<Shard>& shard : shards_) shard->start();
     return {};
   }
 
-  std::expected<ListenEndpoint, NodeError> listen() {
-    auto local = listener_->open(*parse_listen_endpoint(settings_.tcp));
-    if (!local)
+  std::expected<Listening, NodeError> listen() {
+    const auto fail = [](std::string why) {
       return std::unexpected(
-          NodeError{.kind = NodeError::Kind::kCannotRun, .message = std::move(local.error())});
-    return *local;
+          NodeError{.kind = NodeError::Kind::kCannotRun, .message = std::move(why)});
+    };
+    Listening listening;
+    auto tcp = tcp_->open(*parse_listen_endpoint(settings_.tcp));
+    if (!tcp) return fail(std::move(tcp.error()));
+    listening.tcp = *tcp;
+    if (!settings_.http.empty()) {
+      auto http = http_->open(*parse_listen_endpoint(settings_.http));
+      if (!http) return fail(std::move(http.error()));
+      listening.http = *http;
+    }
+    if (!settings_.grpc.empty()) {
+      ListenEndpoint grpc = *parse_listen_endpoint(settings_.grpc);
+      const auto port = grpc_.listen(grpc.address, grpc.port);
+      if (!port) return fail(port.error());
+      grpc.port = *port;
+      listening.grpc = std::move(grpc);
+    }
+    return listening;
   }
 
   void reload() { security_->reload(); }
 
   // Each step needs what the next one takes away.
   void stop() {
-    if (stopped_ || !listener_) return;
+    if (stopped_ || !http_) return;
     stopped_ = true;
-    listener_->close();
+    draining_.store(true);
+    tcp_->close();
+    grpc_.stop_serving();
     std::vector<std::future<void>> drained;
     for (const std::unique_ptr<Shard>& shard : shards_) drained.push_back(shard->drain());
     const auto until = std::chrono::steady_clock::now() + settings_.limits.drain_within;
     for (const std::future<void>& shard : drained) shard.wait_until(until);
+    http_->close();  // until here it answers who asks whether the node is ready
+    grpc_.close();
     for (const std::unique_ptr<Shard>& shard : shards_) shard->close_all().wait();
     blocking_.join();
     security_->stop_checks();
@@ -120,6 +150,49 @@ class Node::Parts {
   [[nodiscard]] const engine::Store& store() const { return *store_; }
 
  private:
+  // On any thread.
+  std::optional<PeerSeat> seat() {
+    if (!count_.add()) return std::nullopt;
+    Shard& shard = *shards_[next_seat_.fetch_add(1) % shards_.size()];
+    return PeerSeat{.host = shard, .owner = shard};
+  }
+
+  // On any shard's thread.
+  [[nodiscard]] HttpPage page(std::string_view path) const {
+    if (path == "/healthz") return {.body = "alive\n"};
+    if (path == "/version") return {.body = "bimipd " BIMIP_VERSION "\n"};
+    if (path == "/metrics") {
+      return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics()};
+    }
+    if (path == "/readyz") {
+      const std::string_view why = unready();
+      if (!why.empty()) return {.status = 503, .body = std::string(why)};
+      return {.body = "ready\n"};
+    }
+    return {.status = 404, .body = "no such page\n"};
+  }
+
+  // Why no work should be sent here; empty: it may be.
+  [[nodiscard]] std::string_view unready() const {
+    if (draining_.load()) return "stopping\n";
+    const std::size_t refusing = store_->troubles().size();
+    if (refusing == 0) return {};
+    std::size_t partitions = 0;
+    for (const engine::TopicInfo& topic : store_->list_topics())
+      partitions += topic.config.partitions;
+    return refusing >= partitions ? "no partition takes appends\n" : std::string_view{};
+  }
+
+  [[nodiscard]] std::string metrics() const {
+    std::vector<const SessionMetrics*> shards;
+    for (const std::unique_ptr<Shard>& shard : shards_) shards.push_back(&shard->metrics());
+    return metrics_text({.store = *store_,
+                         .shards = shards,
+                         .connections = count_.open(),
+                         .connections_refused = count_.refused(),
+                         .ready = unready().empty()});
+  }
+
   const Settings settings_;
   std::unique_ptr<engine::Store> store_;
   std::unique_ptr<Broker> broker_;
@@ -127,7 +200,15 @@ class Node::Parts {
   std::unique_ptr<Security> security_;
   std::vector<std::unique_ptr<Shard>> shards_;
   ConnectionCount count_{settings_.limits.connections};
-  std::unique_ptr<Listener> listener_;
+  std::atomic<bool> draining_{false};
+  HttpService http_service_{.page = [this](std::string_view path) { return page(path); },
+                            .session = begin_session,
+                            .origins = words_of(settings_.http_origins)};
+  std::atomic<std::size_t> next_seat_{0};
+  GrpcHost grpc_host_{.seat = [this] { return seat(); }, .session = begin_session};
+  GrpcServer grpc_{grpc_host_};
+  std::unique_ptr<Listener> tcp_;
+  std::unique_ptr<Listener> http_;
   bool stopped_ = false;
 };
 
@@ -159,7 +240,7 @@ std::expected<std::unique_ptr<Node>, NodeError> Node::open(const Settings& setti
 
 const engine::StoreReport& Node::report() const { return parts_->store().report(); }
 std::vector<engine::TopicInfo> Node::topics() const { return parts_->store().list_topics(); }
-std::expected<ListenEndpoint, NodeError> Node::listen() { return parts_->listen(); }
+std::expected<Listening, NodeError> Node::listen() { return parts_->listen(); }
 void Node::reload() { parts_->reload(); }
 void Node::stop() { parts_->stop(); }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,13 @@ struct NodeError {
   std::string message;
 };
 
+// Where a node listens; nothing for what was not asked for.
+struct Listening {
+  ListenEndpoint tcp;
+  std::optional<ListenEndpoint> http;
+  std::optional<ListenEndpoint> grpc;
+};
+
 // Thread-compatible. Destroying it does what stop() does.
 class Node {
  public:
@@ -32,8 +40,8 @@ class Node {
   ~Node();
   [[nodiscard]] const engine::StoreReport& report() const;
   [[nodiscard]] std::vector<engine::TopicInfo> topics() const;
-  // Where it listens for sessions over TCP from now on.
-  [[nodiscard]] std::expected<ListenEndpoint, NodeError> listen();
+  // Where it listens from now on.
+  [[nodiscard]] std::expected<Listening, NodeError> listen();
   // Reads the keys again, if they have changed. Thread-safe.
   void reload();
   // Accepts no more, answers what was accepted, says goodbye, makes everything durable.

@@ -74,16 +74,22 @@ Moment Shard::now() const {
   return {.monotonic = parts_.clock.monotonic(), .wall = parts_.clock.now()};
 }
 
-void Shard::adopt(Connection::Socket socket, const CarrierMaker& maker) {
-  auto moved = std::make_shared<Connection::Socket>(std::move(socket));
-  boost::asio::post(context_, [this, moved, &maker] {
-    ConnectionOwner& owner = *this;
-    auto connection = std::make_shared<Connection>(owner, std::move(*moved), maker(*this, now()));
-    peers_.emplace(connection.get(), connection);
+void Shard::connect(Connection::Socket socket, const CarrierMaker& maker) {
+  post([this, &maker, socket = std::move(socket)]() mutable {
+    auto connection = std::make_shared<Connection>(*this, std::move(socket), maker(*this, now()));
+    adopt(connection);
     connection->start();
-    if (drained_) connection->on_drain();
-    connection->pump();
   });
+}
+
+void Shard::adopt(std::shared_ptr<Peer> peer) {
+  if (drained_) peer->on_drain();
+  Peer* const key = peer.get();
+  peers_.emplace(key, std::move(peer));
+}
+
+void Shard::post(std::move_only_function<void()> work) {
+  boost::asio::post(context_, std::move(work));
 }
 
 void Shard::on_closed(Peer& peer, Session* session) {

@@ -23,9 +23,9 @@
 namespace bimip::frontend {
 
 // Peers stay on their shard for life. Everything of them runs on its thread; came_back(),
-// adopt(), drain() and stop() are thread-safe. A panic of one session is a bug and ends the
-// process; trouble of one socket ends that socket.
-class Shard final : public SessionHost, private ConnectionOwner, private engine::Wakeup {
+// connect(), post(), drain() and stop() are thread-safe. A panic of one session is a bug and ends
+// the process; trouble of one socket ends that socket.
+class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup {
  public:
   struct Parts {
     engine::Log& log;
@@ -45,7 +45,7 @@ class Shard final : public SessionHost, private ConnectionOwner, private engine:
   void start();
   [[nodiscard]] boost::asio::io_context& context() { return context_; }
   // A socket of this shard's context(). `maker` outlives the shard.
-  void adopt(Connection::Socket socket, const CarrierMaker& maker);
+  void connect(Connection::Socket socket, const CarrierMaker& maker);
   // Says goodbye to all sessions; done when none is left.
   [[nodiscard]] std::future<void> drain();
   // Closes the peers that are left; done when none is.
@@ -59,6 +59,7 @@ class Shard final : public SessionHost, private ConnectionOwner, private engine:
   [[nodiscard]] engine::Log& log() override { return parts_.log; }
   [[nodiscard]] const SessionLimits& limits() const override { return parts_.limits; }
   [[nodiscard]] TokenService* tokens() override { return parts_.tokens; }
+  [[nodiscard]] SessionMetrics& metrics() override { return metrics_; }  // PeerOwner's too
   [[nodiscard]] Broker& broker() override { return parts_.broker; }
   [[nodiscard]] DeliveryWriter& delivery_writer() override { return delivery_writer_; }
   void came_back(SessionRequest& request) override;
@@ -68,16 +69,19 @@ class Shard final : public SessionHost, private ConnectionOwner, private engine:
                                      engine::PartitionId partition) override;
   void unwatch(Session& session, engine::TopicId topic, engine::PartitionId partition) override;
 
- private:
-  class PartitionWatch;
-  using WatchKey = std::pair<engine::TopicId, engine::PartitionId>;
-
+  // PeerOwner
   [[nodiscard]] Moment now() const override;
   [[nodiscard]] std::chrono::nanoseconds write_stall() const override {
     return parts_.limits.write_stall;
   }
   [[nodiscard]] std::span<char> read_buffer() override { return read_buffer_; }
+  void adopt(std::shared_ptr<Peer> peer) override;
   void on_closed(Peer& peer, Session* session) override;
+  void post(std::move_only_function<void()> work) override;
+
+ private:
+  class PartitionWatch;
+  using WatchKey = std::pair<engine::TopicId, engine::PartitionId>;
 
   void wake() override;
   void take_mail();
@@ -93,6 +97,7 @@ class Shard final : public SessionHost, private ConnectionOwner, private engine:
   boost::asio::steady_timer timer_;
   Mailbox<SessionRequest> answers_;
   Mailbox<PartitionWatch> advances_;
+  SessionMetrics metrics_;
   DeliveryWriter delivery_writer_;
   std::vector<char> read_buffer_;
   std::unordered_map<Peer*, std::shared_ptr<Peer>> peers_;

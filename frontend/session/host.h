@@ -7,6 +7,7 @@
 
 #include "engine/store/log.h"
 #include "frontend/session/moment.h"
+#include "frontend/session/session_metrics.h"
 #include "frontend/stanza/delivery.h"
 #include "frontend/stanza/limits.h"
 
@@ -42,6 +43,7 @@ class SessionHost {
   [[nodiscard]] virtual const SessionLimits& limits() const = 0;
   // What tokens are checked with; null: this server checks none (--dev).
   [[nodiscard]] virtual TokenService* tokens() = 0;
+  [[nodiscard]] virtual SessionMetrics& metrics() = 0;
   // The node's consumer groups.
   [[nodiscard]] virtual Broker& broker() = 0;
   // Shared scratch.

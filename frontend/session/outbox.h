@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "frontend/session/session_metrics.h"
 #include "frontend/stanza/codes.h"
 #include "frontend/stanza/framing.h"
 #include "frontend/stanza/limits.h"
@@ -19,7 +20,8 @@ namespace bimip::frontend {
 // Thread-compatible.
 class Outbox {
  public:
-  Outbox(Framing framing, std::size_t bytes_max) : framing_(framing), bytes_max_(bytes_max) {}
+  Outbox(Framing framing, std::size_t bytes_max, SessionMetrics& metrics)
+      : framing_(framing), bytes_max_(bytes_max), metrics_(metrics) {}
 
   void send(const google::protobuf::MessageLite& stanza);
   // An Error stanza in answer to `id`; 0: of its own accord.
@@ -41,6 +43,7 @@ class Outbox {
  private:
   const Framing framing_;
   const std::size_t bytes_max_;
+  SessionMetrics& metrics_;
   std::string bytes_;
   std::size_t taken_ = 0;  // by the transport, and still unsent
 };

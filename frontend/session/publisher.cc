@@ -27,8 +27,8 @@ std::size_t message_bytes(const v1::Publish& publish) {
 // One message on its way to the log and back.
 class Publication final : public engine::AppendRequest, public SessionRequest {
  public:
-  Publication(SessionHost& host, std::shared_ptr<Session> session, std::uint64_t id)
-      : SessionRequest(std::move(session)), host_(host), id_(id) {}
+  Publication(SessionHost& host, std::shared_ptr<Session> session, std::uint64_t id, Moment now)
+      : SessionRequest(std::move(session)), host_(host), id_(id), began_(now.monotonic) {}
 
   void on_appended(engine::Result<engine::Appended> result) override {
     if (!result && fence_ && facts_of(code_of(result.error().code)).retry == Retry::kYes)
@@ -37,8 +37,8 @@ class Publication final : public engine::AppendRequest, public SessionRequest {
     host_.came_back(*this);
   }
   bool is_withdrawn() override { return fence_ && !fence_->passes(number()); }
-  void deliver(Moment) override {
-    session()->publisher().on_published(*this);
+  void deliver(Moment now) override {
+    session()->publisher().on_published(*this, now);
     session()->on_answered();
   }
 
@@ -48,6 +48,7 @@ class Publication final : public engine::AppendRequest, public SessionRequest {
 
   SessionHost& host_;
   const std::uint64_t id_;
+  const std::chrono::nanoseconds began_;
   std::string bytes_;  // key, idempotency key, value
   std::vector<std::byte> headers_;
   engine::RecordFields fields_;
@@ -56,7 +57,7 @@ class Publication final : public engine::AppendRequest, public SessionRequest {
 };
 
 void Publisher::publish(const std::shared_ptr<Session>& session, std::uint64_t id,
-                        const v1::Publish& publish) {
+                        const v1::Publish& publish, Moment now) {
   if (!session->bearer().check(Action::kPublish, publish.topic(), id)) return;
   const engine::Result<engine::TopicInfo> topic = find_topic(publish.topic());
   if (!topic) return refuse(id, topic.error());
@@ -64,7 +65,7 @@ void Publisher::publish(const std::shared_ptr<Session>& session, std::uint64_t i
       choose_partition(publish, topic->config.partitions);
   if (!partition) return refuse(id, partition.error());
 
-  auto publication = std::make_unique<Publication>(host_, session, id);
+  auto publication = std::make_unique<Publication>(host_, session, id, now);
   publication->topic = topic->id;
   publication->partition = *partition;
   if (const engine::Status filled = fill(*publication, publish); !filled)
@@ -76,6 +77,7 @@ void Publisher::publish(const std::shared_ptr<Session>& session, std::uint64_t i
   }
   ++in_flight_;
   bytes_in_flight_ += publication->bytes_.size();
+  if (is_full()) host_.metrics().hit(Limit::kPublishesInFlight);
   host_.log().append(*publication.release());
 }
 
@@ -156,10 +158,15 @@ engine::Status Publisher::fill(Publication& publication, const v1::Publish& publ
   return {};
 }
 
-void Publisher::on_published(Publication& publication) {
+void Publisher::on_published(Publication& publication, Moment now) {
   --in_flight_;
   bytes_in_flight_ -= publication.bytes_.size();
   if (!publication.result_) return refuse(publication.id_, publication.result_.error());
+  SessionMetrics& metrics = host_.metrics();
+  metrics.published_records.add();
+  metrics.published_bytes.add(publication.bytes_.size());
+  metrics.publish_ack.observe(
+      static_cast<std::uint64_t>((now.monotonic - publication.began_).count()));
   v1::Stanza stanza;
   stanza.set_id(publication.id_);
   v1::Published& published = *stanza.mutable_published();

@@ -30,9 +30,9 @@ class Publisher {
     if (producer || own_) own().producer = producer;
   }
   void publish(const std::shared_ptr<Session>& session, std::uint64_t id,
-               const v1::Publish& publish);
+               const v1::Publish& publish, Moment now);
   // Its answer has come.
-  void on_published(Publication& publication);
+  void on_published(Publication& publication, Moment now);
 
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
   // A retry is recognised only as far back as the log remembers its producer's numbers.

@@ -69,12 +69,14 @@ Session::Session(SessionHost& host, std::string id, Framing framing, Moment now)
       id_(std::move(id)),
       began_(now.monotonic),
       last_heard_(now.monotonic),
-      outbox_(framing, host.limits().output_bytes),
+      outbox_(framing, host.limits().output_bytes, host.metrics()),
       bearer_(host, outbox_),
       publisher_(host, outbox_),
-      subscriber_(host, outbox_) {}
+      subscriber_(host, outbox_) {
+  host.metrics().sessions_begun.add();
+}
 
-Session::~Session() = default;
+Session::~Session() { host_.metrics().sessions_gone.add(); }
 
 void Session::on_frame(Bytes frame, Moment now) {
   if (state_ == State::kOver || state_ == State::kDraining) return;
@@ -96,9 +98,10 @@ void Session::on_heard(Moment now) {
 void Session::on_stanza(const v1::Stanza& stanza, Moment now) {
   if (state_ == State::kOver || state_ == State::kDraining) return;
   on_heard(now);
+  host_.metrics().stanzas.add();
   subscriber_.at(now);
   if (stanza.body_case() == v1::Stanza::kPing) return answer_ping(stanza, now);
-  if (stanza.body_case() == v1::Stanza::kPong) return;
+  if (stanza.body_case() == v1::Stanza::kPong) return on_pong(now);
   if (stanza.body_case() == v1::Stanza::kIdentity)
     return identify(stanza.id(), stanza.identity(), now);
   if (state_ == State::kChecking) return hold(stanza);
@@ -107,11 +110,11 @@ void Session::on_stanza(const v1::Stanza& stanza, Moment now) {
   on_request(stanza, now);
 }
 
-void Session::on_request(const v1::Stanza& stanza, Moment) {
+void Session::on_request(const v1::Stanza& stanza, Moment now) {
   const std::uint64_t id = stanza.id();
   switch (stanza.body_case()) {
     case v1::Stanza::kPublish:
-      return publisher_.publish(shared_from_this(), id, stanza.publish());
+      return publisher_.publish(shared_from_this(), id, stanza.publish(), now);
     case v1::Stanza::kSubscribe:
       return subscriber_.subscribe(shared_from_this(), id, stanza.subscribe());
     case v1::Stanza::kUnsubscribe:
@@ -167,7 +170,7 @@ void Session::open(std::uint64_t id, Moment now) {
   state_ = State::kOpen;
   welcome(id, now);
   for (const v1::Stanza& stanza : std::exchange(held_, {})) {
-    if (state_ == State::kOpen) on_stanza(stanza, now);
+    if (state_ == State::kOpen) on_request(stanza, now);
   }
 }
 
@@ -201,6 +204,13 @@ void Session::welcome(std::uint64_t id, Moment now) {
   outbox_.send(stanza);
 }
 
+void Session::on_pong(Moment now) {
+  if (pinged_at_ == std::chrono::nanoseconds::zero()) return;
+  host_.metrics().round_trip.observe(
+      static_cast<std::uint64_t>((now.monotonic - pinged_at_).count()));
+  pinged_at_ = {};
+}
+
 void Session::answer_ping(const v1::Stanza& stanza, Moment now) {
   v1::Stanza answer;
   answer.set_id(stanza.id());
@@ -217,15 +227,18 @@ void Session::on_advanced(engine::TopicId topic, engine::PartitionId partition,
 void Session::on_sent(std::size_t bytes) {
   const bool had_room = outbox_.has_room();
   outbox_.on_sent(bytes);
-  if (!had_room && outbox_.has_room() && state_ == State::kOpen)
-    subscriber_.pump(shared_from_this());
+  if (had_room || !outbox_.has_room()) return;
+  host_.metrics().hit(Limit::kOutput);
+  if (state_ == State::kOpen) subscriber_.pump(shared_from_this());
 }
 
 void Session::on_tick(Moment now) {
   if (state_ == State::kOver) return;
   if (state_ == State::kUnidentified) {
-    if (now.monotonic - began_ >= host_.limits().identify_within)
+    if (now.monotonic - began_ >= host_.limits().identify_within) {
+      host_.metrics().hit(Limit::kIdentifyWithin);
       end(Code::kTimeout, "no Identity in time");
+    }
     return;
   }
   if (state_ == State::kChecking) return;
@@ -235,9 +248,12 @@ void Session::on_tick(Moment now) {
   const std::chrono::nanoseconds silent = now.monotonic - last_heard_;
   if (silent >= 2 * host_.limits().heartbeat) {
     // A peer whose requests wait here is not silent: nothing was read from it.
-    if (takes_input()) end(Code::kTimeout, "nothing was heard for two heartbeats");
+    if (!takes_input()) return;
+    host_.metrics().hit(Limit::kHeartbeat);
+    end(Code::kTimeout, "nothing was heard for two heartbeats");
   } else if (silent >= host_.limits().heartbeat && !pinged_) {
     pinged_ = true;
+    pinged_at_ = now.monotonic;
     v1::Stanza ping;
     ping.mutable_ping()->set_sent_at_us(micros(now.wall));
     outbox_.send(ping);
@@ -276,6 +292,7 @@ void Session::end(Code code, std::string_view message) {
   outbox_.send(stanza);
   state_ = State::kOver;
   ended_with_ = code;
+  host_.metrics().ended(code);
   subscriber_.close(*this);
 }
 

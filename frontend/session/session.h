@@ -91,6 +91,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void open(std::uint64_t id, Moment now);
   void hold(const v1::Stanza& stanza);
   void welcome(std::uint64_t id, Moment now);
+  void on_pong(Moment now);
   void answer_ping(const v1::Stanza& stanza, Moment now);
   void end(Code code, std::string_view message);
 
@@ -98,7 +99,8 @@ class Session : public std::enable_shared_from_this<Session> {
   const std::string id_;
   const std::chrono::nanoseconds began_;
   std::chrono::nanoseconds last_heard_;
-  bool pinged_ = false;  // since it was last heard
+  bool pinged_ = false;                   // since it was last heard
+  std::chrono::nanoseconds pinged_at_{};  // 0: its Pong has come
   State state_ = State::kUnidentified;
   Code ended_with_ = Code::kUnspecified;
   Peer* peer_ = nullptr;

@@ -76,10 +76,11 @@ void Subscriber::subscribe(const std::shared_ptr<Session>& session, std::uint64_
   const auto refuse = [&](const engine::Error& error) {
     outbox_.send_error(id, code_of(error.code), error.message);
   };
-  if (subscriptions_.size() >= host_.limits().subscriptions)
+  if (subscriptions_.size() >= host_.limits().subscriptions) {
+    host_.metrics().hit(Limit::kSubscriptions);
     return outbox_.send_error(id, Code::kResourceExhausted, "subscriptions_max is reached");
-  if (subscribe.credit() > host_.limits().credit)
-    return outbox_.send_error(id, Code::kInvalidArgument, "a credit above credit_max");
+  }
+  if (subscribe.credit() > host_.limits().credit) return refuse_credit(id);
   if (subscribe.from_case() == v1::Subscribe::FROM_NOT_SET)
     return outbox_.send_error(id, Code::kInvalidArgument, "Subscribe does not say from where");
   if (!session->bearer().check(Action::kSubscribe, subscribe.topic(), id)) return;
@@ -89,6 +90,7 @@ void Subscriber::subscribe(const std::shared_ptr<Session>& session, std::uint64_
   const engine::Result<engine::TopicInfo> topic = host_.log().find_topic(subscribe.topic());
   if (!topic) return refuse(topic.error());
 
+  host_.metrics().subscriptions_begun.add();
   const std::uint64_t number = ++last_id_;
   const auto at = subscriptions_.emplace(number, Subscription{}).first;
   Subscription& subscription = at->second;
@@ -344,9 +346,13 @@ void Subscriber::add_credit(std::uint64_t id, const v1::Credit& credit) {
   Subscription* subscription = find(id, credit.subscription_id());
   if (subscription == nullptr) return;
   const std::uint64_t held = subscription->credit + subscription->unacknowledged;
-  if (credit.records() > host_.limits().credit - held)
-    return outbox_.send_error(id, Code::kInvalidArgument, "a credit above credit_max");
+  if (credit.records() > host_.limits().credit - held) return refuse_credit(id);
   subscription->credit += credit.records();
+}
+
+void Subscriber::refuse_credit(std::uint64_t id) {
+  host_.metrics().hit(Limit::kCredit);
+  outbox_.send_error(id, Code::kInvalidArgument, "a credit above credit_max");
 }
 
 void Subscriber::drop(Session& session, Subscriptions::iterator at) {
@@ -354,10 +360,12 @@ void Subscriber::drop(Session& session, Subscriptions::iterator at) {
   std::vector<HandedBack> handed_back;
   for (const Cursor& cursor : subscription.cursors) {
     host_.unwatch(session, subscription.topic, cursor.partition);
+    if (cursor.behind) host_.metrics().catch_ups_ended.add();
     if (subscription.seat) handed_back.push_back(hand_back(cursor));
   }
   if (subscription.seat) subscription.seat->leave(std::move(handed_back), now_.wall);
   subscriptions_.erase(at);
+  host_.metrics().subscriptions_ended.add();
 }
 
 void Subscriber::drop_forbidden(Session& session) {

@@ -80,6 +80,7 @@ class Subscriber {
                  Cursor& cursor);
   void begin(const std::shared_ptr<Session>& session, Subscription& subscription);
   void drop(Session& session, Subscriptions::iterator at);
+  void refuse_credit(std::uint64_t id);
   [[nodiscard]] Subscription* find(std::uint64_t id, std::uint64_t subscription);
   [[nodiscard]] Cursor* find(std::uint64_t id, Subscription& subscription, std::uint32_t partition);
   // Whether all of it was delivered; if not, says so.
@@ -97,6 +98,14 @@ class Subscriber {
   [[nodiscard]] HandedBack hand_back(const Cursor& cursor) const;
 
   // Delivering (subscriber_delivery.cc).
+  // What one batch brought.
+  struct DeliveryCount {
+    std::uint64_t lag = 0;  // records there were to be had before it
+    std::uint64_t records = 0;
+    std::uint64_t bytes = 0;
+    engine::Timestamp newest{};
+  };
+  void count_delivery(Cursor& cursor, const DeliveryCount& count);
   void pump(const std::shared_ptr<Session>& session, Subscription& subscription);
   [[nodiscard]] bool pump_due(const std::shared_ptr<Session>& session, Subscription& subscription,
                               Cursor& cursor);

@@ -155,6 +155,7 @@ void Subscriber::deliver(Subscription& subscription, Cursor& cursor,
   DeliveryWriter& writer = host_.delivery_writer();
   const Ledger::Time due = due_after_delivery(subscription);
   const std::uint32_t max = subscription.redelivery.deliveries_max;
+  DeliveryCount count{.lag = cursor.visible_end - cursor.next};
   std::uint64_t records = 0;
   Offset delivered = cursor.next;
   engine::Status fit;
@@ -176,6 +177,9 @@ void Subscriber::deliver(Subscription& subscription, Cursor& cursor,
       fit = writer.add(record, before);
       if (!fit) return;
       ++records;
+      ++count.records;
+      count.bytes += record.key.size() + record.value.size();
+      count.newest = record.timestamp;
     }
     if (!subscription.acknowledges_itself) {
       --subscription.credit;
@@ -197,6 +201,24 @@ void Subscriber::deliver(Subscription& subscription, Cursor& cursor,
   } else if (subscription.may_deliver()) {
     cursor.next = std::max(cursor.next, batch.range().end);
   }
+  if (count.records > 0) count_delivery(cursor, count);
+}
+
+// A subscription catches up from the first delivery that leaves something behind it to one that
+// does not.
+void Subscriber::count_delivery(Cursor& cursor, const DeliveryCount& count) {
+  SessionMetrics& metrics = host_.metrics();
+  metrics.delivered_records.add(count.records);
+  metrics.delivered_bytes.add(count.bytes);
+  metrics.lag.observe(count.lag);
+  const bool behind = cursor.next < cursor.visible_end;
+  if (behind && !cursor.behind) metrics.catch_ups_begun.add();
+  if (!behind && cursor.behind) metrics.catch_ups_ended.add();
+  if (!behind && !cursor.behind) {
+    const auto age = std::chrono::nanoseconds(now_.wall - count.newest).count();
+    metrics.fanout.observe(static_cast<std::uint64_t>(std::max<std::int64_t>(age, 0)));
+  }
+  cursor.behind = behind;
 }
 
 // Those of the range that the batch holds; the rest is due still.
@@ -328,6 +350,7 @@ void Subscriber::tell_gap(const Subscription& subscription, const Cursor& cursor
   told.set_code(static_cast<v1::Code>(code_of(error.code)));
   told.set_message(error.message.substr(0, limits::kErrorTextBytes));
   outbox_.send(stanza);
+  host_.metrics().gap_records.add(gap.end - gap.first);
 }
 
 }  // namespace bimip::frontend

@@ -99,6 +99,7 @@ void Subscriber::keep_up_with_group(Session& session, Subscription& subscription
     HandedBack handed_back = hand_back(cursor);
     host_.unwatch(session, subscription.topic, cursor.partition);
     if (cursor.placing) --subscription.placing;
+    if (cursor.behind) host_.metrics().catch_ups_ended.add();
     free_credit(subscription, cursor.ledger.records());
     subscription.cursors.erase(subscription.cursors.begin() + static_cast<std::ptrdiff_t>(i));
     subscription.turn = 0;

@@ -29,8 +29,9 @@ struct Cursor {
   Offset visible_end{};  // as last heard
   bool placing = false;  // where it starts is not yet known
   bool fetching = false;
-  bool stuck = false;  // reading failed; tried again when the partition moves on
-  Ledger ledger{};     // delivered and not acknowledged
+  bool behind = false;  // there was more to read when the last records were delivered
+  bool stuck = false;   // reading failed; tried again when the partition moves on
+  Ledger ledger{};      // delivered and not acknowledged
   // Of a group's: nothing more is delivered, and what is out is awaited until then.
   std::optional<std::chrono::nanoseconds> let_go_at{};
   std::vector<DeliveredRange> attempts{};  // of members before, behind the group's cursor

@@ -48,7 +48,7 @@ constexpr bool in_order() {
   return true;
 }
 static_assert(in_order());
-static_assert(kCodes.size() == v1::Code_ARRAYSIZE);
+static_assert(kCodes.size() == v1::Code_ARRAYSIZE && kCodes.size() == kCodeCount);
 
 }  // namespace
 

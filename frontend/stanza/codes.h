@@ -2,6 +2,7 @@
 // bimip.v1.Code; docs/design/protocol.md shows the table.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -33,6 +34,8 @@ enum class Code : std::uint8_t {
   kTokenExpired = 19,
   kRevoked = 20,
 };
+
+inline constexpr std::size_t kCodeCount = static_cast<std::size_t>(Code::kRevoked) + 1;
 
 enum class Retry : std::uint8_t { kNo, kYes };
 

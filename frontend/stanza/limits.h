@@ -78,6 +78,31 @@ inline constexpr auto kHeartbeat = 30s;
 // A socket that takes no byte for this long while there are some for it is closed.
 inline constexpr auto kWriteStall = 30s;
 
+// A stanza as JSON text: bytes become base64 there, a third longer, and names are spelt out.
+inline constexpr std::size_t kJsonBytesMax = 2 * kFrameBytesMax;
+// JSON is made of a session's output this much at a time, as the socket takes it.
+inline constexpr std::size_t kJsonOutputBytes = 64 * 1024;
+// WebSocket control frames that wait for the socket; above it nothing is read from the peer.
+inline constexpr std::size_t kControlOutputBytes = 4 * 1024;
+// How long a peer may take to answer a WebSocket Close.
+inline constexpr auto kCloseWithin = 5s;
+// The head of an HTTP request; none of ours has a body.
+inline constexpr std::size_t kHttpHeadBytesMax = 8 * 1024;
+// From a connection's begin to a whole request.
+inline constexpr auto kHttpRequestWithin = 5s;
+
+// Calls at once on one gRPC connection, and the bytes of a call's metadata.
+inline constexpr int kGrpcStreamsMax = 1000;
+inline constexpr int kGrpcMetadataBytesMax = 16 * 1024;
+// HTTP/2 pings more often than this, so many times, end the connection.
+inline constexpr auto kGrpcPingEvery = 10s;
+inline constexpr int kGrpcPingStrikesMax = 2;
+// Buffers of all gRPC connections together.
+inline constexpr std::size_t kGrpcMemoryBytes = 256 * 1024 * 1024;
+// Of one Fetch: gRPC's clients take 4 MiB by default, and the largest record may come last.
+inline constexpr std::size_t kFetchBytes = 2 * 1024 * 1024;
+inline constexpr std::uint32_t kFetchRecordsMax = 10'000;
+
 // Connections of a node. Each costs a descriptor; the log needs some too.
 inline constexpr std::size_t kConnectionsMax = 10'000;
 // After the process ran out of descriptors, the time before accepting goes on.

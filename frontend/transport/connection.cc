@@ -16,7 +16,7 @@ constexpr std::size_t kDropBytesMax = 1024 * 1024;
 
 }  // namespace
 
-Connection::Connection(ConnectionOwner& owner, Socket socket, std::unique_ptr<Carrier> carrier)
+Connection::Connection(PeerOwner& owner, Socket socket, std::unique_ptr<Carrier> carrier)
     : owner_(owner), socket_(std::move(socket)) {
   carry(std::move(carrier));
 }
@@ -24,6 +24,12 @@ Connection::Connection(ConnectionOwner& owner, Socket socket, std::unique_ptr<Ca
 void Connection::carry(std::unique_ptr<Carrier> carrier) {
   carrier_ = std::move(carrier);
   if (Session* session = carrier_->session()) session->set_peer(this);
+  if (draining_) carrier_->on_drain();
+}
+
+void Connection::on_drain() {
+  draining_ = true;
+  carrier_->on_drain();
 }
 
 void Connection::start() {
@@ -105,7 +111,10 @@ void Connection::await_room() {
 
 void Connection::on_tick(Moment now) {
   if (closed_) return;
-  if (sending_ && now.monotonic - sending_->last_progress >= owner_.write_stall()) return close();
+  if (sending_ && now.monotonic - sending_->last_progress >= owner_.write_stall()) {
+    owner_.metrics().hit(Limit::kWriteStall);
+    return close();
+  }
   carrier_->on_tick(now);
   pump();
 }

@@ -10,20 +10,9 @@
 
 #include "frontend/session/peer.h"
 #include "frontend/transport/carrier.h"
+#include "frontend/transport/peer_owner.h"
 
 namespace bimip::frontend {
-
-// What a connection needs of its thread. Outlives it.
-class ConnectionOwner {
- public:
-  virtual ~ConnectionOwner() = default;
-  [[nodiscard]] virtual Moment now() const = 0;
-  [[nodiscard]] virtual std::chrono::nanoseconds write_stall() const = 0;
-  // Scratch to read into, shared by the thread's connections.
-  [[nodiscard]] virtual std::span<char> read_buffer() = 0;
-  // The peer is closed; forgets it. `session`: what it carried, null when that never began.
-  virtual void on_closed(Peer& peer, Session* session) = 0;
-};
 
 // On its owner's thread only. Idle it holds neither buffer nor timer. A socket that takes nothing
 // for the write-stall limit is closed.
@@ -32,12 +21,12 @@ class Connection final : public Peer, public std::enable_shared_from_this<Connec
   // Of the one kind of executor there is: the usual socket's any-executor is 48 bytes larger.
   using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp,
                                                   boost::asio::io_context::executor_type>;
-  Connection(ConnectionOwner& owner, Socket socket, std::unique_ptr<Carrier> carrier);
+  Connection(PeerOwner& owner, Socket socket, std::unique_ptr<Carrier> carrier);
 
   void start();
   void pump() override;
   void on_tick(Moment now) override;
-  void on_drain() override { carrier_->on_drain(); }
+  void on_drain() override;
   void close() override;
 
  private:
@@ -47,7 +36,7 @@ class Connection final : public Peer, public std::enable_shared_from_this<Connec
   void send_some();
   void await_room();
 
-  ConnectionOwner& owner_;
+  PeerOwner& owner_;
   Socket socket_;
   std::unique_ptr<Carrier> carrier_;
   struct Sending {
@@ -58,6 +47,7 @@ class Connection final : public Peer, public std::enable_shared_from_this<Connec
   std::unique_ptr<Sending> sending_;  // on its way into the socket
   bool reading_ = false;
   bool writing_ = false;
+  bool draining_ = false;
   bool closed_ = false;
 };
 

@@ -68,6 +68,7 @@ class TokenHost final : public SessionHost {
   [[nodiscard]] engine::Log& log() override { return *store_; }
   [[nodiscard]] const SessionLimits& limits() const override { return limits_; }
   [[nodiscard]] TokenService* tokens() override { return tokens_.get(); }
+  [[nodiscard]] SessionMetrics& metrics() override { return metrics_; }
   [[nodiscard]] Broker& broker() override { return *broker_; }
   [[nodiscard]] DeliveryWriter& delivery_writer() override { return writer_; }
   void came_back(SessionRequest& request) override {
@@ -121,6 +122,7 @@ class TokenHost final : public SessionHost {
   std::unique_ptr<KeyRing> ring_;
   std::unique_ptr<TokenService> tokens_;
   const SessionLimits limits_;
+  SessionMetrics metrics_;
   DeliveryWriter writer_;
   std::mutex mutex_;
   std::condition_variable arrived_;

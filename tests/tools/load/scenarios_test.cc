@@ -27,7 +27,7 @@ class Scenarios : public ::testing::Test {
     node_ = std::move(*opened);
     const auto listening = node_->listen();
     ASSERT_TRUE(listening) << listening.error().message;
-    load_.server = {.host = "127.0.0.1", .port = listening->port};
+    load_.server = {.host = "127.0.0.1", .port = listening->tcp.port};
     load_.connections = 3;
     load_.depth = 4;
     load_.warm_up = 1ms;

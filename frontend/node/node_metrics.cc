@@ -1,0 +1,172 @@
+#include "frontend/node/node_metrics.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "frontend/node/metrics_page.h"
+
+namespace bimip::frontend {
+namespace {
+
+constexpr double kNanosecondsInSecond = 1e9;
+
+using Counter = engine::Counter;
+
+// Sums over the shards.
+class Shards {
+ public:
+  explicit Shards(std::span<const SessionMetrics* const> all) : all_(all) {}
+
+  [[nodiscard]] std::uint64_t sum(Counter SessionMetrics::* counter) const {
+    std::uint64_t sum = 0;
+    for (const SessionMetrics* one : all_) sum += (one->*counter).value();
+    return sum;
+  }
+  template <std::size_t kSize>
+  [[nodiscard]] std::uint64_t sum(std::array<Counter, kSize> SessionMetrics::* counters,
+                                  std::size_t i) const {
+    std::uint64_t sum = 0;
+    for (const SessionMetrics* one : all_) sum += (one->*counters)[i].value();
+    return sum;
+  }
+  // Begun and not ended. The end of one is counted behind its begin, perhaps on another thread.
+  [[nodiscard]] std::uint64_t open(Counter SessionMetrics::* begun,
+                                   Counter SessionMetrics::* ended) const {
+    const std::uint64_t gone = sum(ended);
+    return sum(begun) - std::min(gone, sum(begun));
+  }
+  template <typename Histogram>
+  [[nodiscard]] std::vector<const Histogram*> histograms(Histogram SessionMetrics::* which) const {
+    std::vector<const Histogram*> found;
+    for (const SessionMetrics* one : all_) found.push_back(&(one->*which));
+    return found;
+  }
+
+ private:
+  std::span<const SessionMetrics* const> all_;
+};
+
+std::vector<std::string_view> code_names() {
+  std::vector<std::string_view> names;
+  for (const CodeFacts& facts : all_codes()) names.push_back(facts.name);
+  return names;
+}
+
+template <typename Histogram>
+void add_histogram(MetricsPage& page, MetricsPage::About about,
+                   const std::vector<const Histogram*>& parts, double unit) {
+  page.histogram(about, std::span<const Histogram* const>(parts), unit);
+}
+
+void add_sessions(MetricsPage& page, const Shards& shards, const NodeNumbers& numbers) {
+  using M = SessionMetrics;
+  const std::vector<std::string_view> codes = code_names();
+  page.gauge({.name = "bimip_connections", .help = "Connections and gRPC calls that are open."},
+             numbers.connections);
+  page.gauge({.name = "bimip_sessions", .help = "Sessions, also those without Identity yet."},
+             shards.open(&M::sessions_begun, &M::sessions_gone));
+  page.counter({.name = "bimip_sessions_begun_total", .help = "Sessions that began."},
+               shards.sum(&M::sessions_begun));
+  page.counters({.name = "bimip_sessions_ended_total",
+                 .help = "Sessions that the server ended, by the code it gave."},
+                "code", codes, [&](std::size_t i) { return shards.sum(&M::endings, i); });
+  page.counter({.name = "bimip_stanzas_received_total", .help = "Stanzas from clients."},
+               shards.sum(&M::stanzas));
+  page.counters({.name = "bimip_refusals_total",
+                 .help = "Requests that were answered with an error, by its code."},
+                "code", codes, [&](std::size_t i) { return shards.sum(&M::refusals, i); });
+  std::vector<std::string_view> limits(kLimitNames.begin(), kLimitNames.end());
+  limits.emplace_back("connections");
+  page.counters({.name = "bimip_limit_hits_total",
+                 .help = "How often a peer ran into a limit, by the limit's name."},
+                "limit", limits, [&](std::size_t i) {
+                  return i < kLimitNames.size() ? shards.sum(&M::limit_hits, i)
+                                                : numbers.connections_refused;
+                });
+  add_histogram(
+      page,
+      {.name = "bimip_ping_round_trip_seconds", .help = "From a Ping of the server to its Pong."},
+      shards.histograms(&M::round_trip), kNanosecondsInSecond);
+}
+
+void add_topics(MetricsPage& page, const Shards& shards) {
+  using M = SessionMetrics;
+  page.counter({.name = "bimip_published_records_total",
+                .help = "Records that sessions published and were told of."},
+               shards.sum(&M::published_records));
+  page.counter({.name = "bimip_published_bytes_total", .help = "Their keys and values."},
+               shards.sum(&M::published_bytes));
+  add_histogram(
+      page,
+      {.name = "bimip_publish_ack_seconds", .help = "From a Publish read to its answer written."},
+      shards.histograms(&M::publish_ack), kNanosecondsInSecond);
+  page.gauge({.name = "bimip_subscriptions", .help = "Subscriptions that are open."},
+             shards.open(&M::subscriptions_begun, &M::subscriptions_ended));
+  page.gauge(
+      {.name = "bimip_subscription_catch_ups",
+       .help = "Partitions of subscriptions that are behind their log's end and catching up."},
+      shards.open(&M::catch_ups_begun, &M::catch_ups_ended));
+  page.counter(
+      {.name = "bimip_subscription_catch_ups_total", .help = "How often one of them fell behind."},
+      shards.sum(&M::catch_ups_begun));
+  page.counter({.name = "bimip_delivered_records_total", .help = "Records written to subscribers."},
+               shards.sum(&M::delivered_records));
+  page.counter({.name = "bimip_delivered_bytes_total", .help = "Their keys and values."},
+               shards.sum(&M::delivered_bytes));
+  page.counter({.name = "bimip_gap_records_total",
+                .help = "Records that subscribers were told they cannot have."},
+               shards.sum(&M::gap_records));
+  add_histogram(page,
+                {.name = "bimip_delivery_lag_records",
+                 .help = "Records a subscriber had before it in a partition, at each delivery."},
+                shards.histograms(&M::lag), 1);
+  add_histogram(page,
+                {.name = "bimip_fanout_seconds",
+                 .help = "From a record's append to its delivery to a subscriber that keeps up."},
+                shards.histograms(&M::fanout), kNanosecondsInSecond);
+}
+
+void add_log(MetricsPage& page, const NodeNumbers& numbers) {
+  std::uint64_t partitions = 0;
+  const std::vector<engine::TopicInfo> topics = numbers.store.list_topics();
+  for (const engine::TopicInfo& topic : topics) partitions += topic.config.partitions;
+  page.gauge({.name = "bimip_topics", .help = "Topics."}, topics.size());
+  page.gauge({.name = "bimip_partitions", .help = "Partitions of all topics."}, partitions);
+  page.gauge({.name = "bimip_partitions_degraded", .help = "Partitions that take no appends."},
+             numbers.store.troubles().size());
+  const engine::TroubleCounters& troubles = numbers.store.trouble_counters();
+  page.counter({.name = "bimip_partition_failures_total",
+                .help = "How often a partition began to refuse appends."},
+               troubles.degraded.load());
+  page.counter({.name = "bimip_partition_reopens_total", .help = "How often one came back."},
+               troubles.reopened.load());
+  const engine::DeviceCounters& device = numbers.store.device().counters();
+  page.counter({.name = "bimip_device_writes_total", .help = "Writes to the file system."},
+               device.writes.load());
+  page.counter({.name = "bimip_device_written_bytes_total", .help = "Bytes written to it."},
+               device.bytes_written.load());
+  page.counter({.name = "bimip_device_syncs_total",
+                .help = "Syncs, apart from writes that are durable by themselves."},
+               device.syncs.load());
+  page.counter({.name = "bimip_device_reads_total", .help = "Reads from the file system."},
+               device.reads.load());
+  page.counter({.name = "bimip_device_read_bytes_total", .help = "Bytes read from it."},
+               device.bytes_read.load());
+}
+
+}  // namespace
+
+std::string metrics_text(const NodeNumbers& numbers) {
+  MetricsPage page;
+  const Shards shards(numbers.shards);
+  page.info({.name = "bimip_build_info", .help = "1; the version is in the label."}, "version",
+            BIMIP_VERSION);
+  page.gauge({.name = "bimip_ready", .help = "1 while /readyz says so, else 0."},
+             numbers.ready ? 1 : 0);
+  add_sessions(page, shards, numbers);
+  add_topics(page, shards);
+  add_log(page, numbers);
+  return page.take();
+}
+
+}  // namespace bimip::frontend

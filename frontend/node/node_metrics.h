@@ -1,0 +1,23 @@
+// What a node answers to /metrics. Each metric is in docs/guides/metrics.md.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "engine/store/store.h"
+#include "frontend/session/session_metrics.h"
+
+namespace bimip::frontend {
+
+struct NodeNumbers {
+  engine::Store& store;
+  std::span<const SessionMetrics* const> shards;  // at least one
+  std::uint64_t connections = 0;
+  std::uint64_t connections_refused = 0;
+  bool ready = false;
+};
+
+[[nodiscard]] std::string metrics_text(const NodeNumbers& numbers);
+
+}  // namespace bimip::frontend

@@ -1,0 +1,81 @@
+"""/metrics, read by Prometheus's own parser, beside the table of the guide and beside what was done."""
+
+import os
+import pathlib
+import re
+import subprocess
+import urllib.error
+import urllib.request
+
+import support
+
+try:
+    from prometheus_client.parser import text_string_to_metric_families
+except ImportError:
+    text_string_to_metric_families = None
+
+GUIDE = pathlib.Path(__file__).parents[2] / "docs" / "guides" / "metrics.md"
+
+
+class Metrics(support.ClientTest):
+    def setUp(self):
+        if text_string_to_metric_families is None:
+            self.skipTest("python3-prometheus-client is not installed")
+        super().setUp()
+
+    def families(self):
+        with urllib.request.urlopen(f"http://{self.http}/metrics", timeout=20) as answer:
+            self.assertTrue(answer.headers["Content-Type"].startswith("text/plain; version=0.0.4"))
+            return list(text_string_to_metric_families(answer.read().decode()))
+
+    def values(self):
+        """"name" or "name{label}" -> value"""
+        return {sample.name + "".join(f"{{{value}}}" for value in sample.labels.values()): sample.value
+                for family in self.families() for sample in family.samples}
+
+    def test_the_guides_table_is_what_the_server_answers(self):
+        row = re.compile(r"^\| `(\w+)` \| (\w+) \| (\w*) \| (.+) \|$", re.MULTILINE)
+        told = {name: (kind, label, meaning) for name, kind, label, meaning in row.findall(GUIDE.read_text())}
+        answered = {}
+        for family in self.families():
+            name = family.name + ("_total" if family.type == "counter" else "")
+            labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+            self.assertLessEqual(len(labels), 1)
+            answered[name] = (family.type, "".join(labels), family.documentation)
+        self.assertEqual(told, answered)
+
+    def test_what_was_done_is_counted(self):
+        self.must("pub", "events", "-", input="one\ntwo\nthree\n")
+        self.must("sub", "events", "--from", "earliest", "--count", "3")
+        self.assertNotEqual(self.bimip("topic", "describe", "nowhere").returncode, 0)
+        with self.assertRaises(urllib.error.HTTPError):
+            urllib.request.urlopen(f"http://{self.http}/nowhere", timeout=20)
+        seen = self.values()
+        self.assertEqual(seen["bimip_topics"], 1)
+        self.assertEqual(seen["bimip_published_records_total"], 3)
+        self.assertEqual(seen["bimip_published_bytes_total"], len("onetwothree"))
+        self.assertEqual(seen["bimip_publish_ack_seconds_count"], 3)
+        self.assertEqual(seen["bimip_publish_ack_seconds_bucket{+Inf}"], 3)
+        self.assertGreater(seen["bimip_publish_ack_seconds_sum"], 0)
+        self.assertEqual(seen["bimip_delivered_records_total"], 3)
+        self.assertGreater(seen["bimip_device_written_bytes_total"], 0)
+        self.assertEqual(seen["bimip_refusals_total{NOT_FOUND}"], 1)
+        self.assertEqual(seen["bimip_ready"], 1)
+        self.assertGreaterEqual(seen["bimip_sessions_begun_total"], 4)
+
+    def test_gauges_return(self):
+        command = [support.BIN / "bimip", "sub", "events", "--from", "earliest"]
+        with subprocess.Popen(command, env={**os.environ, "BIMIP_SERVER": self.tcp}) as subscriber:
+            try:
+                self.wait_for("bimip_subscriptions", 1)
+            finally:
+                subscriber.kill()
+        self.wait_for("bimip_subscriptions", 0)
+        self.wait_for("bimip_sessions", 0)
+
+    def wait_for(self, name, value):
+        support.wait_until(lambda: self.values()[name] == value, what=f"{name} {value}")
+
+
+if __name__ == "__main__":
+    support.main()

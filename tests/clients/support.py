@@ -1,0 +1,105 @@
+"""A server with all its ports for each test, and what the tests say to it."""
+
+import os
+import pathlib
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+BIN = pathlib.Path(os.environ["BIMIP_PROGRAMS"])
+sys.path.insert(0, os.environ["BIMIP_STANZAS"])
+from bimip.v1 import code_pb2, stanza_pb2  # noqa: E402
+
+Code = code_pb2.Code
+SKIPPED = 77
+WITHIN = 30
+
+
+def stanza(id=0, **body):
+    """stanza(7, publish={"topic": "a", "value": b"x"})"""
+    made = stanza_pb2.Stanza(id=id)
+    for name, fields in body.items():
+        getattr(made, name).SetInParent()
+        getattr(made, name).MergeFrom(type(getattr(made, name))(**fields))
+    return made
+
+
+def wait_until(is_so, within=WITHIN, what="it"):
+    deadline = time.monotonic() + within
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {within} s")
+        time.sleep(0.01)
+
+
+class ClientTest(unittest.TestCase):
+    FLAGS = ()
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="bimip-clients-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.log = (self.folder / "log").open("w+b")
+        self.addCleanup(self.log.close)
+        any_port = "127.0.0.1:0"
+        command = [BIN / "bimipd", "--data-dir", self.folder / "data", "--dev", "--tcp", any_port, "--http", any_port,
+                   "--grpc", any_port, *self.FLAGS]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, stdin=subprocess.DEVNULL,
+                                        bufsize=0)  # select() must see what readline() has not
+        self.addCleanup(self._end)
+        self.tcp, self.http, self.grpc = (self._said(words) for words in ("listening on ", "http on ", "grpc on "))
+        self.must("topic", "create", "events")
+
+    def _said(self, words):
+        if select.select([self.process.stdout], [], [], WITHIN)[0]:
+            line = self.process.stdout.readline().decode()
+            if line.startswith(words):
+                return line.removeprefix(words).strip()
+        self.log.seek(0)
+        raise AssertionError(f"bimipd did not say {words!r}: {self.log.read().decode(errors='replace')}")
+
+    def _end(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def stop(self):
+        """SIGTERM; its exit code."""
+        self.process.terminate()
+        return self.process.wait(WITHIN)
+
+    def resident_bytes(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) * 1024
+
+    def bimip(self, *arguments, **options):
+        """Runs the tool to its end: returncode, stdout, stderr."""
+        if "input" not in options:
+            options["stdin"] = subprocess.DEVNULL
+        return subprocess.run([BIN / "bimip", *arguments], env={**os.environ, "BIMIP_SERVER": self.tcp}, text=True,
+                              capture_output=True, timeout=100, **options)
+
+    def must(self, *arguments, **options):
+        done = self.bimip(*arguments, **options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+
+def main():
+    """One test by name, or all of the file."""
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
+    wanted = set(sys.argv[1:])
+    chosen = unittest.TestSuite(test for group in suite for test in group
+                                if not wanted or test._testMethodName in wanted)
+    if chosen.countTestCases() == 0:
+        sys.exit(f"{sys.argv[0]}: no such test")
+    result = unittest.TextTestRunner(verbosity=2).run(chosen)
+    for _, reason in result.skipped:
+        print(f"SKIPPED: {reason}")
+    if not result.wasSuccessful():
+        sys.exit(1)
+    sys.exit(SKIPPED if len(result.skipped) == chosen.countTestCases() else 0)
