@@ -1,12 +1,14 @@
 // What carrying a stanza costs, by how it is carried: a Publish of 128 bytes read, a Delivery of 16
-// such records written; the frames of TCP are the baseline. Usage: carrier_bench [Google
-// Benchmark's own options]
+// such records written; the frames of TCP are the baseline. And what counting it costs. Usage:
+// carrier_bench [Google Benchmark's own options]
 #include <benchmark/benchmark.h>
 
 #include <string>
 #include <vector>
 
 #include "bimip/v1/stanza.pb.h"
+#include "engine/base/counters.h"
+#include "engine/base/random.h"
 #include "frontend/stanza/framing.h"
 #include "frontend/transport/websocket/json_text.h"
 #include "frontend/transport/websocket/message_reader.h"
@@ -118,6 +120,28 @@ void write_json(benchmark::State& state) {
   count_stanzas(state, kRecords);
 }
 
+void count(benchmark::State& state) {
+  engine::Counter counter;
+  for (auto _ : state) {
+    counter.add();
+    benchmark::DoNotOptimize(counter);
+  }
+}
+
+// Values of all sizes, so that the branches are as hard to foresee as they are in life.
+void observe(benchmark::State& state) {
+  engine::TimeHistogram histogram(engine::kTimeBounds);
+  engine::Random random(7);
+  std::vector<std::uint64_t> values(4096);
+  for (std::uint64_t& value : values)
+    value = random.below(2 * engine::kTimeBounds[random.below(engine::kTimeBounds.size())]);
+  std::size_t i = 0;
+  for (auto _ : state) {
+    histogram.observe(values[i++ % values.size()]);
+    benchmark::DoNotOptimize(histogram);
+  }
+}
+
 }  // namespace
 }  // namespace bimip::bench
 
@@ -133,6 +157,8 @@ int main(int argc, char** argv) {
                                Framing::kWebSocket);
   benchmark::RegisterBenchmark("record_written/grpc", write_framed, Framing::kField);
   benchmark::RegisterBenchmark("record_written/websocket_json", write_json);
+  benchmark::RegisterBenchmark("counted/counter", count);
+  benchmark::RegisterBenchmark("counted/histogram", observe);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::RunSpecifiedBenchmarks();

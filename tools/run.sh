@@ -7,7 +7,7 @@ usage() {
 usage: tools/run.sh [--data-dir DIR] [--port PORT] [--keep | --stop]
 
 Installs what is missing, builds, and starts bimipd on DIR (default ./bimip-data) at 127.0.0.1:PORT (default 7450),
-open to this machine only. Then shows it at work: makes a topic, publishes three messages, kills the server with -9,
+open to this machine only, with WebSocket and HTTP on the port after it and gRPC on the one after that. Then shows it at work: makes a topic, publishes three messages, kills the server with -9,
 starts it again and replays the messages. On a terminal the server is left running until Ctrl-C, so that you can go on
 from a second one; otherwise it is stopped after the show. --keep and --stop choose for yourself. The data stay in DIR:
 another run finds them and adds to them.
@@ -41,6 +41,8 @@ build release bimipd bimip || exit 2
 
 PATH=$repository/build/release/bin:$PATH
 export BIMIP_SERVER=127.0.0.1:$port
+http=127.0.0.1:$((port + 1))
+grpc=127.0.0.1:$((port + 2))
 log=$repository/build/log/bimipd
 server=
 shown=0  # lines of the log that were printed
@@ -51,13 +53,13 @@ show_log() {
 }
 
 start_server() {
-  say "\$ bimipd --data-dir $data_folder --tcp $BIMIP_SERVER --dev"
+  say "\$ bimipd --data-dir $data_folder --tcp $BIMIP_SERVER --http $http --grpc $grpc --dev"
   : >"$log"
   shown=0
-  bimipd --data-dir "$data_folder" --tcp "$BIMIP_SERVER" --dev >"$log" 2>&1 </dev/null &
+  bimipd --data-dir "$data_folder" --tcp "$BIMIP_SERVER" --http "$http" --grpc "$grpc" --dev >"$log" 2>&1 </dev/null &
   server=$!
   local deadline=$((SECONDS + 60))
-  until grep -q '^listening on ' "$log"; do
+  until grep -q '^grpc on ' "$log"; do
     if ! kill -0 "$server" 2>/dev/null; then
       show_log
       server=
@@ -108,6 +110,11 @@ for message in "${messages[@]}"; do
   fi
 done
 say "everything that was acknowledged before the kill -9 was replayed after it"
+if type -P curl >/dev/null; then
+  show curl -sS "http://$http/readyz"
+  say "\$ curl -sS http://$http/metrics | grep ^bimip_delivered"
+  curl -sS "http://$http/metrics" | grep '^bimip_delivered' | sed 's/^/  /'
+fi
 
 if [[ $keep == no ]]; then
   say "stopping bimipd; the data are in $data_folder (--keep leaves it running)"
@@ -117,4 +124,6 @@ say "bimipd is running at $BIMIP_SERVER; Ctrl-C stops it. From another terminal:
 echo "  export PATH=$repository/build/release/bin:\$PATH BIMIP_SERVER=$BIMIP_SERVER"
 echo "  bimip sub demo --from earliest"
 echo "  bimip pub demo 'hello'"
+echo "  curl http://$http/metrics"
+echo "WebSocket (bimip.v1, bimip.v1.json) is at ws://$http/, gRPC at $grpc"
 wait "$server" || true

@@ -169,7 +169,10 @@ class Node::Parts {
       if (!why.empty()) return {.status = 503, .body = std::string(why)};
       return {.body = "ready\n"};
     }
-    return {.status = 404, .body = "no such page\n"};
+    return {.status = 404,
+            .body =
+                "no such page: there are /healthz, /readyz, /version and /metrics, and at / a "
+                "WebSocket for sessions\n"};
   }
 
   // Why no work should be sent here; empty: it may be.
@@ -187,6 +190,7 @@ class Node::Parts {
     std::vector<const SessionMetrics*> shards;
     for (const std::unique_ptr<Shard>& shard : shards_) shards.push_back(&shard->metrics());
     return metrics_text({.store = *store_,
+                         .broker = *broker_,
                          .shards = shards,
                          .connections = count_.open(),
                          .connections_refused = count_.refused(),

@@ -113,6 +113,18 @@ void add_topics(MetricsPage& page, const Shards& shards) {
                shards.sum(&M::delivered_records));
   page.counter({.name = "bimip_delivered_bytes_total", .help = "Their keys and values."},
                shards.sum(&M::delivered_bytes));
+  page.counter({.name = "bimip_redelivered_records_total",
+                .help = "Records delivered once more, for want of an acknowledgement."},
+               shards.sum(&M::redelivered_records));
+  page.counter({.name = "bimip_acknowledged_records_total",
+                .help = "Records that subscribers acknowledged."},
+               shards.sum(&M::acknowledged_records));
+  page.counter(
+      {.name = "bimip_rejected_records_total", .help = "Records that subscribers gave back."},
+      shards.sum(&M::rejected_records));
+  page.counter({.name = "bimip_dead_letters_total",
+                .help = "Records put aside, after too many deliveries, into a dead-letter topic."},
+               shards.sum(&M::dead_letters));
   page.counter({.name = "bimip_gap_records_total",
                 .help = "Records that subscribers were told they cannot have."},
                shards.sum(&M::gap_records));
@@ -126,12 +138,25 @@ void add_topics(MetricsPage& page, const Shards& shards) {
                 shards.histograms(&M::fanout), kNanosecondsInSecond);
 }
 
+void add_groups(MetricsPage& page, const Broker& broker) {
+  const Broker::Numbers numbers = broker.numbers();
+  page.gauge({.name = "bimip_groups", .help = "Consumer groups that have members."},
+             numbers.groups);
+  page.gauge({.name = "bimip_group_members", .help = "Members of all groups."}, numbers.members);
+  page.gauge({.name = "bimip_group_cursors",
+              .help = "Committed cursors that are kept: one a group and partition."},
+             numbers.cursors);
+  page.counter({.name = "bimip_group_rebalances_total",
+                .help = "How often a member came or went, and partitions were shared anew."},
+               numbers.rebalances);
+}
+
 void add_log(MetricsPage& page, const NodeNumbers& numbers) {
   std::uint64_t partitions = 0;
   const std::vector<engine::TopicInfo> topics = numbers.store.list_topics();
   for (const engine::TopicInfo& topic : topics) partitions += topic.config.partitions;
-  page.gauge({.name = "bimip_topics", .help = "Topics."}, topics.size());
-  page.gauge({.name = "bimip_partitions", .help = "Partitions of all topics."}, partitions);
+  page.gauge({.name = "bimip_topics", .help = "Topics, also the server's own."}, topics.size());
+  page.gauge({.name = "bimip_partitions", .help = "Partitions of all of them."}, partitions);
   page.gauge({.name = "bimip_partitions_degraded", .help = "Partitions that take no appends."},
              numbers.store.troubles().size());
   const engine::TroubleCounters& troubles = numbers.store.trouble_counters();
@@ -165,6 +190,7 @@ std::string metrics_text(const NodeNumbers& numbers) {
              numbers.ready ? 1 : 0);
   add_sessions(page, shards, numbers);
   add_topics(page, shards);
+  add_groups(page, numbers.broker);
   add_log(page, numbers);
   return page.take();
 }

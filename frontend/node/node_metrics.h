@@ -6,12 +6,14 @@
 #include <string>
 
 #include "engine/store/store.h"
+#include "frontend/services/broker/broker.h"
 #include "frontend/session/session_metrics.h"
 
 namespace bimip::frontend {
 
 struct NodeNumbers {
   engine::Store& store;
+  const Broker& broker;
   std::span<const SessionMetrics* const> shards;  // at least one
   std::uint64_t connections = 0;
   std::uint64_t connections_refused = 0;

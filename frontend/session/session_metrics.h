@@ -52,6 +52,10 @@ struct SessionMetrics {
   Counter catch_ups_ended;
   Counter delivered_records;
   Counter delivered_bytes;
+  Counter redelivered_records;
+  Counter acknowledged_records;
+  Counter rejected_records;
+  Counter dead_letters;
   Counter gap_records;
   LagHistogram lag{kLagBounds};
   engine::TimeHistogram fanout{engine::kTimeBounds};

@@ -320,6 +320,7 @@ void Subscriber::acknowledge(Session& session, std::uint64_t id,
     freed += cursor->ledger.acknowledge(
         {.first = Offset(range.first_offset()), .end = Offset(range.end_offset())});
   }
+  host_.metrics().acknowledged_records.add(freed);
   free_credit(*subscription, freed);
   if (subscription->seat) keep_up_with_group(session, *subscription);
 }
@@ -336,9 +337,9 @@ void Subscriber::reject(std::uint64_t id, const v1::Reject& reject) {
     if (!was_delivered(id, *cursor, range.first_offset(), range.end_offset())) return;
   }
   for (const v1::OffsetRange& range : reject.ranges()) {
-    (void)cursor->ledger.reject(
+    host_.metrics().rejected_records.add(cursor->ledger.reject(
         {.first = Offset(range.first_offset()), .end = Offset(range.end_offset())},
-        now_.monotonic + after);
+        now_.monotonic + after));
   }
 }
 

@@ -249,6 +249,7 @@ void Subscriber::deliver_again(Subscription& subscription, Cursor& cursor, Offse
     give_up_to(record.offset);  // compacted away meanwhile
     cursor.ledger.deliver_again({.first = record.offset, .end = record.offset + 1},
                                 due_after_delivery(subscription));
+    host_.metrics().redelivered_records.add();
     next = record.offset + 1;
   });
   if (records > 0) writer.finish(outbox_.bytes(), outbox_.framing());
@@ -314,6 +315,7 @@ void Subscriber::on_buried(const std::shared_ptr<Session>& session, Burial& buri
   if (cursor == nullptr || cursor->life != letter.life) return;
   const OffsetRange range{.first = letter.offset, .end = letter.offset + 1};
   if (burial.result()) {
+    host_.metrics().dead_letters.add();
     give_up(subscription, *cursor, range);
     if (subscription.seat) keep_up_with_group(*session, subscription);
     return pump(session, subscription);

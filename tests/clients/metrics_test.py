@@ -51,7 +51,7 @@ class Metrics(support.ClientTest):
         with self.assertRaises(urllib.error.HTTPError):
             urllib.request.urlopen(f"http://{self.http}/nowhere", timeout=20)
         seen = self.values()
-        self.assertEqual(seen["bimip_topics"], 1)
+        self.assertEqual(seen["bimip_topics"], 2)  # $cursors, too
         self.assertEqual(seen["bimip_published_records_total"], 3)
         self.assertEqual(seen["bimip_published_bytes_total"], len("onetwothree"))
         self.assertEqual(seen["bimip_publish_ack_seconds_count"], 3)
@@ -62,6 +62,40 @@ class Metrics(support.ClientTest):
         self.assertEqual(seen["bimip_refusals_total{NOT_FOUND}"], 1)
         self.assertEqual(seen["bimip_ready"], 1)
         self.assertGreaterEqual(seen["bimip_sessions_begun_total"], 4)
+
+    def test_what_groups_do_is_counted(self):
+        self.must("topic", "create", "dead")
+        self.must("pub", "events", "-", input="one\ntwo\nthree\n")
+        member = self.session()
+        subscribed = member.ask(2, subscribe={"topic": "events", "group": "workers", "earliest": True, "credit": 10,
+                                              "deliveries_max": 2, "dead_letter_topic": "dead"}).subscribed
+        delivered = 0
+        while delivered < 3:
+            delivered += len(self.next_delivery(member))
+        of = {"subscription_id": subscribed.subscription_id}
+        member.send(support.stanza(0, acknowledge={**of, "end_offset": 2}))
+        third = support.stanza(0, reject={**of, "ranges": [{"first_offset": 2, "end_offset": 3}]})
+        member.send(third)
+        self.assertEqual([record.offset for record in self.next_delivery(member)], [2])
+        member.send(third)
+        self.wait_for("bimip_dead_letters_total", 1)
+        seen = self.values()
+        self.assertEqual(seen["bimip_delivered_records_total"], 3)
+        self.assertEqual(seen["bimip_redelivered_records_total"], 1)
+        self.assertEqual(seen["bimip_acknowledged_records_total"], 2)
+        self.assertEqual(seen["bimip_rejected_records_total"], 2)
+        self.assertEqual((seen["bimip_groups"], seen["bimip_group_members"]), (1, 1))
+        self.assertEqual(seen["bimip_group_cursors"], 1)
+        self.assertEqual(seen["bimip_group_rebalances_total"], 1)
+        member.close()
+        self.wait_for("bimip_group_members", 0)
+        self.assertEqual(self.values()["bimip_groups"], 0)
+        self.assertEqual(self.values()["bimip_group_rebalances_total"], 2)
+
+    def next_delivery(self, session):
+        while (got := session.next()).WhichOneof("body") != "delivery":
+            pass
+        return got.delivery.records
 
     def test_gauges_return(self):
         command = [support.BIN / "bimip", "sub", "events", "--from", "earliest"]

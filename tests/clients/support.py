@@ -8,24 +8,15 @@ import subprocess
 import sys
 import tempfile
 import time
+import types
 import unittest
 
-BIN = pathlib.Path(os.environ["BIMIP_PROGRAMS"])
-sys.path.insert(0, os.environ["BIMIP_STANZAS"])
-from bimip.v1 import code_pb2, stanza_pb2  # noqa: E402
+sys.path.append(str(pathlib.Path(__file__).parents[1] / "system"))
+from wire import Code, Session, stanza, stanza_pb2  # noqa: E402, F401
 
-Code = code_pb2.Code
+BIN = pathlib.Path(os.environ["PROGRAMS_UNDER_TEST"])
 SKIPPED = 77
 WITHIN = 30
-
-
-def stanza(id=0, **body):
-    """stanza(7, publish={"topic": "a", "value": b"x"})"""
-    made = stanza_pb2.Stanza(id=id)
-    for name, fields in body.items():
-        getattr(made, name).SetInParent()
-        getattr(made, name).MergeFrom(type(getattr(made, name))(**fields))
-    return made
 
 
 def wait_until(is_so, within=WITHIN, what="it"):
@@ -60,6 +51,13 @@ class ClientTest(unittest.TestCase):
                 return line.removeprefix(words).strip()
         self.log.seek(0)
         raise AssertionError(f"bimipd did not say {words!r}: {self.log.read().decode(errors='replace')}")
+
+    def session(self):
+        """A session over TCP that has said who it is."""
+        host, port = self.tcp.rsplit(":", 1)
+        session = Session(types.SimpleNamespace(host=host, port=int(port)))
+        self.addCleanup(session.close)
+        return session
 
     def _end(self):
         if self.process.poll() is None:

@@ -4,15 +4,24 @@ const url = process.argv[2];
 
 const open = (subprotocol) => new Promise((resolve, reject) => {
   const socket = new WebSocket(url, [subprotocol], { perMessageDeflate: true, maxPayload: 0 });
+  socket.come = [];  // messages that nobody has asked for yet
+  socket.on('message', (data, isBinary) => {
+    socket.come.push({ data, isBinary });
+    socket.emit('come');
+  });
   socket.on('open', () => resolve(socket));
   socket.on('error', reject);
 });
-const message = (socket) => new Promise((resolve, reject) => {
-  socket.once('message', (data, isBinary) => resolve({ data, isBinary }));
-  socket.once('close', (code) => reject(new Error(`closed with ${code}`)));
-});
+const message = async (socket) => {
+  if (socket.come.length === 0) {
+    await new Promise((resolve, reject) => {
+      socket.once('come', resolve);
+      socket.once('close', (code) => reject(new Error(`closed with ${code}`)));
+    });
+  }
+  return socket.come.shift();
+};
 const closed = (socket) => new Promise((resolve) => {
-  socket.on('message', () => {});
   socket.on('error', () => {});
   socket.on('close', resolve);
 });

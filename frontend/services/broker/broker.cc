@@ -27,6 +27,7 @@ engine::Result<MemberId> Broker::join(const Joining& joining) {
   }
   const MemberId id{++last_member_};
   live->second.members.emplace(id, &joining.member);
+  ++rebalances_;
   tell(key, live->second, live->second.group.join(id));
   return id;
 }
@@ -40,6 +41,7 @@ void Broker::leave(const GroupKey& key, MemberId member, std::vector<HandedBack>
     if (live->second.group.owner_of(one.partition.value()) == member)
       take_back(key, live->second, std::move(one), now);
   }
+  ++rebalances_;
   tell(key, live->second, live->second.group.leave(member));
   // What nobody acknowledged is counted for as long as the group may come back to it.
   if (live->second.group.is_empty() && live->second.attempts.empty()) groups_.erase(live);
@@ -59,6 +61,16 @@ void Broker::let_go(const GroupKey& key, MemberId member, HandedBack handed_back
 void Broker::commit(const GroupKey& key, engine::PartitionId partition, engine::Offset offset,
                     engine::Timestamp now) {
   cursors_->commit({.group = key, .partition = partition}, offset, now);
+}
+
+Broker::Numbers Broker::numbers() const {
+  const engine::MutexLock lock(mutex_);
+  Numbers numbers{.cursors = cursors_->size(), .rebalances = rebalances_};
+  for (const auto& [key, live] : groups_) {
+    if (!live.members.empty()) ++numbers.groups;
+    numbers.members += live.members.size();
+  }
+  return numbers;
 }
 
 void Broker::take_back(const GroupKey& key, LiveGroup& live, HandedBack handed_back,

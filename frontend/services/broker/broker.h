@@ -69,6 +69,13 @@ class Broker {
   // Everything below was acknowledged.
   void commit(const GroupKey& key, engine::PartitionId partition, engine::Offset offset,
               engine::Timestamp now);
+  struct Numbers {
+    std::uint64_t groups = 0;  // with members
+    std::uint64_t members = 0;
+    std::uint64_t cursors = 0;
+    std::uint64_t rebalances = 0;  // ever
+  };
+  [[nodiscard]] Numbers numbers() const;
   // Waits until what was committed is in the log, or was refused by it: before the log is closed.
   void settle() { cursors_->settle(); }
 
@@ -85,9 +92,10 @@ class Broker {
       REQUIRES(mutex_);
 
   const std::unique_ptr<GroupCursors> cursors_;
-  engine::Mutex mutex_;  // held while members are told; before that of the cursors
+  mutable engine::Mutex mutex_;  // held while members are told; before that of the cursors
   std::map<GroupKey, LiveGroup> groups_ GUARDED_BY(mutex_);
   std::uint64_t last_member_ GUARDED_BY(mutex_) = 0;
+  std::uint64_t rebalances_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace bimip::frontend

@@ -199,6 +199,11 @@ void GroupCursors::on_appended(const GroupCursorKey& key, bool stored) {
   if (next) log_.append(*next.release());
 }
 
+std::size_t GroupCursors::size() const {
+  const engine::MutexLock lock(mutex_);
+  return cursors_.size();
+}
+
 void GroupCursors::settle() {
   const engine::MutexLock lock(mutex_);
   while (on_their_way_ > 0) settled_.wait(mutex_);

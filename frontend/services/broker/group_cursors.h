@@ -33,6 +33,8 @@ class GroupCursors {
                                        engine::Timestamp now);
   // Of a reserved cursor. Moves it on; one that is further already stays.
   void commit(const GroupCursorKey& key, engine::Offset offset, engine::Timestamp now);
+  // Of all groups, committed or reserved.
+  [[nodiscard]] std::size_t size() const;
   // Waits until the log has answered for everything that was committed: before it is closed.
   void settle();
 

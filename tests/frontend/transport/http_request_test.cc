@@ -6,6 +6,8 @@
 namespace bimip::frontend {
 namespace {
 
+using namespace std::string_view_literals;
+
 constexpr std::string_view kUpgrade =
     "GET /?x=1 HTTP/1.1\r\nHost: here:80\r\nUpgrade: websocket\r\nConnection: keep-alive, "
     "Upgrade\r\n"
@@ -48,8 +50,9 @@ TEST(HttpRequest, WaitsForAWholeHead) {
 
 TEST(HttpRequest, RefusesWhatIsNone) {
   for (const std::string_view bytes :
-       {"BIMIP", "\x16\x03\x01", "GET / HTTP/9.9\r\n\r\n", "GET /\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost here\r\n\r\n", "POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi"})
+       {"BIMIP\0\0\1"sv, "\x16\x03\x01"sv, "GET / HTTP/9.9\r\n\r\n"sv, "GET /\r\n\r\n"sv,
+        "GET / HTTP/1.1\r\nHost here\r\n\r\n"sv,
+        "POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi"sv})
     EXPECT_FALSE(parse_request(bytes).has_value()) << bytes;
 }
 
