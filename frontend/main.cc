@@ -15,6 +15,7 @@
 #include "frontend/identity/key_ring.h"
 #include "frontend/node/node.h"
 #include "frontend/node/report_text.h"
+#include "frontend/transport/tls/tls_context.h"
 
 namespace {
 
@@ -134,6 +135,11 @@ int run(const CommandLine& line) {
   start_log(log_format_of(settings.log_format), log_level_of(settings.log_level));
   for (const std::string& warning : configuration->warnings) log_warning(warning);
   if (line.check_config) {
+    if (!settings.tls_certificate.empty()) {
+      const auto tls =
+          TlsContext::open({.certificate = settings.tls_certificate, .key = settings.tls_key});
+      if (!tls) return complain(kCannotRun, tls.error());
+    }
     if (!settings.tokens_keys.empty()) {
       if (const auto keys = KeyRing::open(settings.tokens_keys); !keys)
         return complain(kCannotRun, keys.error());

@@ -66,7 +66,7 @@ constexpr auto kSettings = std::to_array<Setting>({
     {.name = "reload_every",
      .kind = kDuration,
      .place = [](Settings& s) -> Duration& { return s.reload_every; },
-     .meaning = "How often the keys are looked at for changes; SIGHUP does it at once.",
+     .meaning = "How often keys and certificate are looked at for changes; SIGHUP does it at once.",
      .least = 100,
      .most = kHour},
     {.name = "log.format",
@@ -115,6 +115,15 @@ constexpr auto kSettings = std::to_array<Setting>({
                 "is refused.",
      .least = 1,
      .most = 100'000'000},
+    {.name = "tls.certificate",
+     .kind = kText,
+     .place = [](Settings& s) -> Text& { return s.tls_certificate; },
+     .meaning = "A PEM file with the server's certificate and those between it and its authority. "
+                "With it, every port speaks TLS and nothing else."},
+    {.name = "tls.key",
+     .kind = kText,
+     .place = [](Settings& s) -> Text& { return s.tls_key; },
+     .meaning = "A PEM file with the certificate's private key, not encrypted."},
     {.name = "limits.connections",
      .kind = kCount,
      .place = BIMIP_LIMIT(Count, connections),
@@ -222,6 +231,8 @@ std::vector<std::string> contradictions(const Settings& settings) {
   if (settings.data_dir.empty()) found.emplace_back("data_dir is not set");
   if (settings.dev && !settings.tokens_keys.empty())
     found.emplace_back("--dev trusts everybody: it does not go with tokens.keys");
+  if (settings.tls_certificate.empty() != settings.tls_key.empty())
+    found.emplace_back("tls.certificate and tls.key go together");
   if (!settings.dev && settings.tokens_keys.empty())
     found.emplace_back(
         "there are no keys to check tokens with: set tokens.keys, or run with --dev, on loopback "

@@ -32,6 +32,8 @@ struct Settings {
   std::chrono::milliseconds tokens_clock_skew = std::chrono::seconds(60);
   std::chrono::milliseconds tokens_life_max = std::chrono::hours(30 * 24);
   std::uint64_t tokens_revocations_max = 100'000;
+  std::string tls_certificate{};
+  std::string tls_key{};
   std::chrono::milliseconds reload_every = std::chrono::seconds(5);
   std::string log_format = "text";
   std::string log_level = "info";

@@ -88,6 +88,7 @@ class Node::Parts {
                            [this](std::move_only_function<void()> work) {
                              security_->run_check(std::move(work));
                            },
+                       .tls = security_->tls(),
                        .tokens = security_->tokens(),
                        .on_connection_closed = [this] { count_.remove(); }}));
     }
@@ -115,7 +116,8 @@ class Node::Parts {
     }
     if (!settings_.grpc.empty()) {
       ListenEndpoint grpc = *parse_listen_endpoint(settings_.grpc);
-      const auto port = grpc_.listen(grpc.address, grpc.port);
+      const auto port =
+          grpc_.listen({.address = grpc.address, .port = grpc.port, .tls = security_->tls()});
       if (!port) return fail(port.error());
       grpc.port = *port;
       listening.grpc = std::move(grpc);
@@ -194,6 +196,7 @@ class Node::Parts {
                          .shards = shards,
                          .connections = count_.open(),
                          .connections_refused = count_.refused(),
+                         .tls = security_->tls(),
                          .ready = unready().empty()});
   }
 

@@ -42,7 +42,7 @@ class Node {
   [[nodiscard]] std::vector<engine::TopicInfo> topics() const;
   // Where it listens from now on.
   [[nodiscard]] std::expected<Listening, NodeError> listen();
-  // Reads the keys again, if they have changed. Thread-safe.
+  // Reads keys and certificate again, if they have changed. Thread-safe.
   void reload();
   // Accepts no more, answers what was accepted, says goodbye, makes everything durable.
   void stop();

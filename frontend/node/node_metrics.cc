@@ -63,6 +63,14 @@ void add_sessions(MetricsPage& page, const Shards& shards, const NodeNumbers& nu
   const std::vector<std::string_view> codes = code_names();
   page.gauge({.name = "bimip_connections", .help = "Connections and gRPC calls that are open."},
              numbers.connections);
+  page.counter({.name = "bimip_tls_failures_total",
+                .help = "Connections for TCP and HTTP that ended before TLS was agreed on."},
+               shards.sum(&M::tls_failures));
+  const auto expiry = numbers.tls == nullptr ? engine::Timestamp{} : numbers.tls->expires_at();
+  page.gauge({.name = "bimip_tls_certificate_expiry_timestamp_seconds",
+              .help = "When the certificate in force ends, since 1970; 0: no TLS."},
+             static_cast<std::uint64_t>(
+                 std::chrono::floor<std::chrono::seconds>(expiry).time_since_epoch().count()));
   page.gauge({.name = "bimip_sessions", .help = "Sessions, also those without Identity yet."},
              shards.open(&M::sessions_begun, &M::sessions_gone));
   page.counter({.name = "bimip_sessions_begun_total", .help = "Sessions that began."},

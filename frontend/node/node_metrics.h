@@ -8,6 +8,7 @@
 #include "engine/store/store.h"
 #include "frontend/services/broker/broker.h"
 #include "frontend/session/session_metrics.h"
+#include "frontend/transport/tls/tls_context.h"
 
 namespace bimip::frontend {
 
@@ -17,6 +18,7 @@ struct NodeNumbers {
   std::span<const SessionMetrics* const> shards;  // at least one
   std::uint64_t connections = 0;
   std::uint64_t connections_refused = 0;
+  const TlsContext* tls = nullptr;  // null: no TLS
   bool ready = false;
 };
 

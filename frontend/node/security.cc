@@ -34,6 +34,18 @@ class Security::State {
   }
 
   std::expected<void, std::string> open(const Settings& settings) {
+    if (!settings.tls_certificate.empty()) {
+      auto tls =
+          TlsContext::open({.certificate = settings.tls_certificate, .key = settings.tls_key});
+      if (!tls) return std::unexpected(std::move(tls.error()));
+      tls_ = std::move(*tls);
+    }
+    if (auto opened = open_tokens(settings); !opened) return opened;
+    await_reload();
+    return {};
+  }
+
+  std::expected<void, std::string> open_tokens(const Settings& settings) {
     if (settings.tokens_keys.empty()) return {};
     auto keys = KeyRing::open(settings.tokens_keys);
     if (!keys) return std::unexpected(std::move(keys.error()));
@@ -49,11 +61,11 @@ class Security::State {
                                      options_of(settings));
     if (!tokens) return std::unexpected(std::move(tokens.error().message));
     tokens_ = std::move(*tokens);
-    await_reload();
     return {};
   }
 
   [[nodiscard]] TokenService* tokens() { return tokens_.get(); }
+  [[nodiscard]] const TlsContext* tls() const { return tls_.get(); }
 
   void run_check(std::move_only_function<void()> work) {
     boost::asio::post(checks_, std::move(work));
@@ -83,27 +95,37 @@ class Security::State {
     });
   }
 
-  // Says what is wrong once, however often it is looked at.
   void look() {
-    if (!tokens_) return;
-    const auto refreshed = tokens_->refresh();
-    if (!refreshed) {
-      if (refreshed.error() != complained_of_)
-        log_line(LogLevel::kError, "the keys stay as they were: " + refreshed.error());
-      complained_of_ = refreshed.error();
-      return;
+    if (tokens_ && look_at("keys", tokens_->refresh(), keys_complained_of_))
+      log_info("read the keys again",
+               {{.name = "keys", .value = std::to_string(keys_->keys()->keys().size())}});
+    if (tls_ && look_at("certificate", tls_->reload(), tls_complained_of_))
+      log_info("read the certificate again");
+  }
+
+  // Whether there is something new. Says what is wrong once, however often it is looked at.
+  template <typename Reload>
+  static bool look_at(const char* what, const std::expected<Reload, std::string>& found,
+                      std::string& complained_of) {
+    if (!found) {
+      if (found.error() != complained_of)
+        log_line(LogLevel::kError, "a file cannot be used, what it held stays in force",
+                 {{.name = "file", .value = what}, {.name = "why", .value = found.error()}});
+      complained_of = found.error();
+      return false;
     }
-    if (*refreshed == KeyRing::Reload::kUnchanged) return;
-    complained_of_.clear();
-    log_info("read the key set again",
-             {{.name = "keys", .value = std::to_string(keys_->keys()->keys().size())}});
+    if (*found == Reload::kUnchanged) return false;
+    complained_of.clear();
+    return true;
   }
 
   const std::chrono::milliseconds reload_every_;
   const Parts parts_;
+  std::unique_ptr<TlsContext> tls_;
   std::unique_ptr<KeyRing> keys_;
   std::unique_ptr<TokenService> tokens_;
-  std::string complained_of_;
+  std::string keys_complained_of_;
+  std::string tls_complained_of_;
   bool stopping_ = false;
   boost::asio::thread_pool checks_{check_threads()};
   boost::asio::thread_pool worker_{1};
@@ -122,6 +144,7 @@ std::expected<std::unique_ptr<Security>, std::string> Security::open(const Setti
 }
 
 TokenService* Security::tokens() { return state_->tokens(); }
+const TlsContext* Security::tls() const { return state_->tls(); }
 void Security::run_check(std::move_only_function<void()> work) {
   state_->run_check(std::move(work));
 }

@@ -1,4 +1,5 @@
-// What a node checks its clients with: keys, tokens, revocations; read again when they change.
+// What a node shows its clients and checks them with: certificate, keys, tokens, revocations; read
+// again when they change.
 #pragma once
 
 #include <expected>
@@ -10,6 +11,7 @@
 #include "engine/store/log.h"
 #include "frontend/config/settings.h"
 #include "frontend/services/tokens/token_service.h"
+#include "frontend/transport/tls/tls_context.h"
 
 namespace bimip::frontend {
 
@@ -22,13 +24,15 @@ class Security {
     const engine::Clock& clock;
     std::function<void()> on_changed;  // sessions are to look at their tokens again
   };
-  // Reads the keys, and every revocation that there is; blocks. Why it cannot.
+  // Reads certificate and keys, and every revocation that there is; blocks. Why it cannot.
   [[nodiscard]] static std::expected<std::unique_ptr<Security>, std::string> open(
       const Settings& settings, Parts parts);
   ~Security();
 
   // Null: no tokens are checked (--dev).
   [[nodiscard]] TokenService* tokens();
+  // Null: connections are plain.
+  [[nodiscard]] const TlsContext* tls() const;
   void run_check(std::move_only_function<void()> work);
   // Looks at the files now.
   void reload();

@@ -78,6 +78,7 @@ void Shard::connect(Connection::Socket socket, const CarrierMaker& maker) {
   post([this, &maker, socket = std::move(socket)]() mutable {
     auto connection = std::make_shared<Connection>(*this, std::move(socket), maker(*this, now()));
     adopt(connection);
+    if (parts_.tls != nullptr) connection->encrypt(parts_.tls->accept(connection->descriptor()));
     connection->start();
   });
 }

@@ -19,6 +19,7 @@
 #include "frontend/node/mailbox.h"
 #include "frontend/session/session.h"
 #include "frontend/transport/connection.h"
+#include "frontend/transport/tls/tls_context.h"
 
 namespace bimip::frontend {
 
@@ -34,6 +35,7 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
     Broker& broker;
     std::function<void(std::move_only_function<void()>)> run_blocking;
     std::function<void(std::move_only_function<void()>)> run_check;
+    const TlsContext* tls = nullptr;             // null: connections are plain
     TokenService* tokens = nullptr;              // null: none are checked
     std::function<void()> on_connection_closed;  // thread-safe
   };

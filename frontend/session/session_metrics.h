@@ -37,6 +37,7 @@ struct SessionMetrics {
   void ended(Code code) { endings[static_cast<std::size_t>(code)].add(); }
   void hit(Limit limit) { limit_hits[static_cast<std::size_t>(limit)].add(); }
 
+  Counter tls_failures;
   Counter sessions_begun;
   Counter sessions_gone;
   std::array<Counter, kCodeCount> endings{};

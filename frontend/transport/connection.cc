@@ -1,6 +1,7 @@
 #include "frontend/transport/connection.h"
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
 
 #include "frontend/session/session.h"
 #include "frontend/stanza/limits.h"
@@ -13,6 +14,11 @@ using Socket = Connection::Socket;
 
 // What a refused peer still sends is read and dropped, so that it gets its answer and no reset.
 constexpr std::size_t kDropBytesMax = 1024 * 1024;
+
+// To who does not speak TLS where it is spoken: in a form that curl and people can read.
+constexpr std::string_view kNotTls =
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+    "This port speaks TLS.\n";
 
 }  // namespace
 
@@ -43,19 +49,25 @@ void Connection::pump() {
   if (closed_) return;
   send_some();
   if (closed_) return;
-  if (carrier_->is_over() && !sending_ && !carrier_->has_output()) return close();
+  const bool unheard = tls_ && !tls_->is_established();
+  if (carrier_->is_over() && (unheard || (!sending_ && !carrier_->has_output()))) return close();
   if (carrier_->takes_input()) await_input();
 }
 
 void Connection::await_input() {
   if (reading_ || closed_) return;
   reading_ = true;
-  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](ErrorCode error) {
+  auto go_on = [self = shared_from_this()](ErrorCode error) {
     self->reading_ = false;
     if (self->closed_) return;
     if (error) return self->close();
     self->on_readable();
-  });
+  };
+  // The socket may have nothing more while the stream has.
+  if (tls_ && tls_->has_pending())
+    return boost::asio::post(socket_.get_executor(), [go_on] { go_on({}); });
+  const bool wants_room = tls_ && tls_->read_wants_room();
+  socket_.async_wait(wants_room ? Socket::wait_write : Socket::wait_read, std::move(go_on));
 }
 
 void Connection::on_readable() {
@@ -63,8 +75,7 @@ void Connection::on_readable() {
   if (!carrier_->takes_input()) return pump();
   const std::span<char> buffer = owner_.read_buffer();
   ErrorCode error;
-  const std::size_t got =
-      socket_.read_some(boost::asio::buffer(buffer.data(), buffer.size()), error);
+  const std::size_t got = read_some(buffer, error);
   if (error == boost::asio::error::would_block || error == boost::asio::error::interrupted)
     return await_input();
   if (error) return close();
@@ -73,9 +84,21 @@ void Connection::on_readable() {
   pump();
 }
 
+std::size_t Connection::read_some(std::span<char> into, ErrorCode& error) {
+  if (tls_) return tls_->read_some(into, error);
+  return socket_.read_some(boost::asio::buffer(into.data(), into.size()), error);
+}
+
+std::size_t Connection::write_some(std::span<const char> bytes, ErrorCode& error) {
+  if (tls_) return tls_->write_some(bytes, error);
+  return socket_.write_some(boost::asio::buffer(bytes.data(), bytes.size()), error);
+}
+
 // As much as the socket takes at once, so that most answers go out without waiting for anything.
 void Connection::send_some() {
   while (!writing_) {
+    // There is nobody to talk to before the handshake is done: reading does it.
+    if (tls_ && !tls_->is_established()) return;
     if (!sending_) {
       if (!carrier_->has_output()) return;
       sending_ = std::make_unique<Sending>(
@@ -83,9 +106,7 @@ void Connection::send_some() {
     }
     ErrorCode error;
     const std::size_t wrote =
-        socket_.write_some(boost::asio::buffer(sending_->bytes.data() + sending_->sent,
-                                               sending_->bytes.size() - sending_->sent),
-                           error);
+        write_some(std::span<const char>(sending_->bytes).subspan(sending_->sent), error);
     if (error == boost::asio::error::would_block || error == boost::asio::error::interrupted)
       return await_room();
     if (error) return close();
@@ -123,6 +144,10 @@ void Connection::close() {
   if (closed_) return;
   closed_ = true;
   ErrorCode ignored;
+  if (tls_ && !tls_->is_established()) owner_.metrics().tls_failures.add();
+  if (tls_) tls_->shut_down();
+  if (tls_ && tls_->is_foreign())
+    socket_.write_some(boost::asio::buffer(kNotTls.data(), kNotTls.size()), ignored);
   // Unread bytes at close() would make the kernel reset the connection, and the peer lose what it
   // was just sent.
   socket_.shutdown(Socket::shutdown_send, ignored);

@@ -11,6 +11,7 @@
 #include "frontend/session/peer.h"
 #include "frontend/transport/carrier.h"
 #include "frontend/transport/peer_owner.h"
+#include "frontend/transport/tls/tls_stream.h"
 
 namespace bimip::frontend {
 
@@ -23,7 +24,10 @@ class Connection final : public Peer, public std::enable_shared_from_this<Connec
                                                   boost::asio::io_context::executor_type>;
   Connection(PeerOwner& owner, Socket socket, std::unique_ptr<Carrier> carrier);
 
+  // Before start(): all goes over TLS.
+  void encrypt(std::unique_ptr<TlsStream> tls) { tls_ = std::move(tls); }
   void start();
+  [[nodiscard]] int descriptor() { return socket_.native_handle(); }
   void pump() override;
   void on_tick(Moment now) override;
   void on_drain() override;
@@ -33,12 +37,16 @@ class Connection final : public Peer, public std::enable_shared_from_this<Connec
   void await_input();
   void on_readable();
   void carry(std::unique_ptr<Carrier> carrier);
+  [[nodiscard]] std::size_t read_some(std::span<char> into, boost::system::error_code& error);
+  [[nodiscard]] std::size_t write_some(std::span<const char> bytes,
+                                       boost::system::error_code& error);
   void send_some();
   void await_room();
 
   PeerOwner& owner_;
   Socket socket_;
   std::unique_ptr<Carrier> carrier_;
+  std::unique_ptr<TlsStream> tls_;  // null: plain
   struct Sending {
     std::string bytes{};
     std::size_t sent = 0;

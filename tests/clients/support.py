@@ -29,15 +29,21 @@ def wait_until(is_so, within=WITHIN, what="it"):
 
 class ClientTest(unittest.TestCase):
     FLAGS = ()
+    trust = ()  # flags of bimip
+
+    def before_start(self):
+        """Files that the server is to find."""
 
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="bimip-clients-"))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.log = (self.folder / "log").open("w+b")
         self.addCleanup(self.log.close)
+        self.flags = self.FLAGS
+        self.before_start()
         any_port = "127.0.0.1:0"
         command = [BIN / "bimipd", "--data-dir", self.folder / "data", "--dev", "--tcp", any_port, "--http", any_port,
-                   "--grpc", any_port, *self.FLAGS]
+                   "--grpc", any_port, *self.flags]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, stdin=subprocess.DEVNULL,
                                         bufsize=0)  # select() must see what readline() has not
         self.addCleanup(self._end)
@@ -78,7 +84,7 @@ class ClientTest(unittest.TestCase):
         """Runs the tool to its end: returncode, stdout, stderr."""
         if "input" not in options:
             options["stdin"] = subprocess.DEVNULL
-        return subprocess.run([BIN / "bimip", *arguments], env={**os.environ, "BIMIP_SERVER": self.tcp}, text=True,
+        return subprocess.run([BIN / "bimip", *self.trust, *arguments], env={**os.environ, "BIMIP_SERVER": self.tcp}, text=True,
                               capture_output=True, timeout=100, **options)
 
     def must(self, *arguments, **options):

@@ -24,6 +24,8 @@ struct Globals {
   std::string server{};
   std::string token{};
   std::string token_file{};
+  bool tls = false;
+  std::string ca_file{};
 };
 
 void add_topic_commands(CLI::App& program, const Globals& globals, int& exit_code);

@@ -60,6 +60,8 @@ engine::Result<client::Endpoint> server_of(const Globals& globals) {
   const std::string server = first_of({globals.server, variable("BIMIP_SERVER"), saved->server});
   auto endpoint = client::parse_endpoint(server.empty() ? "127.0.0.1" : server);
   if (!endpoint) return endpoint;
+  endpoint->ca_file = first_of({globals.ca_file, saved->ca_file});
+  endpoint->tls = globals.tls || saved->tls || !endpoint->ca_file.empty();
   if (!globals.token.empty() || !globals.token_file.empty()) {
     endpoint->token = globals.token;
     endpoint->token_file = globals.token_file;

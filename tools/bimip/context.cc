@@ -58,13 +58,15 @@ engine::Result<Context> load_context() {
   const Json read = Json::parse(*text, nullptr, false);
   Context context;
   for (const auto& [name, into] :
-       {std::pair("server", &context.server), std::pair("token_file", &context.token_file)}) {
+       {std::pair("server", &context.server), std::pair("token_file", &context.token_file),
+        std::pair("ca_file", &context.ca_file)}) {
     const Json value = read.is_object() ? read.value(name, Json("")) : Json();
     if (!value.is_string())
       return engine::fail(ErrorCode::kInvalidArgument,
                           path.string() + " is no context: `bimip context clear` removes it");
     *into = value.get<std::string>();
   }
+  context.tls = read.value("tls", Json(false)) == Json(true);
   return context;
 }
 
@@ -73,7 +75,10 @@ engine::Status save_context(const Context& context) {
   std::error_code error;
   std::filesystem::create_directories(path.parent_path(), error);
   if (error) return fail_with(path.parent_path(), error.value());
-  const Json json{{"server", context.server}, {"token_file", context.token_file}};
+  const Json json{{"server", context.server},
+                  {"token_file", context.token_file},
+                  {"ca_file", context.ca_file},
+                  {"tls", context.tls}};
   return write_file(path, json.dump(2) + "\n", Readers::kOwner);
 }
 

@@ -11,6 +11,8 @@ namespace bimip::tools {
 struct Context {
   std::string server{};
   std::string token_file{};
+  std::string ca_file{};
+  bool tls = false;
 };
 
 // XDG_CONFIG_HOME or ~/.config, then bimip/context.json.

@@ -22,6 +22,9 @@ int run_set(const Globals& globals) {
   }
   if (!globals.token_file.empty())
     context->token_file = std::filesystem::absolute(globals.token_file).string();
+  if (!globals.ca_file.empty())
+    context->ca_file = std::filesystem::absolute(globals.ca_file).string();
+  context->tls = context->tls || globals.tls || !context->ca_file.empty();
   if (const engine::Status saved = save_context(*context); !saved) return complain(saved.error());
   return kDone;
 }
@@ -31,7 +34,8 @@ int run_show() {
   if (!context) return complain(context.error());
   Output output;
   output.write("file        " + context_path().string() + "\nserver      " + context->server +
-               "\ntoken file  " + context->token_file + "\n");
+               "\ntoken file  " + context->token_file + "\nauthorities " + context->ca_file +
+               "\ntls         " + (context->tls ? "yes" : "no") + "\n");
   return kDone;
 }
 
@@ -50,7 +54,8 @@ void add_context_commands(CLI::App& program, const Globals& globals, int& exit_c
       "context", "What to use when neither flags nor the environment say it");
   context->require_subcommand(1);
   context->fallthrough();
-  CLI::App* set = context->add_subcommand("set", "Keep --server and --token-file for later");
+  CLI::App* set =
+      context->add_subcommand("set", "Keep --server, --token-file, --tls and --ca for later");
   set->fallthrough();
   set->footer(
       "Example:\n  bimip context set --server log.example:7450 --token-file ~/.bimip-token");

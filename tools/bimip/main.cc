@@ -41,6 +41,10 @@ int main(int argc, char** argv) try {
   app.add_option("--token", globals.token, "The token to show; else BIMIP_TOKEN, else the context");
   app.add_option("--token-file", globals.token_file,
                  "A file with the token, read again when the token is at its end");
+  app.add_flag("--tls", globals.tls, "Speak TLS to the server; else as the context says");
+  app.add_option("--ca", globals.ca_file,
+                 "A PEM file with the authorities that the server's certificate may be of; implies "
+                 "--tls");
   int exit_code = kDone;
   add_topic_commands(app, globals, exit_code);
   add_pub_command(app, globals, exit_code);

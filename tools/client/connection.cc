@@ -15,6 +15,7 @@
 
 #include "bimip/v1/stanza.pb.h"
 #include "frontend/stanza/codes.h"
+#include "tools/client/tls_client.h"
 
 namespace bimip::client {
 namespace {
@@ -22,6 +23,7 @@ namespace {
 using engine::ErrorCode;
 
 constexpr std::size_t kReadBytes = 256 * 1024;
+constexpr std::size_t kWordsBytesMax = 200;
 // Of a TokenRefresh, whose answer is nobody else's.
 constexpr std::uint64_t kRefreshId = UINT64_MAX;
 
@@ -53,6 +55,19 @@ int outcome_of_connect(int socket, Clock::time_point until) {
   socklen_t size = sizeof error;
   ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size);
   return error;
+}
+
+// What a port that speaks something else says to us in words: in HTTP, since who else may come
+// reads that. Empty: nothing of the kind.
+std::string words_of(std::string_view bytes) {
+  if (!bytes.starts_with("HTTP/1.")) return {};
+  const std::size_t body = bytes.find("\r\n\r\n");
+  if (body == std::string_view::npos) return {};
+  std::string_view words = bytes.substr(body + 4, kWordsBytesMax);
+  words = words.substr(0, words.find('\n'));
+  return std::ranges::all_of(words, [](char c) { return c >= ' ' && c <= '~'; })
+             ? std::string(words)
+             : std::string();
 }
 
 }  // namespace
@@ -97,6 +112,8 @@ Result<std::unique_ptr<Connection>> Connection::open(const Endpoint& endpoint,
   connection->endpoint_ = endpoint;
   if (Status done = connection->connect(endpoint, until); !done)
     return std::unexpected(std::move(done.error()));
+  if (Status done = connection->encrypt(until); !done)
+    return std::unexpected(std::move(done.error()));
   if (Status done = connection->identify(producer, until); !done)
     return std::unexpected(std::move(done.error()));
   return connection;
@@ -125,6 +142,14 @@ Status Connection::connect(const Endpoint& endpoint, Clock::time_point until) {
     ::close(fd);
   }
   return gone_with("no server at " + where, error);
+}
+
+Status Connection::encrypt(Clock::time_point until) {
+  if (!endpoint_.tls) return {};
+  auto tls = TlsClient::connect(socket_, endpoint_, until);
+  if (!tls) return std::unexpected(std::move(tls.error()));
+  tls_ = std::move(*tls);
+  return {};
 }
 
 Status Connection::identify(const ProducerIdentity& producer, Clock::time_point until) {
@@ -176,8 +201,9 @@ Result<Readable> Connection::exchange(std::chrono::milliseconds wait, int also,
 
 Status Connection::send_some() {
   while (unsent() > 0) {
+    const std::string_view rest = std::string_view(output_).substr(sent_);
     const ssize_t wrote =
-        ::send(socket_, output_.data() + sent_, output_.size() - sent_, MSG_NOSIGNAL);
+        tls_ ? tls_->send(rest) : ::send(socket_, rest.data(), rest.size(), MSG_NOSIGNAL);
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return {};
     // What the server said before it closed is still to be read.
@@ -191,8 +217,16 @@ Status Connection::send_some() {
 }
 
 Status Connection::receive_some(const Visit& visit) {
+  do {
+    if (Status received = receive_once(visit); !received) return received;
+    // Of what TLS has decrypted poll() knows nothing.
+  } while (tls_ && tls_->has_pending());
+  return {};
+}
+
+Status Connection::receive_once(const Visit& visit) {
   thread_local std::vector<char> input(kReadBytes);
-  const ssize_t got = ::recv(socket_, input.data(), input.size(), 0);
+  const ssize_t got = tls_ ? tls_->receive(input) : ::recv(socket_, input.data(), input.size(), 0);
   if (got < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK)) return {};
   if (got < 0) return gone_with("the connection to the server broke", errno);
   if (got == 0) {
@@ -209,7 +243,11 @@ Status Connection::receive_some(const Visit& visit) {
                      take(stanza, visit);
                      return true;
                    });
-  if (!fed || !sound) return gone("what came from the server is not Bimip");
+  if (!fed || !sound) {
+    const std::string words = words_of({input.data(), static_cast<std::size_t>(got)});
+    if (words.empty()) return gone("what came from the server is not Bimip");
+    return engine::fail(ErrorCode::kInvalidArgument, "the server says: " + words);
+  }
   return {};
 }
 

@@ -22,6 +22,8 @@ namespace bimip::client {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
+class TlsClient;
+
 struct ProducerIdentity {
   std::string id;  // 16 bytes; empty: the session publishes without numbers
 };
@@ -75,8 +77,12 @@ class Connection {
   void take(const v1::Stanza& stanza, const Visit& visit);
   void refresh_token();
 
+  [[nodiscard]] Status encrypt(Clock::time_point until);
+  [[nodiscard]] Status receive_once(const Visit& visit);
+
   Endpoint endpoint_;
-  std::string token_;  // shown last
+  std::unique_ptr<TlsClient> tls_;  // null: plain
+  std::string token_;               // shown last
   int socket_ = -1;
   std::string output_;
   std::size_t sent_ = 0;

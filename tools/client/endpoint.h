@@ -15,6 +15,9 @@ using engine::Status;
 struct Endpoint {
   std::string host;
   std::uint16_t port = 0;
+  // TLS, its certificate checked with the authorities of this PEM file; empty: the machine's.
+  bool tls = false;
+  std::string ca_file{};
   // What says who the client is. The file is read for every connection, and again when the server
   // warns that the token is at its end; it goes over `token`. Neither: a server with --dev.
   std::string token{};

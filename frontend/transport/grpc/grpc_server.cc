@@ -1,5 +1,6 @@
 #include "frontend/transport/grpc/grpc_server.h"
 
+#include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -7,16 +8,25 @@
 #include <chrono>
 #include <mutex>
 
+#include "frontend/config/server_log.h"
 #include "frontend/stanza/limits.h"
 #include "frontend/transport/grpc/services.h"
+#include "frontend/transport/grpc/tls_credentials.h"
 
 namespace bimip::frontend {
 namespace {
 
-// Health and reflection are turned on for the whole process, before the first builder.
-void turn_on_plugins() {
+// gRPC calls errors what strangers can bring about as often as they like, a failed handshake say.
+void take_log(gpr_log_func_args* args) {
+  log_line(LogLevel::kDebug, args->message, {{.name = "by", .value = "gRPC"}});
+}
+
+// For the whole process, before the first builder: its log goes where ours does; health and
+// reflection are turned on.
+void set_up_process() {
   static std::once_flag once;
   std::call_once(once, [] {
+    gpr_set_log_function(take_log);
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   });
@@ -49,13 +59,16 @@ class GrpcServer::Parts {
   explicit Parts(const GrpcHost& host)
       : services_{make_session_service(host), make_topic_service(host)} {}
 
-  std::expected<std::uint16_t, std::string> listen(const std::string& address, std::uint16_t port) {
-    turn_on_plugins();
-    const bool is_v6 = address.find(':') != std::string::npos;
-    const std::string where = (is_v6 ? "[" + address + "]:" : address + ":") + std::to_string(port);
+  std::expected<std::uint16_t, std::string> listen(const Place& place) {
+    set_up_process();
+    const bool is_v6 = place.address.find(':') != std::string::npos;
+    const std::string where =
+        (is_v6 ? "[" + place.address + "]:" : place.address + ":") + std::to_string(place.port);
     grpc::ServerBuilder builder;
     int bound = 0;
-    builder.AddListeningPort(where, grpc::InsecureServerCredentials(), &bound);
+    credentials_ =
+        place.tls == nullptr ? grpc::InsecureServerCredentials() : make_tls_credentials(*place.tls);
+    builder.AddListeningPort(where, credentials_, &bound);
     for (const std::shared_ptr<grpc::Service>& service : services_)
       builder.RegisterService(service.get());
     set_limits(builder);
@@ -80,15 +93,15 @@ class GrpcServer::Parts {
 
  private:
   const std::vector<std::shared_ptr<grpc::Service>> services_;
+  std::shared_ptr<grpc::ServerCredentials> credentials_;
   std::unique_ptr<grpc::Server> server_;
 };
 
 GrpcServer::GrpcServer(const GrpcHost& host) : parts_(std::make_unique<Parts>(host)) {}
 GrpcServer::~GrpcServer() { close(); }
 
-std::expected<std::uint16_t, std::string> GrpcServer::listen(const std::string& address,
-                                                             std::uint16_t port) {
-  return parts_->listen(address, port);
+std::expected<std::uint16_t, std::string> GrpcServer::listen(const Place& place) {
+  return parts_->listen(place);
 }
 void GrpcServer::stop_serving() { parts_->stop_serving(); }
 void GrpcServer::close() { parts_->close(); }

@@ -7,17 +7,23 @@
 #include <string>
 
 #include "frontend/transport/grpc/grpc_host.h"
+#include "frontend/transport/tls/tls_context.h"
 
 namespace bimip::frontend {
 
 // Thread-safe. gRPC's threads only hand over: what a call does happens on the thread of its peer.
 class GrpcServer {
  public:
-  // `host` outlives it. The port it listens on, or why it cannot.
+  // `host` outlives it.
   explicit GrpcServer(const GrpcHost& host);
   ~GrpcServer();
-  [[nodiscard]] std::expected<std::uint16_t, std::string> listen(const std::string& address,
-                                                                 std::uint16_t port);
+  struct Place {
+    std::string address{};
+    std::uint16_t port = 0;           // 0: a free one
+    const TlsContext* tls = nullptr;  // null: plain; outlives the server
+  };
+  // The port it listens on, or why it cannot.
+  [[nodiscard]] std::expected<std::uint16_t, std::string> listen(const Place& place);
   // Health checks say NOT_SERVING from now on.
   void stop_serving();
   // Takes no more calls and cancels those that are left; returns when none is. The threads of the
