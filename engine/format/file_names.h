@@ -15,6 +15,7 @@
 //   EPOCH.entity-runs                   tables: the entities of stretches of the active segment
 //   entities                            the newest record of every entity, segments that are gone
 //                                       among them
+//   losses                              table: offsets that a salvage could not bring back
 //   EPOCH.torn-POSITION-N               bytes that recovery cut off
 //   EPOCH.quarantine-POSITION           damaged bytes of a segment that was rewritten
 // A name with the suffix ".new" is one being written; it means nothing and may be removed.
@@ -34,6 +35,7 @@ inline constexpr std::string_view kCatalog = "catalog";
 inline constexpr std::string_view kTopics = "topics";
 inline constexpr std::string_view kManifest = "manifest";
 inline constexpr std::string_view kEntityBase = "entities";
+inline constexpr std::string_view kLosses = "losses";
 inline constexpr std::string_view kNewSuffix = ".new";
 
 inline constexpr std::string_view kSpares = "spare";

@@ -1,5 +1,5 @@
 // The envelope of every file that is written whole and never changed in place: catalog, manifest,
-// index, producers, checkpoint, entities. Normative page: docs/design/format-tables.md.
+// index, producers, checkpoint, entities, losses. Normative page: docs/design/format-tables.md.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,7 @@ enum class TableKind : std::uint16_t {
   kProducers = 4,
   kCheckpoint = 5,
   kEntities = 6,
+  kLosses = 7,
 };
 
 struct Table {

@@ -69,7 +69,7 @@ class Recovery {
       return std::ranges::find(segments, epoch, &ManifestSegment::epoch) != segments.end();
     };
     for (const std::string& name : *names) {
-      if (name == file_names::kManifest) continue;
+      if (name == file_names::kManifest || name == file_names::kLosses) continue;
       if (name.ends_with(file_names::kNewSuffix)) {
         if (Status gone = device_.remove(path(name)); !gone) return gone;
         continue;

@@ -11,7 +11,8 @@ import programs
 import wire
 from programs import bimip
 
-COMMANDS = ("topic create", "topic list", "topic describe", "pub", "sub", "log stat", "log verify", "log dump")
+COMMANDS = ("topic create", "topic list", "topic describe", "pub", "sub", "log stat", "log verify", "log dump",
+            "log salvage")
 
 
 class Commands(case.SystemTest):

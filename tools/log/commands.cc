@@ -1,46 +1,13 @@
 #include "tools/log/commands.h"
 
-#include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "tools/log/progress.h"
 #include "tools/log/report_text.h"
 #include "tools/log/text.h"
 
 namespace bimip::log_tools {
 namespace {
-
-using SteadyClock = std::chrono::steady_clock;
-
-double seconds_since(SteadyClock::time_point start) {
-  return std::chrono::duration<double>(SteadyClock::now() - start).count();
-}
-
-Exit cannot_run(const Error& error, const Console& console) {
-  console.err("bimip log: " + error.message + "\n");
-  return Exit::kCannotRun;
-}
-
-std::string rate_text(std::uint64_t bytes, double seconds) {
-  return bytes_text(
-             static_cast<std::uint64_t>(static_cast<double>(bytes) / std::max(seconds, 1e-6))) +
-         "/s";
-}
-
-std::string progress_text(const VerifyProgress& progress, double seconds) {
-  if (progress.bytes_total == 0) return {};
-  const double rate = static_cast<double>(progress.bytes_read) / std::max(seconds, 1e-6);
-  const std::uint64_t left =
-      progress.bytes_total - std::min(progress.bytes_total, progress.bytes_read);
-  std::string text = bytes_text(progress.bytes_read) + " of " + bytes_text(progress.bytes_total) +
-                     ", " + std::to_string(progress.bytes_read * 100 / progress.bytes_total) +
-                     " %, " + rate_text(progress.bytes_read, seconds);
-  if (rate > 0) {
-    text += ", " +
-            std::to_string(static_cast<std::uint64_t>(static_cast<double>(left) / rate + 1)) +
-            " s left";
-  }
-  return text;
-}
 
 std::string verify_text(const VerifyReport& report, double seconds) {
   std::string out;
@@ -136,19 +103,17 @@ Exit run_stat(const StatArguments& arguments, const Console& console) {
 }
 
 Exit run_verify(const VerifyArguments& arguments, const Console& console) {
-  const SteadyClock::time_point start = SteadyClock::now();
+  ProgressLine progress(console);
   const Result<Inventory> inventory = take_inventory(arguments.path);
   if (!inventory) return cannot_run(inventory.error(), console);
   VerifyOptions options{.depth = arguments.depth, .jobs = arguments.jobs};
-  if (console.progress) {
-    options.on_progress = [&](const VerifyProgress& progress) {
-      console.progress(progress_text(progress, seconds_since(start)));
-    };
-  }
+  options.on_progress = [&](const VerifyProgress& now) {
+    progress.draw({}, now.bytes_read, now.bytes_total);
+  };
   const Result<VerifyReport> report = verify(*inventory, options);
-  if (console.progress) console.progress({});
+  progress.wipe();
   if (!report) return cannot_run(report.error(), console);
-  const double seconds = seconds_since(start);
+  const double seconds = progress.seconds();
   console.out(arguments.format == Format::kJson
                   ? line(verify_json(*report, arguments, *inventory, seconds))
                   : verify_text(*report, seconds));

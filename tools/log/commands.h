@@ -1,28 +1,14 @@
-// The offline commands: what `bimip log stat|verify|dump` do with their arguments. Guide:
-// docs/guides/offline.md.
+// The offline commands that only look: what `bimip log stat|verify|dump` do with their arguments.
+// Guide: docs/guides/offline.md.
 #pragma once
 
+#include "tools/log/console.h"
 #include "tools/log/dump.h"
 #include "tools/log/segment_check.h"
 
 namespace bimip::log_tools {
 
-enum class Exit : std::uint8_t {
-  kClean = 0,      // done, nothing is damaged
-  kDamage = 1,     // done, damage was found
-  kCannotRun = 2,  // no such path, no store, held by a server, a file that cannot be read
-};
-
-enum class Format : std::uint8_t { kText, kJson, kRaw };
 enum class Detail : std::uint8_t { kPartitions, kSegments };
-
-// Where a command writes.
-struct Console {
-  // False when nobody reads any more: the command ends, quietly.
-  std::function<bool(std::string_view)> out;
-  std::function<void(std::string_view)> err;
-  std::function<void(std::string_view)> progress{};  // one line, drawn over the one before; or none
-};
 
 struct StatArguments {
   Path path{};

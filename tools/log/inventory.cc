@@ -50,6 +50,23 @@ bool looks_like_topic(const Path& folder) {
          });
 }
 
+// Whether a topic's folder has a segment with a block in it.
+bool holds_records(const Path& topic) {
+  const Result<std::vector<std::string>> partitions = list_folder(topic);
+  if (!partitions) return false;
+  for (const std::string& partition : *partitions) {
+    const Result<std::vector<std::string>> names = list_folder(topic / partition);
+    if (!names) continue;
+    for (const std::string& name : *names) {
+      const auto file = file_names::parse(name);
+      if (!file || file->kind != file_names::FileKind::kSegment) continue;
+      const Result<Probe> probe = probe_segment(topic / partition / name);
+      if (probe && probe->has_block) return true;
+    }
+  }
+  return false;
+}
+
 // Builds the inventory step by step.
 class Taker {
  public:
@@ -161,7 +178,14 @@ class Taker {
       }
     }
     for (const std::string& name : there) {
-      if (inventory_.catalog) {
+      if (inventory_.catalog && holds_records(topics / name)) {
+        report({.file = topics / name,
+                .topic = name,
+                .what = "holds records, and the catalog does not know it",
+                .next = "the catalog may be an older one put back from a backup: put the newest "
+                        "back, or bring the topic into a new store with salvage"});
+        if (Status done = take_topic(topics / name); !done) return done;
+      } else if (inventory_.catalog) {
         report({.verdict = Verdict::kNote,
                 .file = topics / name,
                 .what = "no topic of the catalog",

@@ -19,6 +19,7 @@ PartitionCheck::PartitionCheck(const PartitionPlace& place, Depth depth)
       tables_(place.segments.size()),
       facts_(place.segments.size()),
       errors_(place.segments.size()) {
+  read_losses();
   for (std::size_t i = 0; i < place_.segments.size(); ++i) read_tables(i);
 }
 
@@ -115,6 +116,24 @@ Offset PartitionCheck::known_durable(std::size_t segment) const {
       durable = std::max(durable, facts_[later]->header->base_offset);
   }
   return durable;
+}
+
+// What a salvage could not bring back, and said so.
+void PartitionCheck::read_losses() {
+  const Path path = place_.folder / file_names::kLosses;
+  const Result<std::vector<std::byte>> bytes = read_whole(path, kTableBytesMax);
+  if (!bytes && bytes.error().code == ErrorCode::kNotFound) return;
+  Result<LossTable> losses = bytes ? decode_losses(place_.identity, *bytes)
+                                   : Result<LossTable>(std::unexpected(bytes.error()));
+  if (losses) {
+    losses_ = std::move(*losses);
+    return;
+  }
+  report({.file = path,
+          .from = FilePosition(0),
+          .what = losses.error().message,
+          .next = "no record is lost by this: it says which gaps were known. Put it back from a "
+                  "backup, or keep the report of the salvage"});
 }
 
 void PartitionCheck::read_tables(std::size_t segment) {

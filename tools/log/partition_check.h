@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "engine/format/loss_table.h"
 #include "tools/log/segment_check.h"
 
 namespace bimip::log_tools {
@@ -34,6 +35,7 @@ class PartitionCheck {
   }
 
  private:
+  void read_losses();
   void read_tables(std::size_t segment);
   void read_index(std::size_t segment);
   void read_checkpoint(std::size_t segment);
@@ -45,6 +47,7 @@ class PartitionCheck {
   void compare_index(std::size_t segment);
   void compare_checkpoint(std::size_t segment);
   void judge_bad(std::size_t segment);
+  void note_known_loss(std::size_t segment, const BadRange& bad);
   void judge_odd(std::size_t segment);
   void judge_missing(std::size_t segment);
   void judge_prepared(std::size_t segment);
@@ -58,6 +61,7 @@ class PartitionCheck {
 
   const PartitionPlace& place_;
   const Depth depth_;
+  LossTable losses_;
   std::vector<SegmentTables> tables_;
   std::vector<std::optional<SegmentFacts>> facts_;
   std::vector<std::optional<Error>> errors_;

@@ -159,6 +159,10 @@ void PartitionCheck::judge_bad(std::size_t segment) {
   const Offset known = known_durable(segment);
   const Offset durable = std::max(facts.durable, known);
   for (const BadRange& bad : facts.bad) {
+    if (bad.from == bad.end && covers(losses_, bad.offsets)) {
+      note_known_loss(segment, bad);
+      continue;
+    }
     Finding finding{.file = place.path,
                     .from = bad.from,
                     .end = bad.end,
@@ -193,6 +197,15 @@ void PartitionCheck::judge_bad(std::size_t segment) {
     report(std::move(finding));
     if (is_last) return;
   }
+}
+
+void PartitionCheck::note_known_loss(std::size_t segment, const BadRange& bad) {
+  report({.verdict = Verdict::kNote,
+          .file = place_.segments[segment].path,
+          .from = bad.from,
+          .offsets = bad.offsets,
+          .what = "these records were lost before: a salvage could not bring them back",
+          .next = "nothing: readers are answered a gap, and the table of losses keeps it"});
 }
 
 void PartitionCheck::judge_odd(std::size_t segment) {

@@ -130,7 +130,7 @@ class PartitionTaker {
 
   // Says which files nobody reads.
   void check_name(const std::string& name) {
-    if (name == file_names::kManifest) return;
+    if (name == file_names::kManifest || name == file_names::kLosses) return;
     if (name.ends_with(file_names::kNewSuffix))
       return note(name, "left over from a write that was cut short",
                   "the server removes it when it next opens the store");

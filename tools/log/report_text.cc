@@ -7,7 +7,10 @@
 namespace bimip::log_tools {
 namespace {
 
-// Bytes under `name` when they are text, else under name_base64.
+std::string hash_text(const Hash128& hash) { return id_text(hash.high, hash.low); }
+
+}  // namespace
+
 void put_bytes(Json& json, const std::string& name, Bytes bytes) {
   if (is_utf8(bytes)) {
     json[name] = std::string(as_text(bytes));
@@ -19,10 +22,6 @@ void put_bytes(Json& json, const std::string& name, Bytes bytes) {
 Json range_json(const OffsetRange& range) {
   return {{"first", range.first.value()}, {"end", range.end.value()}};
 }
-
-std::string hash_text(const Hash128& hash) { return id_text(hash.high, hash.low); }
-
-}  // namespace
 
 std::string line(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";

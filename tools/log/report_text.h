@@ -24,6 +24,9 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] std::string stat_text(const StatReport& report, Detail detail);
 [[nodiscard]] Json stat_json(const StatReport& report);
 
+// Bytes under `name` when they are text, else under name_base64.
+void put_bytes(Json& json, const std::string& name, Bytes bytes);
+[[nodiscard]] Json range_json(const OffsetRange& range);
 // One line, ended.
 [[nodiscard]] std::string line(const Json& json);
 

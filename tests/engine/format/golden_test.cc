@@ -124,6 +124,7 @@ TEST(Golden, TablesAreReadBack) {
   EXPECT_EQ(decode_manifest(sample_partition(), golden("manifest")), sample_manifest());
   EXPECT_EQ(decode_producer_state(sample_segment(), golden("producers")), sample_producers());
   EXPECT_EQ(decode_checkpoint(sample_segment(), golden("checkpoint")), sample_checkpoint());
+  EXPECT_EQ(decode_losses(sample_partition(), golden("losses")), sample_losses());
 }
 
 TEST(Golden, IndexesAreReadBack) {

@@ -234,6 +234,12 @@ Checkpoint sample_checkpoint() {
           .producers = sample_producers()};
 }
 
+LossTable sample_losses() {
+  return {
+      {.offsets = {.first = Offset(1200), .end = Offset(1290)}, .recorded_at = sample_time()},
+      {.offsets = {.first = Offset(1890), .end = Offset(1900)}, .recorded_at = sample_time() + 1h}};
+}
+
 std::vector<std::byte> encode_directory(const SegmentIdentity& segment,
                                         const SampleDirectory& directory) {
   EntityDirectoryWriter out(directory.offsets);
@@ -332,6 +338,7 @@ std::vector<SampleBytes> all_samples() {
       {"entities", encode_directory(sample_segment(), sample_directory())},
       {"entity-base", encode_base(sample_base())},
       {"checkpoint", encode_checkpoint(sample_segment(), sample_checkpoint())},
+      {"losses", encode_losses(sample_partition(), sample_losses())},
   };
 }
 

@@ -10,6 +10,7 @@
 #include "engine/format/commit_block.h"
 #include "engine/format/entity_base.h"
 #include "engine/format/entity_directory.h"
+#include "engine/format/loss_table.h"
 #include "engine/format/manifest.h"
 #include "engine/format/producer_state.h"
 #include "engine/format/record.h"
@@ -45,6 +46,7 @@ Manifest sample_manifest();
 std::vector<IndexEntry> sample_index();
 ProducerState sample_producers();
 Checkpoint sample_checkpoint();
+LossTable sample_losses();
 
 // One entity of a directory.
 struct SampleEntity {

@@ -43,6 +43,7 @@ const std::vector<Format> kFormats{
     {"entities", [](Bytes b) { return code_of(EntityDirectoryView::open(sample_segment(), b)); }},
     {"entity-base", [](Bytes b) { return code_of(read_base(sample_partition(), b)); }},
     {"checkpoint", [](Bytes b) { return code_of(decode_checkpoint(sample_segment(), b)); }},
+    {"losses", [](Bytes b) { return code_of(decode_losses(sample_partition(), b)); }},
 };
 
 class Surgery : public ::testing::TestWithParam<Format> {

@@ -92,6 +92,34 @@ TEST(ProducerState, WithRunsOutOfOrderIsDamaged) {
       << "offsets overflow";
 }
 
+bool losses_refused(auto change) {
+  LossTable losses = sample_losses();
+  change(losses);
+  return is_damaged(decode_losses(sample_partition(), encode_losses(sample_partition(), losses)));
+}
+
+TEST(Losses, OutOfOrderOrEmptyAreDamaged) {
+  EXPECT_FALSE(losses_refused([](LossTable&) {}));
+  EXPECT_FALSE(losses_refused([](LossTable& l) { l.clear(); }));
+  EXPECT_TRUE(losses_refused([](LossTable& l) { std::swap(l[0], l[1]); }));
+  EXPECT_TRUE(losses_refused([](LossTable& l) { l[1].offsets.first = Offset(1289); }));
+  EXPECT_TRUE(losses_refused([](LossTable& l) { l[0].offsets.end = l[0].offsets.first; }));
+}
+
+TEST(Losses, CoverARangeThatIsWhollyInThem) {
+  const auto covered = [](std::uint64_t first, std::uint64_t end) {
+    return covers(sample_losses(), {.first = Offset(first), .end = Offset(end)});
+  };
+  EXPECT_TRUE(covered(1200, 1290));
+  EXPECT_TRUE(covered(1250, 1251));
+  EXPECT_FALSE(covered(1199, 1290));
+  EXPECT_FALSE(covered(1289, 1291));
+  EXPECT_FALSE(covered(1200, 1900));
+  LossTable joined = sample_losses();
+  joined[1].offsets.first = Offset(1290);
+  EXPECT_TRUE(covers(joined, {.first = Offset(1200), .end = Offset(1900)}));
+}
+
 bool checkpoint_refused(auto change) {
   Checkpoint checkpoint = sample_checkpoint();
   change(checkpoint);

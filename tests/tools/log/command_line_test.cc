@@ -65,6 +65,25 @@ TEST(CommandLine, DumpsWhatTheFlagsSay) {
   EXPECT_THAT(type({"log", "stat", "--segments", store.path()}).out, HasSubstr("sealed"));
 }
 
+TEST(CommandLine, Salvages) {
+  const ExampleStore store;
+  const TempDirectory folder;
+  const std::string to = folder.path() / "new";
+  const Typed dry = type({"log", "salvage", store.path(), "--dry-run"});
+  EXPECT_EQ(dry.exit, 0) << dry.err;
+  EXPECT_THAT(dry.out, HasSubstr("nothing was written"));
+  const std::string report = folder.path() / "report";
+  const Typed typed =
+      type({"log", "salvage", store.path(), "--to", to, "--report", report, "--jobs", "1"});
+  EXPECT_EQ(typed.exit, 0) << typed.err;
+  EXPECT_THAT(typed.out, HasSubstr("65 records in 3 partitions"));
+  EXPECT_THAT(std::string(as_text(read_bytes(report))), HasSubstr("bimip.log.salvage/1"));
+  EXPECT_EQ(type({"log", "salvage", store.path(), "--to", to}).exit, 2);
+  EXPECT_EQ(type({"log", "salvage", store.path()}).exit, 2);
+  change_byte(store.sealed(), 5000, 1);
+  EXPECT_EQ(type({"log", "salvage", store.path(), "--to", to + "er"}).exit, 1);
+}
+
 TEST(CommandLine, RefusesWhatItCannotDo) {
   const ExampleStore store;
   const std::string path = store.path();

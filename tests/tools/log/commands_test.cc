@@ -7,6 +7,7 @@
 #include <random>
 #include <sstream>
 
+#include "tests/tools/log/command_run.h"
 #include "tests/tools/log/example_store.h"
 #include "tools/log/layout.h"
 #include "tools/log/text.h"
@@ -14,38 +15,12 @@
 namespace bimip::testing {
 namespace {
 
-using log_tools::Console;
 using log_tools::Exit;
 using log_tools::Format;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using Json = nlohmann::json;
-
-struct Ran {
-  Exit exit = Exit::kCannotRun;
-  std::string out;
-  std::string err;
-
-  [[nodiscard]] std::vector<Json> lines() const {
-    std::vector<Json> all;
-    std::istringstream in(out);
-    for (std::string line; std::getline(in, line);) all.push_back(Json::parse(line));
-    return all;
-  }
-};
-
-template <typename Arguments>
-Ran run(Exit (*command)(const Arguments&, const Console&), const Arguments& arguments) {
-  Ran ran;
-  ran.exit = command(arguments, {.out =
-                                     [&](std::string_view text) {
-                                       ran.out += text;
-                                       return true;
-                                     },
-                                 .err = [&](std::string_view text) { ran.err += text; }});
-  return ran;
-}
 
 std::vector<std::uint64_t> offsets_of(const Ran& ran) {
   std::vector<std::uint64_t> offsets;

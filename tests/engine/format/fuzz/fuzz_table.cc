@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   reseal(file, identity.store);
   for (const TableKind kind :
        {TableKind::kCatalog, TableKind::kManifest, TableKind::kIndex, TableKind::kProducers,
-        TableKind::kCheckpoint, TableKind::kEntities}) {
+        TableKind::kCheckpoint, TableKind::kEntities, TableKind::kLosses}) {
     const Result<Table> table = decode_table(kind, identity, file);
     if (table) BIMIP_ASSERT(encode_table(kind, table->identity, table->payload) == file);
   }

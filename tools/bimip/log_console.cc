@@ -1,0 +1,84 @@
+#include "tools/bimip/log_console.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <thread>
+
+namespace bimip::tools {
+namespace {
+
+constexpr std::size_t kOutputBytes = 64 * 1024;
+
+// Standard output, gathered into large writes; closed once its reader is gone.
+class StandardOutput {
+ public:
+  StandardOutput() { std::signal(SIGPIPE, SIG_IGN); }
+  ~StandardOutput() { flush(); }
+  StandardOutput(const StandardOutput&) = delete;
+  StandardOutput& operator=(const StandardOutput&) = delete;
+
+  bool write(std::string_view text) {
+    waiting_ += text;
+    if (waiting_.size() >= kOutputBytes) flush();
+    return is_open_;
+  }
+  void flush() {
+    std::string_view rest = waiting_;
+    while (!rest.empty() && is_open_) {
+      const ssize_t done = ::write(STDOUT_FILENO, rest.data(), rest.size());
+      if (done < 0 && errno == EINTR) continue;
+      if (done < 0) is_open_ = false;
+      if (done > 0) rest.remove_prefix(static_cast<std::size_t>(done));
+    }
+    waiting_.clear();
+  }
+
+ private:
+  std::string waiting_;
+  bool is_open_ = true;
+};
+
+void print_error(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }
+
+// Over the line before; an empty one wipes it.
+void draw_progress(std::string_view text) {
+  std::fprintf(stderr, "\r\x1b[K%.*s", static_cast<int>(text.size()), text.data());
+  std::fflush(stderr);
+}
+
+}  // namespace
+
+int run_on_console(const std::function<log_tools::Exit(const log_tools::Console&)>& command) {
+  StandardOutput output;
+  log_tools::Console console{.out = [&](std::string_view text) { return output.write(text); },
+                             .err =
+                                 [&](std::string_view text) {
+                                   output.flush();
+                                   print_error(text);
+                                 },
+                             .progress = {}};
+  if (::isatty(STDERR_FILENO) == 1) console.progress = draw_progress;
+  return static_cast<int>(command(console));
+}
+
+CLI::App* add_command(CLI::App& log, const LogCommand& command, log_tools::Path& path,
+                      log_tools::Format& format) {
+  CLI::App* added = log.add_subcommand(command.name, command.what);
+  added->add_option("PATH", path, "A data directory, a topic, a partition or a segment file")
+      ->required();
+  added->add_flag_callback(
+      "--json", [&format] { format = log_tools::Format::kJson; }, "Write JSON for programs");
+  added->footer(std::string("Example:\n  ") + command.example + command.exit_codes);
+  return added;
+}
+
+void add_jobs(CLI::App& command, unsigned& jobs, const char* what) {
+  jobs = std::max(1U, std::thread::hardware_concurrency());
+  command.add_option("--jobs", jobs, what)->check(CLI::Range(1U, 256U))->capture_default_str();
+}
+
+}  // namespace bimip::tools
