@@ -84,6 +84,19 @@ TEST(CommandLine, Salvages) {
   EXPECT_EQ(type({"log", "salvage", store.path(), "--to", to + "er"}).exit, 1);
 }
 
+TEST(CommandLine, ReindexesAndCompares) {
+  const ExampleStore store;
+  const std::string path = store.path();
+  std::filesystem::remove(store.files(file_names::FileKind::kIndex).at(0));
+  EXPECT_EQ(type({"log", "reindex", path, "--dry-run"}).exit, 1);
+  EXPECT_EQ(type({"log", "reindex", path}).exit, 2);
+  EXPECT_EQ(type({"log", "reindex", path, "--replace", "--to", path + "-to"}).exit, 2);
+  EXPECT_EQ(type({"log", "reindex", path, "--replace"}).exit, 0);
+  EXPECT_EQ(type({"log", "diff", path, path}).exit, 0);
+  EXPECT_EQ(type({"log", "diff", store.partition(0), store.partition(1)}).exit, 1);
+  EXPECT_EQ(type({"log", "diff", path}).exit, 2);
+}
+
 TEST(CommandLine, RefusesWhatItCannotDo) {
   const ExampleStore store;
   const std::string path = store.path();

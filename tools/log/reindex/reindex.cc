@@ -1,0 +1,213 @@
+#include "tools/log/reindex/reindex.h"
+
+#include <algorithm>
+
+#include "engine/device/posix_device.h"
+#include "engine/format/producer_state.h"
+#include "engine/partition/producer_table.h"
+#include "tools/log/block_walk.h"
+#include "tools/log/output_folder.h"
+#include "tools/log/parallel.h"
+#include "tools/log/segment_check.h"
+
+namespace bimip::log_tools {
+namespace {
+
+// One file to make again: a segment's index, or a partition's producers.
+struct Work {
+  const PartitionPlace* partition = nullptr;
+  const SegmentPlace* segment = nullptr;  // none: the producers
+  std::uint64_t bytes = 0;
+  Result<DerivedFile> made = DerivedFile{};
+};
+
+bool is_sealed(const SegmentPlace& segment) {
+  return segment.listed && segment.listed->state == SegmentState::kSealed;
+}
+
+SegmentIdentity identity_of(const PartitionPlace& partition, Epoch epoch) {
+  SegmentIdentity identity = partition.identity;
+  identity.epoch = epoch;
+  return identity;
+}
+
+class Reindexer {
+ public:
+  explicit Reindexer(const ReindexRequest& request)
+      : request_(request), device_(make_posix_device()) {}
+
+  Result<ReindexReport> run() {
+    std::vector<Work> work;
+    std::uint64_t bytes = 0;
+    for (const PartitionPlace& partition : request_.inventory.partitions) {
+      if (!partition.manifest) {
+        return fail(ErrorCode::kNotFound, partition.folder.string() +
+                                              ": its manifest cannot be read: bring the partition "
+                                              "into a new store with salvage");
+      }
+      add_work(partition, work);
+    }
+    for (const Work& one : work) bytes += one.bytes;
+    run_parallel({.count = work.size(),
+                  .jobs = request_.jobs,
+                  .work =
+                      [&](std::size_t i) {
+                        work[i].made = work[i].segment != nullptr ? make_index(work[i])
+                                                                  : make_producers(work[i]);
+                      },
+                  .meanwhile =
+                      [&] {
+                        if (request_.on_progress) request_.on_progress(bytes_read_, bytes);
+                      }});
+    ReindexReport report;
+    for (Work& one : work) {
+      if (!one.made) return std::unexpected(std::move(one.made.error()));
+      report.files.push_back(std::move(*one.made));
+    }
+    report.bytes_read = bytes_read_;
+    return report;
+  }
+
+ private:
+  static void add_work(const PartitionPlace& partition, std::vector<Work>& work) {
+    for (const SegmentPlace& segment : partition.segments) {
+      if (is_sealed(segment))
+        work.push_back({.partition = &partition, .segment = &segment, .bytes = segment.bytes});
+    }
+    const bool is_whole = partition.segments.size() == partition.manifest->segments.size();
+    if (is_whole && partition.manifest->producers != Epoch(0))
+      work.push_back({.partition = &partition});
+  }
+
+  Result<DerivedFile> make_index(const Work& work) {
+    const PartitionPlace& partition = *work.partition;
+    const SegmentPlace& segment = *work.segment;
+    DerivedFile file = derived(partition, file_names::index(segment.epoch));
+    const SegmentTask task{.place = segment,
+                           .identity = identity_of(partition, segment.epoch),
+                           .sealed = true,
+                           .bytes_read = &bytes_read_};
+    const Result<SegmentFacts> facts = check_segment(task);
+    if (!facts && facts.error().code == ErrorCode::kIo && segment.exists)
+      return std::unexpected(facts.error());
+    if (!facts) {
+      file.state = DerivedState::kUnreadable;
+      file.why = facts.error().message;
+      return file;
+    }
+    file.is_whole = facts->odd.empty() && std::ranges::none_of(facts->bad, [](const BadRange& bad) {
+                      return bad.from < bad.end;
+                    });
+    return settle(std::move(file), encode_index(task.identity, facts->index));
+  }
+
+  // A table that is whole knows of producers whose records are gone: it is never made anew.
+  Result<DerivedFile> make_producers(const Work& work) {
+    const PartitionPlace& partition = *work.partition;
+    const Epoch epoch = partition.manifest->producers;
+    DerivedFile file = derived(partition, file_names::producers(epoch));
+    const SegmentIdentity identity = identity_of(partition, epoch);
+    const Result<std::vector<std::byte>> bytes = read_whole(file.path, kTableBytesMax);
+    if (!bytes && bytes.error().code == ErrorCode::kIo) return std::unexpected(bytes.error());
+    if (bytes && decode_producer_state(identity, *bytes)) return settle(std::move(file), *bytes);
+    ProducerTable table;
+    for (const SegmentPlace& segment : partition.segments) {
+      if (!is_sealed(segment)) continue;
+      if (Status done = remember(partition, segment, table); !done)
+        return std::unexpected(std::move(done.error()));
+    }
+    return settle(std::move(file), encode_producer_state(identity, table.snapshot()));
+  }
+
+  Status remember(const PartitionPlace& partition, const SegmentPlace& segment,
+                  ProducerTable& table) {
+    const Result<std::unique_ptr<ReadOnlyFile>> file =
+        ReadOnlyFile::open(segment.path, ReadVia::kDevice);
+    if (!file) return {};  // its index is unreadable, and told so
+    BlockWalk walk({.file = **file,
+                    .segment = identity_of(partition, segment.epoch),
+                    .from = FilePosition(limits::kSectorBytes),
+                    .end = FilePosition((*file)->bytes()),
+                    .bytes_read = &bytes_read_});
+    while (!walk.at_end()) {
+      const Result<BlockWalk::Found> block = walk.next();
+      if (!block && block.error().code == ErrorCode::kIo) return std::unexpected(block.error());
+      if (!block) {
+        Result<std::optional<BlockHeader>> good = walk.resync();
+        if (!good) return std::unexpected(std::move(good.error()));
+        if (!*good) return {};
+        continue;
+      }
+      RecordCursor records(block->header, block->bytes);
+      while (!records.done()) {
+        const Result<Record> record = records.next();
+        if (!record) break;
+        table.add(*record, record->offset, record->timestamp);
+      }
+    }
+    return {};
+  }
+
+  static DerivedFile derived(const PartitionPlace& partition, const std::string& name) {
+    return {.path = partition.folder / name,
+            .topic = partition.topic,
+            .partition = partition.identity.partition};
+  }
+
+  // Compares what is there with what should be, and writes it where it is asked for.
+  Result<DerivedFile> settle(DerivedFile file, const std::vector<std::byte>& should_be) {
+    const Result<std::vector<std::byte>> is = read_whole(file.path, kTableBytesMax);
+    if (!is && is.error().code == ErrorCode::kIo) return std::unexpected(is.error());
+    if (!is) {
+      file.state = DerivedState::kMissing;
+      file.why = "is missing";
+    } else if (*is != should_be) {
+      file.state = DerivedState::kWrong;
+      file.why = "is not what the log gives";
+    }
+    Path target;
+    if (request_.target == Target::kFolder) {
+      target = request_.folder / file_names::kTopics / file.topic /
+               file_names::partition(file.partition) / file.path.filename();
+    } else if (request_.target == Target::kInPlace && file.state != DerivedState::kRight) {
+      target = file.path;
+    }
+    if (target.empty()) return file;
+    Status done = make_folders(*device_, target.parent_path());
+    if (done) done = replace_file(*device_, target, should_be);
+    if (!done) return std::unexpected(std::move(done.error()));
+    file.written = target;
+    return file;
+  }
+
+  const ReindexRequest& request_;
+  const std::unique_ptr<Device> device_;
+  std::atomic<std::uint64_t> bytes_read_{0};
+};
+
+}  // namespace
+
+std::string_view name_of(DerivedState state) {
+  switch (state) {
+    case DerivedState::kRight:
+      return "right";
+    case DerivedState::kMissing:
+      return "missing";
+    case DerivedState::kWrong:
+      return "wrong";
+    case DerivedState::kUnreadable:
+      return "unreadable";
+  }
+  return "";
+}
+
+bool ReindexReport::is_right() const {
+  return std::ranges::all_of(files, [](const DerivedFile& file) {
+    const bool is_there = file.state == DerivedState::kRight || !file.written.empty();
+    return is_there && file.is_whole;
+  });
+}
+
+Result<ReindexReport> reindex(const ReindexRequest& request) { return Reindexer(request).run(); }
+
+}  // namespace bimip::log_tools

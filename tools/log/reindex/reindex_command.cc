@@ -1,0 +1,82 @@
+#include "tools/log/reindex/reindex_command.h"
+
+#include <nlohmann/json.hpp>
+
+#include "tools/log/output_folder.h"
+#include "tools/log/progress.h"
+#include "tools/log/reindex/reindex.h"
+#include "tools/log/report_text.h"
+#include "tools/log/text.h"
+
+namespace bimip::log_tools {
+namespace {
+
+Status check(const ReindexArguments& arguments) {
+  const bool replaces = arguments.replace == InPlace::kYes;
+  if (arguments.effect == Effect::kDryRun) return {};
+  if (arguments.to.has_value() == replaces)
+    return fail(ErrorCode::kInvalidArgument, "give --to DIR, --replace or --dry-run");
+  return arguments.to ? check_output_folder(*arguments.to, arguments.path) : Status{};
+}
+
+std::string reindex_text(const ReindexReport& report) {
+  std::string out;
+  std::uint64_t wrong = 0;
+  std::uint64_t written = 0;
+  for (const DerivedFile& file : report.files) {
+    written += file.written.empty() ? 0U : 1U;
+    if (!file.is_whole)
+      out += file.path.string() + ": the segment is damaged; the index knows of what is whole\n";
+    if (file.state == DerivedState::kRight) continue;
+    ++wrong;
+    out += file.path.string() + ": " + file.why +
+           (file.written == file.path ? "; made again" : "") + "\n";
+  }
+  return out + count_text(report.files.size(), "derived file") + ", " + std::to_string(wrong) +
+         " missing or wrong, " + std::to_string(written) + " written\n";
+}
+
+Json reindex_json(const ReindexReport& report, const Inventory& inventory) {
+  Json files = Json::array();
+  for (const DerivedFile& file : report.files) {
+    Json json{{"file", file.path.string()},
+              {"topic", file.topic},
+              {"partition", file.partition.value()},
+              {"state", name_of(file.state)},
+              {"log_whole", file.is_whole}};
+    if (!file.why.empty()) json["what"] = file.why;
+    if (!file.written.empty()) json["written"] = file.written.string();
+    files.push_back(std::move(json));
+  }
+  return {{"schema", "bimip.log.reindex/1"},
+          {"path", inventory.root.string()},
+          {"right", report.is_right()},
+          {"bytes_read", report.bytes_read},
+          {"files", std::move(files)}};
+}
+
+}  // namespace
+
+Exit run_reindex(const ReindexArguments& arguments, const Console& console) {
+  if (const Status good = check(arguments); !good) return cannot_run(good.error(), console);
+  const Result<Inventory> inventory = take_inventory(arguments.path);
+  if (!inventory) return cannot_run(inventory.error(), console);
+  ProgressLine progress(console);
+  ReindexRequest request{.inventory = *inventory,
+                         .jobs = arguments.jobs,
+                         .on_progress = [&](std::uint64_t done, std::uint64_t total) {
+                           progress.draw({}, done, total);
+                         }};
+  if (arguments.effect == Effect::kWrite) {
+    request.target = arguments.to ? Target::kFolder : Target::kInPlace;
+    request.folder = arguments.to.value_or(Path());
+  }
+  const Result<ReindexReport> report = reindex(request);
+  progress.wipe();
+  if (!report) return cannot_run(report.error(), console);
+  console.out(arguments.format == Format::kJson ? line(reindex_json(*report, *inventory))
+                                                : reindex_text(*report));
+  return report->is_right() ? Exit::kClean : Exit::kDamage;
+}
+
+}  // namespace bimip::log_tools
