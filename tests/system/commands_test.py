@@ -12,7 +12,7 @@ import wire
 from programs import bimip
 
 COMMANDS = ("topic create", "topic list", "topic describe", "pub", "sub", "log stat", "log verify", "log dump",
-            "log salvage", "log reindex", "log diff")
+            "log salvage", "log reindex", "log diff", "log backup", "log restore")
 
 
 class Commands(case.SystemTest):

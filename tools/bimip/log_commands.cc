@@ -58,13 +58,6 @@ struct DumpFlags {
   std::optional<std::uint64_t> block{};
 };
 
-// What CLI11 prints in front of a wrong value is the option's name.
-Timestamp read_time(const std::string& option, const std::string& text) {
-  const Result<Timestamp> time = parse_time(text);
-  if (!time) throw CLI::ValidationError(option, time.error().message);
-  return *time;
-}
-
 Exit run_dump_flags(DumpFlags& flags, bool has_key, const Console& console) {
   if (flags.blocks || flags.block) {
     LayoutArguments layout{.path = flags.records.path, .format = flags.records.format};

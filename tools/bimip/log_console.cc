@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <thread>
 
+#include "tools/log/text.h"
+
 namespace bimip::tools {
 namespace {
 
@@ -74,6 +76,12 @@ CLI::App* add_command(CLI::App& log, const LogCommand& command, log_tools::Path&
       "--json", [&format] { format = log_tools::Format::kJson; }, "Write JSON for programs");
   added->footer(std::string("Example:\n  ") + command.example + command.exit_codes);
   return added;
+}
+
+Timestamp read_time(const std::string& option, const std::string& text) {
+  const engine::Result<Timestamp> time = log_tools::parse_time(text);
+  if (!time) throw CLI::ValidationError(option, time.error().message);
+  return *time;
 }
 
 void add_jobs(CLI::App& command, unsigned& jobs, const char* what) {

@@ -12,6 +12,8 @@ class App;
 
 namespace bimip::tools {
 
+using engine::Timestamp;
+
 inline constexpr const char* kDamageExitCodes =
     "\nExit codes: 0 nothing is damaged, 1 damage was found, 2 could not run.";
 
@@ -27,6 +29,8 @@ struct LogCommand {
 // With what all of them have: PATH and --json.
 CLI::App* add_command(CLI::App& log, const LogCommand& command, log_tools::Path& path,
                       log_tools::Format& format);
+// What the option was given; as a wrong value is refused, with its name in front.
+Timestamp read_time(const std::string& option, const std::string& text);
 // One job a core unless it is said.
 void add_jobs(CLI::App& command, unsigned& jobs, const char* what);
 

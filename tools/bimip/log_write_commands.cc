@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "tools/bimip/log_console.h"
+#include "tools/log/backup/backup_commands.h"
 #include "tools/log/diff/diff_command.h"
 #include "tools/log/reindex/reindex_command.h"
 #include "tools/log/salvage/salvage_command.h"
@@ -84,12 +85,70 @@ void add_diff(CLI::App& log, int& exit_code) {
   });
 }
 
+void add_backup(CLI::App& log, int& exit_code) {
+  auto arguments = std::make_shared<BackupArguments>();
+  CLI::App* command =
+      add_command(log,
+                  {.name = "backup",
+                   .what = "A consistent copy of a store; only what is new is copied",
+                   .example = "bimip log backup /var/lib/bimip --live --to /mnt/backup",
+                   .exit_codes = "\nExit codes: 0 done, 1 done and damage was found, 2 could not "
+                                 "run."},
+                  arguments->path, arguments->format);
+  command->add_option("--to", arguments->to, "The backup's folder: an earlier backup, or empty")
+      ->type_name("DIR")
+      ->required();
+  command->add_flag_callback(
+      "--live", [arguments] { arguments->holding = Holding::kLive; },
+      "Of a store that a server may be writing");
+  add_dry_run(*command, arguments->effect);
+  add_jobs(*command, arguments->jobs, "Partitions copied at once");
+  command->callback([arguments, &exit_code] {
+    exit_code =
+        run_on_console([&](const Console& console) { return run_backup(*arguments, console); });
+  });
+}
+
+void add_restore(CLI::App& log, int& exit_code) {
+  auto arguments = std::make_shared<RestoreArguments>();
+  auto until = std::make_shared<std::string>();
+  CLI::App* command = add_command(
+      log,
+      {.name = "restore",
+       .what = "A store out of a backup, as it was at a time",
+       .example = "bimip log restore /mnt/backup --to /var/lib/bimip\n"
+                  "  bimip log restore /mnt/backup --until 2026-11-26T03:00 --to /tmp/was",
+       .exit_codes = "\nExit codes: 0 done, 1 done and what was backed up is damaged, "
+                     "2 could not run."},
+      arguments->path, arguments->format);
+  command->get_option("PATH")->description("The backup's folder");
+  CLI::Option* to =
+      command->add_option("--to", arguments->to, "An empty folder, or one that is not there yet")
+          ->type_name("DIR");
+  command->add_option("--point", arguments->point, "Which backup; the newest unless it is said")
+      ->type_name("NAME");
+  command->add_option("--until", *until, "No record from this time on (UTC)")->type_name("TIME");
+  command
+      ->add_flag_callback(
+          "--list", [arguments] { arguments->list = Listing::kYes; }, "Only say what there is")
+      ->excludes(to);
+  add_dry_run(*command, arguments->effect);
+  add_jobs(*command, arguments->jobs, "Partitions written at once");
+  command->callback([arguments, until, &exit_code] {
+    if (!until->empty()) arguments->until = read_time("--until", *until);
+    exit_code =
+        run_on_console([&](const Console& console) { return run_restore(*arguments, console); });
+  });
+}
+
 }  // namespace
 
 void add_log_write_commands(CLI::App& log, int& exit_code) {
   add_salvage(log, exit_code);
   add_reindex(log, exit_code);
   add_diff(log, exit_code);
+  add_backup(log, exit_code);
+  add_restore(log, exit_code);
 }
 
 }  // namespace bimip::tools

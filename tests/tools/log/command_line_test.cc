@@ -97,6 +97,23 @@ TEST(CommandLine, ReindexesAndCompares) {
   EXPECT_EQ(type({"log", "diff", path}).exit, 2);
 }
 
+TEST(CommandLine, BacksUpAndRestores) {
+  const ExampleStore store;
+  const TempDirectory folder;
+  const std::string path = store.path();
+  const std::string to = folder.path() / "backup";
+  EXPECT_EQ(type({"log", "backup", path}).exit, 2);
+  EXPECT_EQ(type({"log", "backup", path, "--to", to}).exit, 0);
+  EXPECT_EQ(type({"log", "backup", path, "--to", to, "--live", "--dry-run"}).exit, 0);
+  EXPECT_EQ(type({"log", "restore", to}).exit, 2);
+  EXPECT_EQ(type({"log", "restore", to, "--dry-run"}).exit, 0);
+  EXPECT_THAT(type({"log", "restore", to, "--list"}).out, HasSubstr("3 partitions"));
+  EXPECT_EQ(type({"log", "restore", to, "--to", to + "-new"}).exit, 0);
+  EXPECT_EQ(type({"log", "diff", path, to + "-new"}).exit, 0);
+  EXPECT_EQ(type({"log", "restore", to, "--to", to + "-old", "--until", "2020-01-01"}).exit, 0);
+  EXPECT_EQ(type({"log", "restore", to, "--to", to + "-x", "--until", "soon"}).exit, 2);
+}
+
 TEST(CommandLine, RefusesWhatItCannotDo) {
   const ExampleStore store;
   const std::string path = store.path();
