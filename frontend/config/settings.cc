@@ -130,6 +130,30 @@ constexpr auto kSettings = std::to_array<Setting>({
      .meaning = "Connections at once; each costs a descriptor.",
      .least = 1,
      .most = 1'000'000},
+    {.name = "limits.connections_per_address",
+     .kind = kCount,
+     .place = BIMIP_LIMIT(Count, connections_per_address),
+     .meaning =
+         "Connections of one address at once; an IPv6 address counts as its /64. 0: as many as "
+         "there may be at all.",
+     .most = 1'000'000},
+    {.name = "limits.connection_rate_per_address",
+     .kind = kCount,
+     .place = BIMIP_LIMIT(Count, connection_rate_per_address),
+     .meaning = "Connections that one address may open in a second.",
+     .least = 1,
+     .most = 1'000'000},
+    {.name = "limits.sessions_per_entity",
+     .kind = kCount,
+     .place = BIMIP_LIMIT(Count, sessions_per_entity),
+     .meaning = "Sessions of one entity at once. 0: as many as there may be at all.",
+     .most = 1'000'000},
+    {.name = "limits.publish_rate",
+     .kind = kCount,
+     .place = BIMIP_LIMIT(Count, publish_rate),
+     .meaning = "Publishes of a session in a second; one that is faster is read from more slowly. "
+                "0: as fast as the log takes them.",
+     .most = 1'000'000'000},
     {.name = "limits.identify_within",
      .kind = kDuration,
      .place = BIMIP_LIMIT(Duration, identify_within),
@@ -145,7 +169,7 @@ constexpr auto kSettings = std::to_array<Setting>({
     {.name = "limits.write_stall",
      .kind = kDuration,
      .place = BIMIP_LIMIT(Duration, write_stall),
-     .meaning = "A socket that takes no byte for this long while there are some for it is closed.",
+     .meaning = "A peer that takes no byte for this long while there are some for it is closed.",
      .least = 100,
      .most = kHour},
     {.name = "limits.output",
@@ -183,8 +207,16 @@ constexpr auto kSettings = std::to_array<Setting>({
     {.name = "limits.drain_within",
      .kind = kDuration,
      .place = BIMIP_LIMIT(Duration, drain_within),
-     .meaning = "How long a stopping server waits for its peers to take their last bytes.",
+     .meaning = "How long a stopping server takes at most to let its peers go.",
      .most = kHour},
+    {.name = "limits.drain_rate",
+     .kind = kCount,
+     .place = BIMIP_LIMIT(Count, drain_rate),
+     .meaning =
+         "Sessions that it lets go in a second; faster only when they would else take longer "
+         "than that.",
+     .least = 1,
+     .most = 1'000'000},
 });
 
 #undef BIMIP_LIMIT

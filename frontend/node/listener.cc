@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 
+#include "engine/base/clock.h"
 #include "frontend/config/server_log.h"
 #include "frontend/stanza/limits.h"
 
@@ -13,6 +15,8 @@ namespace {
 
 using boost::asio::ip::tcp;
 using ErrorCode = boost::system::error_code;
+
+constexpr std::chrono::seconds kComplainEvery{1};
 
 }  // namespace
 
@@ -23,13 +27,10 @@ bool ConnectionCount::add() {
   return false;
 }
 
-Listener::Listener(const std::vector<std::unique_ptr<Shard>>& shards, ConnectionCount& count,
-                   Shard::CarrierMaker maker)
-    : shards_(shards),
-      count_(count),
-      maker_(std::move(maker)),
-      acceptor_(shards.front()->context()),
-      timer_(shards.front()->context()) {}
+Listener::Listener(Parts parts)
+    : parts_(std::move(parts)),
+      acceptor_(parts_.shards.front()->context()),
+      timer_(parts_.shards.front()->context()) {}
 
 std::expected<ListenEndpoint, std::string> Listener::open(const ListenEndpoint& asked) {
   ErrorCode error;
@@ -60,24 +61,43 @@ void Listener::close() {
 
 void Listener::accept() {
   if (!acceptor_.is_open()) return;
-  Shard& shard = *shards_[next_shard_];
+  Shard& shard = *parts_.shards[next_shard_];
   acceptor_.async_accept(shard.context(),
                          [this, &shard](ErrorCode error, Connection::Socket socket) {
                            if (!acceptor_.is_open()) return;
                            if (error) return pause(error);
                            complained_ = false;
-                           next_shard_ = (next_shard_ + 1) % shards_.size();
+                           next_shard_ = (next_shard_ + 1) % parts_.shards.size();
                            on_accepted(shard, std::move(socket));
                            accept();
                          });
 }
 
 void Listener::on_accepted(Shard& shard, Connection::Socket socket) {
-  if (!count_.add()) {
-    log_warning("refused a connection: limits.connections is reached");
-    return;
+  ErrorCode error;
+  const tcp::endpoint peer = socket.remote_endpoint(error);
+  if (error) return;  // gone already
+  auto ticket = parts_.addresses.admit(peer.address(), engine::system_clock().monotonic());
+  if (!ticket) {
+    return refuse(std::move(socket), ticket.error() == AddressLimits::Refusal::kTooMany
+                                         ? "limits.connections_per_address is reached"
+                                         : "limits.connection_rate_per_address is reached");
   }
-  shard.connect(std::move(socket), maker_);
+  if (!parts_.count.add()) return refuse(std::move(socket), "limits.connections is reached");
+  shard.connect(std::move(socket), std::move(*ticket), parts_.maker);
+}
+
+// In one write, or not at all: nothing is kept for who is not let in.
+void Listener::refuse(Connection::Socket socket, std::string_view why) {
+  const std::string refusal = parts_.refusal(why);
+  ErrorCode ignored;
+  socket.non_blocking(true, ignored);
+  socket.write_some(boost::asio::buffer(refusal), ignored);
+  socket.shutdown(Connection::Socket::shutdown_send, ignored);
+  const auto now = engine::system_clock().monotonic();
+  if (now - complained_of_refusal_ < kComplainEvery) return;
+  complained_of_refusal_ = now;
+  log_warning("refused a connection", {{.name = "why", .value = std::string(why)}});
 }
 
 // Out of descriptors, say. Those in use come back; the connections that wait keep waiting.

@@ -5,8 +5,10 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "frontend/config/endpoint.h"
@@ -33,9 +35,16 @@ class ConnectionCount {
 // Runs on the first shard's thread. open() and close() are called by the node.
 class Listener {
  public:
-  // `maker`: what is spoken on the port.
-  Listener(const std::vector<std::unique_ptr<Shard>>& shards, ConnectionCount& count,
-           Shard::CarrierMaker maker);
+  struct Parts {
+    const std::vector<std::unique_ptr<Shard>>& shards;
+    ConnectionCount& count;
+    AddressLimits& addresses;
+    // What is spoken on the port ...
+    Shard::CarrierMaker maker;
+    // ... and what one who cannot be let in is told in it.
+    std::function<std::string(std::string_view why)> refusal;
+  };
+  explicit Listener(Parts parts);
 
   // Where it listens, or why it cannot.
   [[nodiscard]] std::expected<ListenEndpoint, std::string> open(const ListenEndpoint& asked);
@@ -45,14 +54,14 @@ class Listener {
  private:
   void accept();
   void on_accepted(Shard& shard, Connection::Socket socket);
+  void refuse(Connection::Socket socket, std::string_view why);
   void pause(const boost::system::error_code& error);
 
-  const std::vector<std::unique_ptr<Shard>>& shards_;
-  ConnectionCount& count_;
-  const Shard::CarrierMaker maker_;
+  const Parts parts_;
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer timer_;
   std::size_t next_shard_ = 0;
+  std::chrono::nanoseconds complained_of_refusal_{};
   bool complained_ = false;  // of having no descriptors left
 };
 

@@ -11,6 +11,7 @@
 #include "engine/base/random.h"
 #include "frontend/node/listener.h"
 #include "frontend/node/node_metrics.h"
+#include "frontend/node/refusal.h"
 #include "frontend/node/security.h"
 #include "frontend/node/shard.h"
 #include "frontend/services/broker/broker.h"
@@ -55,6 +56,9 @@ std::unique_ptr<Carrier> speak_stanzas(SessionHost& host, Moment now) {
   return std::make_unique<StreamCarrier>(begin_session(host, Framing::kLength, now));
 }
 
+// The rest is for the bytes on their way.
+constexpr double kDrainShareForLeaving = 0.8;
+
 }  // namespace
 
 class Node::Parts {
@@ -80,6 +84,7 @@ class Node::Parts {
                        .clock = engine::system_clock(),
                        .limits = settings_.limits,
                        .broker = *broker_,
+                       .entities = entities_,
                        .run_blocking =
                            [this](std::move_only_function<void()> work) {
                              boost::asio::post(blocking_, std::move(work));
@@ -92,10 +97,20 @@ class Node::Parts {
                        .tokens = security_->tokens(),
                        .on_connection_closed = [this] { count_.remove(); }}));
     }
-    tcp_ = std::make_unique<Listener>(shards_, count_, speak_stanzas);
-    http_ = std::make_unique<Listener>(shards_, count_, [this](SessionHost& host, Moment now) {
-      return std::make_unique<HttpCarrier>(http_service_, host, now);
-    });
+    tcp_ = std::make_unique<Listener>(Listener::Parts{.shards = shards_,
+                                                      .count = count_,
+                                                      .addresses = addresses_,
+                                                      .maker = speak_stanzas,
+                                                      .refusal = refusal_in(refusal_in_stanzas)});
+    http_ = std::make_unique<Listener>(Listener::Parts{.shards = shards_,
+                                                       .count = count_,
+                                                       .addresses = addresses_,
+                                                       .maker =
+                                                           [this](SessionHost& host, Moment now) {
+                                                             return std::make_unique<HttpCarrier>(
+                                                                 http_service_, host, now);
+                                                           },
+                                                       .refusal = refusal_in(refusal_in_http)});
     for (const std::unique_ptr<Shard>& shard : shards_) shard->start();
     return {};
   }
@@ -135,8 +150,14 @@ class Node::Parts {
     tcp_->close();
     grpc_.stop_serving();
     std::vector<std::future<void>> drained;
-    for (const std::unique_ptr<Shard>& shard : shards_) drained.push_back(shard->drain());
-    const auto until = std::chrono::steady_clock::now() + settings_.limits.drain_within;
+    const std::chrono::nanoseconds within = settings_.limits.drain_within;
+    const Shard::DrainPlan plan{
+        .peers_per_second =
+            static_cast<double>(settings_.limits.drain_rate) / static_cast<double>(shards_.size()),
+        .within =
+            std::chrono::duration_cast<std::chrono::nanoseconds>(within * kDrainShareForLeaving)};
+    for (const std::unique_ptr<Shard>& shard : shards_) drained.push_back(shard->drain(plan));
+    const auto until = std::chrono::steady_clock::now() + within;
     for (const std::future<void>& shard : drained) shard.wait_until(until);
     http_->close();  // until here it answers who asks whether the node is ready
     grpc_.close();
@@ -157,6 +178,13 @@ class Node::Parts {
     if (!count_.add()) return std::nullopt;
     Shard& shard = *shards_[next_seat_.fetch_add(1) % shards_.size()];
     return PeerSeat{.host = shard, .owner = shard};
+  }
+
+  using Refusal = std::function<std::string(std::string_view why)>;
+  // Before TLS was agreed on there is no way to say anything.
+  [[nodiscard]] Refusal refusal_in(Refusal language) const {
+    if (security_->tls() != nullptr) return [](std::string_view) { return std::string(); };
+    return language;
   }
 
   // On any shard's thread.
@@ -196,8 +224,13 @@ class Node::Parts {
                          .shards = shards,
                          .connections = count_.open(),
                          .connections_refused = count_.refused(),
+                         .refused_addresses = addresses_.refused(),
                          .tls = security_->tls(),
                          .ready = unready().empty()});
+  }
+
+  [[nodiscard]] std::uint64_t or_all(std::uint64_t limit) const {
+    return limit == 0 ? settings_.limits.connections : limit;
   }
 
   const Settings settings_;
@@ -205,6 +238,11 @@ class Node::Parts {
   std::unique_ptr<Broker> broker_;
   boost::asio::thread_pool blocking_{1};
   std::unique_ptr<Security> security_;
+  // The shards' peers count in these until they are gone.
+  EntityCount entities_{or_all(settings_.limits.sessions_per_entity)};
+  AddressLimits addresses_{
+      {.connections = or_all(settings_.limits.connections_per_address),
+       .connections_per_second = settings_.limits.connection_rate_per_address}};
   std::vector<std::unique_ptr<Shard>> shards_;
   ConnectionCount count_{settings_.limits.connections};
   std::atomic<bool> draining_{false};

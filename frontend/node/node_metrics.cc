@@ -1,6 +1,8 @@
 #include "frontend/node/node_metrics.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 #include <vector>
 
 #include "frontend/node/metrics_page.h"
@@ -84,12 +86,17 @@ void add_sessions(MetricsPage& page, const Shards& shards, const NodeNumbers& nu
                  .help = "Requests that were answered with an error, by its code."},
                 "code", codes, [&](std::size_t i) { return shards.sum(&M::refusals, i); });
   std::vector<std::string_view> limits(kLimitNames.begin(), kLimitNames.end());
-  limits.emplace_back("connections");
+  // Those that are hit at the door, before there is a session.
+  const std::array<std::pair<std::string_view, std::uint64_t>, 3> at_the_door{
+      {{"connections", numbers.connections_refused},
+       {"connections_per_address", numbers.refused_addresses.too_many},
+       {"connection_rate_per_address", numbers.refused_addresses.too_fast}}};
+  for (const auto& [name, hits] : at_the_door) limits.push_back(name);
   page.counters({.name = "bimip_limit_hits_total",
                  .help = "How often a peer ran into a limit, by the limit's name."},
                 "limit", limits, [&](std::size_t i) {
                   return i < kLimitNames.size() ? shards.sum(&M::limit_hits, i)
-                                                : numbers.connections_refused;
+                                                : at_the_door[i - kLimitNames.size()].second;
                 });
   add_histogram(
       page,

@@ -8,6 +8,7 @@
 #include "engine/store/store.h"
 #include "frontend/services/broker/broker.h"
 #include "frontend/session/session_metrics.h"
+#include "frontend/transport/address_limits.h"
 #include "frontend/transport/tls/tls_context.h"
 
 namespace bimip::frontend {
@@ -18,6 +19,7 @@ struct NodeNumbers {
   std::span<const SessionMetrics* const> shards;  // at least one
   std::uint64_t connections = 0;
   std::uint64_t connections_refused = 0;
+  AddressLimits::Refused refused_addresses{};
   const TlsContext* tls = nullptr;  // null: no TLS
   bool ready = false;
 };

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
+#include "engine/base/random.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{250};
+constexpr std::chrono::milliseconds kLeavingTick{10};
 
 }  // namespace
 
@@ -61,7 +63,8 @@ Shard::Shard(Parts parts)
     : parts_(std::move(parts)),
       work_(context_.get_executor()),
       timer_(context_),
-      read_buffer_(limits::kReadBytes) {}
+      read_buffer_(limits::kReadBytes),
+      leaving_timer_(context_) {}
 
 Shard::~Shard() { stop(); }
 
@@ -74,9 +77,11 @@ Moment Shard::now() const {
   return {.monotonic = parts_.clock.monotonic(), .wall = parts_.clock.now()};
 }
 
-void Shard::connect(Connection::Socket socket, const CarrierMaker& maker) {
-  post([this, &maker, socket = std::move(socket)]() mutable {
-    auto connection = std::make_shared<Connection>(*this, std::move(socket), maker(*this, now()));
+void Shard::connect(Connection::Socket socket, AddressLimits::Ticket ticket,
+                    const CarrierMaker& maker) {
+  post([this, &maker, socket = std::move(socket), ticket = std::move(ticket)]() mutable {
+    auto connection = std::make_shared<Connection>(*this, std::move(socket), maker(*this, now()),
+                                                   std::move(ticket));
     adopt(connection);
     if (parts_.tls != nullptr) connection->encrypt(parts_.tls->accept(connection->descriptor()));
     connection->start();
@@ -187,10 +192,7 @@ void Shard::await_tick() {
 
 void Shard::tick() {
   const Moment at = now();
-  std::vector<std::shared_ptr<Peer>> all;
-  all.reserve(peers_.size());
-  for (const auto& [key, peer] : peers_) all.push_back(peer);
-  for (const std::shared_ptr<Peer>& peer : all) peer->on_tick(at);
+  for (const std::shared_ptr<Peer>& peer : all_peers()) peer->on_tick(at);
 }
 
 // However often it is asked for meanwhile, once.
@@ -202,20 +204,61 @@ void Shard::tick_soon() {
   });
 }
 
-std::future<void> Shard::drain() {
+// Some of them may close while the others are told.
+std::vector<std::shared_ptr<Peer>> Shard::all_peers() const {
+  std::vector<std::shared_ptr<Peer>> all;
+  all.reserve(peers_.size());
+  for (const auto& [key, peer] : peers_) all.push_back(peer);
+  return all;
+}
+
+std::future<void> Shard::drain(const DrainPlan& plan) {
   auto done = std::make_shared<std::promise<void>>();
   std::future<void> when_done = done->get_future();
-  boost::asio::post(context_, [this, done] {
+  boost::asio::post(context_, [this, done, plan] {
     drained_ = std::move(*done);
-    std::vector<std::shared_ptr<Peer>> all;
-    for (const auto& [key, peer] : peers_) all.push_back(peer);
-    for (const std::shared_ptr<Peer>& peer : all) {
-      peer->on_drain();
-      peer->pump();
-    }
+    say_farewell(plan);
+    let_go_due();
     check_drained();
   });
   return when_done;
+}
+
+void Shard::say_farewell(const DrainPlan& plan) {
+  std::vector<std::shared_ptr<Peer>> all = all_peers();
+  if (all.empty()) return;
+  engine::Random random(engine::random_id().low);
+  for (std::size_t i = all.size() - 1; i > 0; --i) std::swap(all[i], all[random.below(i + 1)]);
+  const auto count = static_cast<double>(all.size());
+  const std::chrono::nanoseconds whole =
+      std::min(plan.within, std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                std::chrono::duration<double>(count / plan.peers_per_second)));
+  const auto whole_ms = std::chrono::ceil<std::chrono::milliseconds>(whole);
+  const std::chrono::nanoseconds begin = now().monotonic;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto wait = whole * static_cast<std::int64_t>(i) / static_cast<std::int64_t>(all.size());
+    const auto back =
+        static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(whole_ms.count()) + 1));
+    all[i]->on_farewell({.leave_within = std::chrono::ceil<std::chrono::milliseconds>(wait),
+                         .come_back_after = std::chrono::milliseconds(back)});
+    all[i]->pump();
+    leaving_.push_back({.at = begin + wait, .peer = all[i]});
+  }
+}
+
+void Shard::let_go_due() {
+  const std::chrono::nanoseconds at = now().monotonic;
+  while (!leaving_.empty() && leaving_.front().at <= at) {
+    const std::shared_ptr<Peer> peer = std::move(leaving_.front().peer);
+    leaving_.pop_front();
+    peer->on_drain();
+    peer->pump();
+  }
+  if (leaving_.empty()) return;
+  leaving_timer_.expires_after(kLeavingTick);
+  leaving_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && !stopping_) let_go_due();
+  });
 }
 
 void Shard::check_drained() {
@@ -242,6 +285,7 @@ void Shard::stop() {
   boost::asio::post(context_, [this] {
     stopping_ = true;
     timer_.cancel();
+    leaving_timer_.cancel();
     work_.reset();
   });
   thread_.join();

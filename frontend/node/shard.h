@@ -5,6 +5,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <deque>
 #include <functional>
 #include <future>
 #include <map>
@@ -33,6 +34,7 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
     const engine::Clock& clock;
     const SessionLimits& limits;
     Broker& broker;
+    EntityCount& entities;
     std::function<void(std::move_only_function<void()>)> run_blocking;
     std::function<void(std::move_only_function<void()>)> run_check;
     const TlsContext* tls = nullptr;             // null: connections are plain
@@ -47,9 +49,14 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
   void start();
   [[nodiscard]] boost::asio::io_context& context() { return context_; }
   // A socket of this shard's context(). `maker` outlives the shard.
-  void connect(Connection::Socket socket, const CarrierMaker& maker);
-  // Says goodbye to all sessions; done when none is left.
-  [[nodiscard]] std::future<void> drain();
+  void connect(Connection::Socket socket, AddressLimits::Ticket ticket, const CarrierMaker& maker);
+  struct DrainPlan {
+    double peers_per_second;
+    std::chrono::nanoseconds within;  // faster, if it would take longer than this
+  };
+  // Tells all peers that the server is going to stop and lets them go one by one, in an order of
+  // chance; done when none is left.
+  [[nodiscard]] std::future<void> drain(const DrainPlan& plan);
   // Closes the peers that are left; done when none is.
   [[nodiscard]] std::future<void> close_all();
   // Ticks now: something changed that sessions look at then. Thread-safe.
@@ -63,6 +70,7 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
   [[nodiscard]] TokenService* tokens() override { return parts_.tokens; }
   [[nodiscard]] SessionMetrics& metrics() override { return metrics_; }  // PeerOwner's too
   [[nodiscard]] Broker& broker() override { return parts_.broker; }
+  [[nodiscard]] EntityCount& entities() override { return parts_.entities; }
   [[nodiscard]] DeliveryWriter& delivery_writer() override { return delivery_writer_; }
   void came_back(SessionRequest& request) override;
   void run_blocking(std::move_only_function<void()> work) override;
@@ -91,6 +99,9 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
   void pump_marked();
   void await_tick();
   void tick();
+  [[nodiscard]] std::vector<std::shared_ptr<Peer>> all_peers() const;
+  void say_farewell(const DrainPlan& plan);
+  void let_go_due();
   void check_drained();
 
   const Parts parts_;
@@ -105,6 +116,12 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
   std::unordered_map<Peer*, std::shared_ptr<Peer>> peers_;
   std::vector<Session*> marked_;  // something happened to them since they were last pumped
   std::map<WatchKey, PartitionWatch*> watches_;
+  struct Leaving {
+    std::chrono::nanoseconds at;
+    std::shared_ptr<Peer> peer;
+  };
+  std::deque<Leaving> leaving_;  // in order of time
+  boost::asio::steady_timer leaving_timer_;
   std::optional<std::promise<void>> drained_;  // set from drain() on
   bool drained_told_ = false;
   std::atomic<bool> ticks_soon_{false};

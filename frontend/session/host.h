@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/store/log.h"
+#include "frontend/session/entity_count.h"
 #include "frontend/session/moment.h"
 #include "frontend/session/session_metrics.h"
 #include "frontend/stanza/delivery.h"
@@ -46,6 +47,8 @@ class SessionHost {
   [[nodiscard]] virtual SessionMetrics& metrics() = 0;
   // The node's consumer groups.
   [[nodiscard]] virtual Broker& broker() = 0;
+  // The entities' sessions of the whole node.
+  [[nodiscard]] virtual EntityCount& entities() = 0;
   // Shared scratch.
   [[nodiscard]] virtual DeliveryWriter& delivery_writer() = 0;
   // The request has its answer. Thread-safe; deliver() is never called inside.

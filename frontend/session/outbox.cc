@@ -21,6 +21,17 @@ void Outbox::send_error(std::uint64_t id, Code code, std::string_view message) {
   send(stanza);
 }
 
+void append_goodbye(std::string& into, Framing framing, const GoodbyeWords& words) {
+  v1::Stanza stanza;
+  v1::Goodbye& goodbye = *stanza.mutable_goodbye();
+  goodbye.set_code(static_cast<v1::Code>(words.code));
+  goodbye.set_message(std::string(words.message));
+  goodbye.set_retry(facts_of(words.code).retry == Retry::kYes);
+  if (goodbye.retry())
+    goodbye.set_retry_after_ms(static_cast<std::uint32_t>(words.retry_after.count()));
+  append_frame(into, stanza, framing);
+}
+
 std::string Outbox::take() {
   taken_ += bytes_.size();
   return std::exchange(bytes_, {});

@@ -1,6 +1,7 @@
 // The bytes a session has for its peer.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,14 @@ class MessageLite;
 
 namespace bimip::frontend {
 
+struct GoodbyeWords {
+  Code code{};
+  std::string_view message{};
+  std::chrono::milliseconds retry_after{};  // when a client that may come back should
+};
+// The last stanza of a connection.
+void append_goodbye(std::string& into, Framing framing, const GoodbyeWords& words);
+
 // Whole frames, in order, in the framing of what carries them. Bounded by its users: deliveries
 // stop while there is no room, and while it is overfull nothing is read from the peer.
 // Thread-compatible.
@@ -26,6 +35,7 @@ class Outbox {
   void send(const google::protobuf::MessageLite& stanza);
   // An Error stanza in answer to `id`; 0: of its own accord.
   void send_error(std::uint64_t id, Code code, std::string_view message);
+  void send_goodbye(const GoodbyeWords& words) { append_goodbye(bytes_, framing_, words); }
   [[nodiscard]] Framing framing() const { return framing_; }
   // For those who write frames themselves.
   [[nodiscard]] std::string& bytes() { return bytes_; }

@@ -1,6 +1,7 @@
 // The other end of a session, as the session's thread sees it.
 #pragma once
 
+#include "frontend/session/farewell.h"
 #include "frontend/session/moment.h"
 
 namespace bimip::frontend {
@@ -15,7 +16,9 @@ class Peer {
   virtual void pump() = 0;
   // A few times a second.
   virtual void on_tick(Moment now) = 0;
-  // The server is stopping: goes on until what was accepted is answered.
+  // The server is going to stop: tells whom it carries. on_drain() follows.
+  virtual void on_farewell(const Farewell&) {}
+  // It is time to go: goes on until what was accepted is answered.
   virtual void on_drain() = 0;
   virtual void close() = 0;
 };

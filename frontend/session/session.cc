@@ -74,6 +74,8 @@ Session::Session(SessionHost& host, std::string id, Framing framing, Moment now)
       publisher_(host, outbox_),
       subscriber_(host, outbox_) {
   host.metrics().sessions_begun.add();
+  const std::uint64_t rate = host.limits().publish_rate;
+  if (rate > 0) publish_pace_ = std::make_unique<Pace>(rate, now.monotonic);
 }
 
 Session::~Session() { host_.metrics().sessions_gone.add(); }
@@ -114,6 +116,7 @@ void Session::on_request(const v1::Stanza& stanza, Moment now) {
   const std::uint64_t id = stanza.id();
   switch (stanza.body_case()) {
     case v1::Stanza::kPublish:
+      if (publish_pace_) pace(now);
       return publisher_.publish(shared_from_this(), id, stanza.publish(), now);
     case v1::Stanza::kSubscribe:
       return subscriber_.subscribe(shared_from_this(), id, stanza.subscribe());
@@ -167,6 +170,13 @@ void Session::on_identified(std::uint64_t id, TokenCheck& check, Moment now) {
 }
 
 void Session::open(std::uint64_t id, Moment now) {
+  std::optional<EntityCount::Entry> entry = host_.entities().add(bearer_.grant().eid);
+  if (!entry) {
+    host_.metrics().hit(Limit::kSessionsPerEntity);
+    come_back_after_ = limits::kComeBackAfter;
+    return end(Code::kResourceExhausted, "limits.sessions_per_entity is reached");
+  }
+  entry_ = std::move(*entry);
   state_ = State::kOpen;
   welcome(id, now);
   for (const v1::Stanza& stanza : std::exchange(held_, {})) {
@@ -243,12 +253,13 @@ void Session::on_tick(Moment now) {
   }
   if (state_ == State::kChecking) return;
   if (const auto ending = bearer_.on_tick(now)) return end(ending->code, ending->message);
+  if (publish_pace_) publish_pace_->refill(now.monotonic);
   subscriber_.at(now);
   if (state_ == State::kOpen) subscriber_.on_tick(shared_from_this());
+  // A peer from which nothing is read is not silent.
+  if (!takes_input()) return on_heard(now);
   const std::chrono::nanoseconds silent = now.monotonic - last_heard_;
   if (silent >= 2 * host_.limits().heartbeat) {
-    // A peer whose requests wait here is not silent: nothing was read from it.
-    if (!takes_input()) return;
     host_.metrics().hit(Limit::kHeartbeat);
     end(Code::kTimeout, "nothing was heard for two heartbeats");
   } else if (silent >= host_.limits().heartbeat && !pinged_) {
@@ -258,6 +269,21 @@ void Session::on_tick(Moment now) {
     ping.mutable_ping()->set_sent_at_us(micros(now.wall));
     outbox_.send(ping);
   }
+}
+
+void Session::pace(Moment now) {
+  const bool was_spent = publish_pace_->is_spent();
+  publish_pace_->take(now.monotonic);
+  if (!was_spent && publish_pace_->is_spent()) host_.metrics().hit(Limit::kPublishRate);
+}
+
+void Session::on_farewell(const Farewell& farewell) {
+  come_back_after_ = farewell.come_back_after;
+  if (state_ != State::kOpen) return;
+  v1::Stanza stanza;
+  stanza.mutable_draining()->set_leave_within_ms(
+      static_cast<std::uint32_t>(farewell.leave_within.count()));
+  outbox_.send(stanza);
 }
 
 void Session::on_drain() {
@@ -274,22 +300,18 @@ void Session::on_answered() {
 
 void Session::on_disconnected() {
   state_ = State::kOver;
+  entry_ = {};
   subscriber_.close(*this);
 }
 
 bool Session::takes_input() const {
   return (state_ == State::kUnidentified || state_ == State::kOpen) && !outbox_.is_overfull() &&
-         !publisher_.is_full();
+         !publisher_.is_full() && !(publish_pace_ && publish_pace_->is_spent());
 }
 
 void Session::end(Code code, std::string_view message) {
   if (state_ == State::kOver) return;
-  v1::Stanza stanza;
-  v1::Goodbye& goodbye = *stanza.mutable_goodbye();
-  goodbye.set_code(static_cast<v1::Code>(code));
-  goodbye.set_message(std::string(message));
-  goodbye.set_retry(facts_of(code).retry == Retry::kYes);
-  outbox_.send(stanza);
+  outbox_.send_goodbye({.code = code, .message = message, .retry_after = come_back_after_});
   state_ = State::kOver;
   ended_with_ = code;
   host_.metrics().ended(code);

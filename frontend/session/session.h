@@ -10,8 +10,11 @@
 #include <vector>
 
 #include "frontend/session/bearer.h"
+#include "frontend/session/entity_count.h"
+#include "frontend/session/farewell.h"
 #include "frontend/session/host.h"
 #include "frontend/session/outbox.h"
+#include "frontend/session/pace.h"
 #include "frontend/session/peer.h"
 #include "frontend/session/publisher.h"
 #include "frontend/session/subscriber.h"
@@ -48,7 +51,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void on_sent(std::size_t bytes);
   // A few times in a second, or less often.
   void on_tick(Moment now);
-  // The server is stopping: says so once what was accepted is answered.
+  // The server is going to stop: says so. on_drain() follows.
+  void on_farewell(const Farewell& farewell);
+  // It is time to go: says goodbye once what was accepted is answered.
   void on_drain();
   // For the bearer: its token was checked.
   void on_identified(std::uint64_t id, TokenCheck& check, Moment now);
@@ -92,6 +97,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void hold(const v1::Stanza& stanza);
   void welcome(std::uint64_t id, Moment now);
   void on_pong(Moment now);
+  void pace(Moment now);
   void answer_ping(const v1::Stanza& stanza, Moment now);
   void end(Code code, std::string_view message);
 
@@ -101,6 +107,9 @@ class Session : public std::enable_shared_from_this<Session> {
   std::chrono::nanoseconds last_heard_;
   bool pinged_ = false;                   // since it was last heard
   std::chrono::nanoseconds pinged_at_{};  // 0: its Pong has come
+  std::chrono::milliseconds come_back_after_{};
+  EntityCount::Entry entry_;            // once it has said who it is
+  std::unique_ptr<Pace> publish_pace_;  // null: as fast as the log takes them
   State state_ = State::kUnidentified;
   Code ended_with_ = Code::kUnspecified;
   Peer* peer_ = nullptr;

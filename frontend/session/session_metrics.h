@@ -20,10 +20,12 @@ enum class Limit : std::uint8_t {
   kPublishesInFlight,
   kSubscriptions,
   kCredit,
+  kSessionsPerEntity,
+  kPublishRate,
 };
-inline constexpr std::array<std::string_view, 7> kLimitNames{
-    "identify_within",     "heartbeat",     "write_stall", "output",
-    "publishes_in_flight", "subscriptions", "credit"};
+inline constexpr std::array<std::string_view, 9> kLimitNames{
+    "identify_within", "heartbeat", "write_stall",         "output",      "publishes_in_flight",
+    "subscriptions",   "credit",    "sessions_per_entity", "publish_rate"};
 
 inline constexpr std::array<std::uint64_t, 8> kLagBounds{0,      10,      100,       1'000,
                                                          10'000, 100'000, 1'000'000, 10'000'000};

@@ -75,7 +75,7 @@ inline constexpr std::size_t kPatternBytesMax = engine::limits::kTopicNameBytesM
 inline constexpr auto kIdentifyWithin = 5s;
 // A peer that hears nothing for this long sends a Ping; one that is silent for two of them is gone.
 inline constexpr auto kHeartbeat = 30s;
-// A socket that takes no byte for this long while there are some for it is closed.
+// A peer that takes no byte for this long while there are some for it is closed.
 inline constexpr auto kWriteStall = 30s;
 
 // A stanza as JSON text: bytes become base64 there, a third longer, and names are spelt out.
@@ -105,12 +105,19 @@ inline constexpr std::uint32_t kFetchRecordsMax = 10'000;
 
 // Connections of a node. Each costs a descriptor; the log needs some too.
 inline constexpr std::size_t kConnectionsMax = 10'000;
+// Connections that one address may open in a second; what a handshake costs, thousands of times.
+inline constexpr std::uint64_t kConnectionRatePerAddress = 5'000;
+// Who is turned away at the door comes back after one to two times as long.
+inline constexpr auto kComeBackAfter = 1s;
 // After the process ran out of descriptors, the time before accepting goes on.
 inline constexpr auto kAcceptPause = 100ms;
 // Read from a socket at once.
 inline constexpr std::size_t kReadBytes = 64 * 1024;
-// How long a stopping server waits for its peers to take their last bytes.
-inline constexpr auto kDrainWithin = 2s;
+// How long a stopping server takes at most to let its peers go.
+inline constexpr auto kDrainWithin = 10s;
+// Sessions that it lets go in a second, unless there are too many for that: whoever they turn to
+// then must be able to take them.
+inline constexpr std::uint64_t kDrainRate = 2'000;
 // A session whose token expires this soon is told so, to fetch another.
 inline constexpr auto kTokenWarning = 60s;
 
@@ -129,8 +136,15 @@ struct SessionLimits {
   std::uint64_t publish_bytes_in_flight = limits::kPublishBytesInFlightMax;
   std::uint64_t subscriptions = limits::kSubscriptionsMax;
   std::uint64_t credit = limits::kCreditMax;
+  // Of one address and of one entity, 0: as many as there may be at all. For behind one address
+  // there may be a gateway, and behind one entity a fleet.
+  std::uint64_t connections_per_address = 0;
+  std::uint64_t sessions_per_entity = 0;
+  std::uint64_t connection_rate_per_address = limits::kConnectionRatePerAddress;
+  std::uint64_t publish_rate = 0;  // 0: as fast as the log takes them
   std::chrono::milliseconds drain_within = limits::kDrainWithin;
   std::chrono::milliseconds token_warning = limits::kTokenWarning;
+  std::uint64_t drain_rate = limits::kDrainRate;
 };
 
 }  // namespace bimip::frontend

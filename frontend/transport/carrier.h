@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "frontend/session/farewell.h"
 #include "frontend/session/moment.h"
 
 namespace bimip::frontend {
@@ -24,6 +25,8 @@ class Carrier {
   // The socket took so many bytes of what take_output() gave.
   virtual void on_sent(std::size_t bytes) = 0;
   virtual void on_tick(Moment now) = 0;
+  // As of a session; a carrier of none has nobody to tell.
+  virtual void on_farewell(const Farewell&) {}
   virtual void on_drain() = 0;
   // The connection is gone.
   virtual void on_closed() = 0;

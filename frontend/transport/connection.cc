@@ -1,5 +1,8 @@
 #include "frontend/transport/connection.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 
@@ -22,8 +25,9 @@ constexpr std::string_view kNotTls =
 
 }  // namespace
 
-Connection::Connection(PeerOwner& owner, Socket socket, std::unique_ptr<Carrier> carrier)
-    : owner_(owner), socket_(std::move(socket)) {
+Connection::Connection(PeerOwner& owner, Socket socket, std::unique_ptr<Carrier> carrier,
+                       AddressLimits::Ticket ticket)
+    : owner_(owner), socket_(std::move(socket)), ticket_(std::move(ticket)) {
   carry(std::move(carrier));
 }
 
@@ -132,12 +136,24 @@ void Connection::await_room() {
 
 void Connection::on_tick(Moment now) {
   if (closed_) return;
-  if (sending_ && now.monotonic - sending_->last_progress >= owner_.write_stall()) {
+  if (sending_ && has_stalled(now)) {
     owner_.metrics().hit(Limit::kWriteStall);
     return close();
   }
   carrier_->on_tick(now);
   pump();
+}
+
+// A full socket is writable again only once a third of its buffer is free: to a slow peer that is
+// minutes. What the peer has acknowledged since the last look is the sign of life.
+bool Connection::has_stalled(Moment now) {
+  int queued = 0;
+  ::ioctl(socket_.native_handle(), SIOCOUTQ, &queued);
+  if (queued != sending_->queued) {
+    sending_->queued = queued;
+    sending_->last_progress = now.monotonic;
+  }
+  return now.monotonic - sending_->last_progress >= owner_.write_stall();
 }
 
 void Connection::close() {

@@ -9,20 +9,22 @@
 #include <string>
 
 #include "frontend/session/peer.h"
+#include "frontend/transport/address_limits.h"
 #include "frontend/transport/carrier.h"
 #include "frontend/transport/peer_owner.h"
 #include "frontend/transport/tls/tls_stream.h"
 
 namespace bimip::frontend {
 
-// On its owner's thread only. Idle it holds neither buffer nor timer. A socket that takes nothing
-// for the write-stall limit is closed.
+// On its owner's thread only. Idle it holds neither buffer nor timer. A peer that takes
+// nothing for the write-stall limit is closed.
 class Connection final : public Peer, public std::enable_shared_from_this<Connection> {
  public:
   // Of the one kind of executor there is: the usual socket's any-executor is 48 bytes larger.
   using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp,
                                                   boost::asio::io_context::executor_type>;
-  Connection(PeerOwner& owner, Socket socket, std::unique_ptr<Carrier> carrier);
+  Connection(PeerOwner& owner, Socket socket, std::unique_ptr<Carrier> carrier,
+             AddressLimits::Ticket ticket);
 
   // Before start(): all goes over TLS.
   void encrypt(std::unique_ptr<TlsStream> tls) { tls_ = std::move(tls); }
@@ -30,6 +32,7 @@ class Connection final : public Peer, public std::enable_shared_from_this<Connec
   [[nodiscard]] int descriptor() { return socket_.native_handle(); }
   void pump() override;
   void on_tick(Moment now) override;
+  void on_farewell(const Farewell& farewell) override { carrier_->on_farewell(farewell); }
   void on_drain() override;
   void close() override;
 
@@ -42,15 +45,18 @@ class Connection final : public Peer, public std::enable_shared_from_this<Connec
                                        boost::system::error_code& error);
   void send_some();
   void await_room();
+  [[nodiscard]] bool has_stalled(Moment now);
 
   PeerOwner& owner_;
   Socket socket_;
+  const AddressLimits::Ticket ticket_;
   std::unique_ptr<Carrier> carrier_;
   std::unique_ptr<TlsStream> tls_;  // null: plain
   struct Sending {
     std::string bytes{};
     std::size_t sent = 0;
     std::chrono::nanoseconds last_progress{};
+    int queued = 0;  // in the socket, not acknowledged by the peer, at the last tick
   };
   std::unique_ptr<Sending> sending_;  // on its way into the socket
   bool reading_ = false;

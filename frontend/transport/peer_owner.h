@@ -19,7 +19,7 @@ class PeerOwner {
  public:
   virtual ~PeerOwner() = default;
   [[nodiscard]] virtual Moment now() const = 0;
-  // A socket that takes nothing for so long is closed.
+  // A peer that takes nothing for so long is closed.
   [[nodiscard]] virtual std::chrono::nanoseconds write_stall() const = 0;
   [[nodiscard]] virtual SessionMetrics& metrics() = 0;
   // Scratch to read into, shared by the thread's peers.

@@ -19,6 +19,7 @@ class StreamCarrier final : public Carrier {
   void on_bytes(std::span<char> bytes, Moment now) override;
   void on_sent(std::size_t bytes) override;
   void on_tick(Moment now) override { session_->on_tick(now); }
+  void on_farewell(const Farewell& farewell) override { session_->on_farewell(farewell); }
   void on_drain() override { session_->on_drain(); }
   void on_closed() override { session_->on_disconnected(); }
   [[nodiscard]] bool has_output() const override;

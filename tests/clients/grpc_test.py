@@ -203,6 +203,7 @@ class Grpc(support.ClientTest):
         stream = Stream(self.channel)
         stream.identify()
         self.process.terminate()
+        self.assertTrue(next(stream.answers).HasField("draining"))
         goodbye = next(stream.answers).goodbye
         self.assertEqual((goodbye.code, goodbye.retry), (Code.CODE_UNAVAILABLE, True))
         with self.assertRaises(grpc.RpcError):

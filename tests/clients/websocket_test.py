@@ -147,7 +147,9 @@ class WebSocket(support.ClientTest):
             async with self.connect() as peer:
                 await self.identified(peer)
                 self.process.terminate()
-                goodbye = stanza_pb2.Stanza.FromString(await asyncio.wait_for(peer.recv(), ANSWER_WITHIN)).goodbye
+                hear = lambda: asyncio.wait_for(peer.recv(), ANSWER_WITHIN)
+                self.assertTrue(stanza_pb2.Stanza.FromString(await hear()).HasField("draining"))
+                goodbye = stanza_pb2.Stanza.FromString(await hear()).goodbye
                 self.assertEqual((goodbye.code, goodbye.retry), (Code.CODE_UNAVAILABLE, True))
                 self.assertEqual(await self.closed(peer), 1012)
         asyncio.run(run())

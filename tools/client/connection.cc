@@ -260,6 +260,7 @@ void Connection::take(const v1::Stanza& stanza, const Visit& visit) {
     goodbye_ = {.code = expired ? ErrorCode::kIo
                                 : error_code_of(static_cast<std::uint32_t>(goodbye.code())),
                 .message = "the server ended the session: " + goodbye.message()};
+    retry_after_ = std::chrono::milliseconds(goodbye.retry_after_ms());
   } else if (stanza.has_ping()) {
     v1::Stanza pong;
     pong.set_id(stanza.id());

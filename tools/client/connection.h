@@ -52,6 +52,8 @@ class Connection {
                                                                 const ProducerIdentity& producer,
                                                                 std::chrono::milliseconds time);
   [[nodiscard]] const ServerFacts& server() const { return server_; }
+  // What the server asked for when it ended the session.
+  [[nodiscard]] std::chrono::milliseconds retry_after() const { return retry_after_; }
 
   // Takes the stanza; it is sent by exchange().
   void send(const v1::Stanza& stanza);
@@ -89,6 +91,7 @@ class Connection {
   frontend::FrameReader frames_{frontend::FrameReader::Begin::kWithFrame};
   ServerFacts server_;
   std::optional<engine::Error> goodbye_;
+  std::chrono::milliseconds retry_after_{};
 };
 
 // What the server's code means for a client's exit and its next step.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 namespace bimip::client {
 namespace {
@@ -21,6 +22,9 @@ bool Link::may_come_back(const engine::Error& error) const {
 }
 
 Status Link::come_up() {
+  // Those that lost their connection together do not come back together.
+  if (was_up_ && !sleep(std::max(backoff_.next(), std::exchange(retry_after_, {}))))
+    return engine::fail(engine::ErrorCode::kClosed, "interrupted");
   while (true) {
     auto connected = Connection::open(options_.server, options_.producer, kConnectWithin);
     if (connected) {
@@ -38,6 +42,7 @@ Status Link::come_up() {
 }
 
 Status Link::lost(engine::Error error) {
+  retry_after_ = connection_->retry_after();
   connection_.reset();
   if (!may_come_back(error)) return std::unexpected(std::move(error));
   on_trouble(error.message);

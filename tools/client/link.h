@@ -47,6 +47,7 @@ class Link {
   Backoff backoff_;
   std::unique_ptr<Connection> connection_;
   Clock::time_point last_success_ = Clock::now();
+  std::chrono::milliseconds retry_after_{};  // as the server asked
   bool was_up_ = false;
   std::uint64_t reconnects_ = 0;
 };

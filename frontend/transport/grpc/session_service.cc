@@ -47,6 +47,7 @@ class SessionStream final : public Peer, public std::enable_shared_from_this<Ses
 
   void pump() override;
   void on_tick(Moment now) override;
+  void on_farewell(const Farewell& farewell) override { session_->on_farewell(farewell); }
   void on_drain() override { session_->on_drain(); }
   void close() override { leave(Code::kUnavailable); }
 

@@ -10,7 +10,8 @@ struct ssl_st;
 namespace bimip::frontend {
 
 // The server's end of one connection. Owner-thread only. Does not own the socket, which is
-// non-blocking and outlives it. The handshake happens inside the first reads.
+// non-blocking and outlives it. The handshake happens inside the first reads. OpenSSL writes to a
+// socket that the peer has closed as write() does: the process ignores SIGPIPE.
 class TlsStream {
  public:
   // Takes the OpenSSL object.

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <fstream>
 
 #include "bimip/v1/stanza.pb.h"
@@ -25,6 +26,7 @@ constexpr auto kWithin = 20s;
 class NodeSecurity : public ::testing::Test {
  protected:
   NodeSecurity() {
+    std::signal(SIGPIPE, SIG_IGN);  // as bimipd and bimip do
     write("keys.json", KeySet({key_}).to_text(KeyParts::kPublic));
     use(certificate_);
     settings_.data_dir = path("data");

@@ -70,6 +70,7 @@ class TokenHost final : public SessionHost {
   [[nodiscard]] TokenService* tokens() override { return tokens_.get(); }
   [[nodiscard]] SessionMetrics& metrics() override { return metrics_; }
   [[nodiscard]] Broker& broker() override { return *broker_; }
+  [[nodiscard]] EntityCount& entities() override { return entities_; }
   [[nodiscard]] DeliveryWriter& delivery_writer() override { return writer_; }
   void came_back(SessionRequest& request) override {
     const std::lock_guard lock(mutex_);
@@ -123,6 +124,7 @@ class TokenHost final : public SessionHost {
   std::unique_ptr<TokenService> tokens_;
   const SessionLimits limits_;
   SessionMetrics metrics_;
+  EntityCount entities_{1000};
   DeliveryWriter writer_;
   std::mutex mutex_;
   std::condition_variable arrived_;

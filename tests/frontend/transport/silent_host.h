@@ -48,6 +48,7 @@ class SilentHost final : public frontend::SessionHost {
   [[nodiscard]] const frontend::SessionLimits& limits() const override { return limits_; }
   [[nodiscard]] frontend::SessionMetrics& metrics() override { return metrics_; }
   [[nodiscard]] frontend::TokenService* tokens() override { return nullptr; }
+  [[nodiscard]] frontend::EntityCount& entities() override { return entities_; }
   // For groups, which no topic has here.
   [[nodiscard]] frontend::Broker& broker() override { std::abort(); }
   [[nodiscard]] frontend::DeliveryWriter& delivery_writer() override { return writer_; }
@@ -62,6 +63,7 @@ class SilentHost final : public frontend::SessionHost {
  private:
   EmptyLog log_;
   frontend::SessionLimits limits_;
+  frontend::EntityCount entities_{1000};
   frontend::SessionMetrics metrics_;
   frontend::DeliveryWriter writer_;
 };

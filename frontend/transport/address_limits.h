@@ -1,0 +1,74 @@
+// How many connections an address may have, and how fast it may open them.
+#pragma once
+
+#include <array>
+#include <boost/asio/ip/address.hpp>
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <utility>
+
+#include "engine/base/thread_annotations.h"
+
+namespace bimip::frontend {
+
+// For all of a node's ports together. Thread-safe. Outlives its tickets. An IPv6 address counts as
+// its /64: that is what one host is given. Remembers an address while it has connections, and for a
+// second or so afterwards.
+class AddressLimits {
+ public:
+  struct Limits {
+    std::uint64_t connections;
+    std::uint64_t connections_per_second;  // as many at once after a quiet second
+  };
+  enum class Refusal : std::uint8_t { kTooMany, kTooFast };
+
+  using Key = std::array<unsigned char, 8>;  // an IPv6 address's first half, or an IPv4 address
+
+  // An admitted connection, until it is destroyed. Movable.
+  class Ticket {
+   public:
+    Ticket() = default;  // of nobody
+    Ticket(Ticket&& other) noexcept
+        : limits_(std::exchange(other.limits_, nullptr)), key_(other.key_) {}
+    Ticket& operator=(Ticket&&) = delete;
+    ~Ticket() {
+      if (limits_ != nullptr) limits_->leave(key_);
+    }
+
+   private:
+    friend class AddressLimits;
+    Ticket(AddressLimits& limits, const Key& key) : limits_(&limits), key_(key) {}
+    AddressLimits* limits_ = nullptr;
+    Key key_{};
+  };
+
+  explicit AddressLimits(Limits limits) : limits_(limits) {}
+  [[nodiscard]] std::expected<Ticket, Refusal> admit(const boost::asio::ip::address& address,
+                                                     std::chrono::nanoseconds now);
+  [[nodiscard]] std::size_t remembered() const;
+  struct Refused {  // ever
+    std::uint64_t too_many = 0;
+    std::uint64_t too_fast = 0;
+  };
+  [[nodiscard]] Refused refused() const;
+
+ private:
+  struct Entry {
+    std::uint64_t connections = 0;
+    double left = 0;  // to be opened at once
+    std::chrono::nanoseconds filled_at{};
+  };
+  void leave(const Key& key);
+  void fill(Entry& entry, std::chrono::nanoseconds now) const;
+  void forget_idle(std::chrono::nanoseconds now) REQUIRES(mutex_);
+
+  const Limits limits_;
+  mutable engine::Mutex mutex_;
+  std::map<Key, Entry> entries_ GUARDED_BY(mutex_);
+  Refused refused_ GUARDED_BY(mutex_);
+  std::size_t forget_at_ GUARDED_BY(mutex_) = 1024;  // when there are so many entries
+};
+
+}  // namespace bimip::frontend

@@ -1,0 +1,171 @@
+// A world for sessions without a socket, a thread or a clock of the machine: a log on a simulated
+// device, time that stands still until it is moved, and answers that come when settle() lets them.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bimip/v1/stanza.pb.h"
+#include "engine/device/sim_device.h"
+#include "engine/store/store.h"
+#include "frontend/services/broker/broker.h"
+#include "frontend/session/session.h"
+
+namespace bimip::testing {
+
+using namespace bimip::frontend;  // NOLINT: tests read better without it
+using namespace std::chrono_literals;
+using engine::ErrorCode;
+using engine::OffsetRange;
+using engine::PartitionId;
+using engine::TopicId;
+
+class HandClock final : public engine::Clock {
+ public:
+  [[nodiscard]] engine::Timestamp now() const override {
+    return engine::Timestamp(
+        std::chrono::duration_cast<std::chrono::microseconds>(1'700'000'000s + passed_));
+  }
+  [[nodiscard]] std::chrono::nanoseconds monotonic() const override { return passed_; }
+  void pass(std::chrono::nanoseconds time) { passed_ += time; }
+
+ private:
+  std::chrono::nanoseconds passed_ = 1s;
+};
+
+// A log that can be told to hold answers back, to refuse and to have lost records.
+class ScriptedLog final : public engine::Log {
+ public:
+  explicit ScriptedLog(engine::Log& log) : log_(log) {}
+
+  // The publishes for which it answers true are refused with this error.
+  std::function<std::optional<engine::Error>(const engine::RecordFields&)> refuse;
+  // Reads of [first, end) answer kDamaged.
+  std::optional<OffsetRange> damaged;
+  // Publishes wait until it is false and let_go() is called.
+  bool holds = false;
+  void let_go();
+  [[nodiscard]] std::size_t held() const { return held_.size(); }
+
+  engine::Result<engine::TopicInfo> create_topic(std::string_view name,
+                                                 const engine::TopicConfig& config) override {
+    return log_.create_topic(name, config);
+  }
+  engine::Result<engine::TopicInfo> alter_topic(std::string_view name,
+                                                const engine::TopicChange& change) override {
+    return log_.alter_topic(name, change);
+  }
+  void reopen(engine::ReopenRequest& request) override { log_.reopen(request); }
+  std::vector<engine::PartitionTrouble> troubles() const override { return log_.troubles(); }
+  engine::Result<engine::TopicInfo> find_topic(std::string_view name) const override {
+    return log_.find_topic(name);
+  }
+  std::vector<engine::TopicInfo> list_topics() const override { return log_.list_topics(); }
+  void append(engine::AppendRequest& request) override;
+  void read(engine::ReadRequest& request) override;
+  void find_time(engine::TimeRequest& request) override { log_.find_time(request); }
+  engine::Result<engine::LogBounds> bounds(TopicId topic, PartitionId partition) const override {
+    return log_.bounds(topic, partition);
+  }
+  engine::Status watch(TopicId topic, PartitionId partition, engine::Watcher& watcher) override {
+    return log_.watch(topic, partition, watcher);
+  }
+  void unwatch(TopicId topic, PartitionId partition, engine::Watcher& watcher) override {
+    log_.unwatch(topic, partition, watcher);
+  }
+
+ private:
+  engine::Log& log_;
+  std::deque<engine::AppendRequest*> held_;
+};
+
+class World final : public SessionHost {
+ public:
+  static constexpr int kSessionsPerEntity = 5;
+  World();
+  ~World() override;
+
+  HandClock clock;
+  SessionLimits in_force;
+  ScriptedLog& scripted() { return *scripted_; }
+  void create_topic(const std::string& name, std::uint32_t partitions = 1);
+  [[nodiscard]] Moment now() const { return {.monotonic = clock.monotonic(), .wall = clock.now()}; }
+  // Lets the log and the answers on their way do all there is to do.
+  void settle();
+
+  engine::Log& log() override { return *scripted_; }
+  [[nodiscard]] const SessionLimits& limits() const override { return in_force; }
+  TokenService* tokens() override { return nullptr; }
+  SessionMetrics& metrics() override { return metrics_; }
+  Broker& broker() override { return *broker_; }
+  EntityCount& entities() override { return entities_; }
+  DeliveryWriter& delivery_writer() override { return writer_; }
+  void came_back(SessionRequest& request) override { answers_.push_back(&request); }
+  void run_blocking(std::move_only_function<void()> work) override {
+    blocking_.push_back(std::move(work));
+  }
+  void run_check(std::move_only_function<void()> work) override { run_blocking(std::move(work)); }
+  engine::Status watch(Session& session, TopicId topic, PartitionId partition) override;
+  void unwatch(Session& session, TopicId topic, PartitionId partition) override;
+  [[nodiscard]] std::size_t watchers() const { return watchers_.size(); }
+
+ private:
+  struct Advance {
+    TopicId topic;
+    PartitionId partition;
+    engine::Offset end;
+  };
+  class PartitionWatch;
+  bool take_answers();
+
+  engine::SimDevice device_{1};
+  std::unique_ptr<engine::Store> store_;
+  std::unique_ptr<ScriptedLog> scripted_;
+  std::unique_ptr<Broker> broker_;
+  SessionMetrics metrics_;
+  EntityCount entities_{kSessionsPerEntity};
+  DeliveryWriter writer_;
+  std::deque<SessionRequest*> answers_;
+  std::deque<std::move_only_function<void()>> blocking_;
+  std::multimap<Session*, std::unique_ptr<PartitionWatch>> watchers_;
+};
+
+// A client of one session.
+class Client {
+ public:
+  explicit Client(World& world);
+  ~Client() { session_->on_disconnected(); }
+  // The same after its Welcome.
+  static std::unique_ptr<Client> welcomed(World& world, const std::string& producer_id = {});
+
+  void say(const v1::Stanza& stanza);
+  // Everything the session has said since the last call, unless nobody reads.
+  std::vector<v1::Stanza> said();
+  // Says it and answers the one answer that comes.
+  v1::Stanza ask(v1::Stanza stanza);
+  // Publishes under the next id; does not wait.
+  std::uint64_t publish(const std::string& topic, const std::string& value,
+                        std::uint64_t number = 0, std::optional<std::uint32_t> partition = 0);
+
+  void stop_reading() { reads_ = false; }
+  void read_again() { reads_ = true; }
+  Session& session() { return *session_; }
+
+ private:
+  World& world_;
+  std::shared_ptr<Session> session_;
+  FrameReader frames_{FrameReader::Begin::kWithFrame};
+  std::uint64_t last_id_ = 1;
+  bool reads_ = true;
+};
+
+// The values delivered, in order.
+std::vector<std::string> values_of(const std::vector<v1::Stanza>& stanzas);
+v1::Stanza subscribe_to(const std::string& topic, std::uint32_t credit);
+
+}  // namespace bimip::testing
