@@ -31,12 +31,17 @@ class Publication final : public engine::AppendRequest, public SessionRequest {
       : SessionRequest(std::move(session)), host_(host), id_(id), began_(now.monotonic) {}
 
   void on_appended(engine::Result<engine::Appended> result) override {
-    if (!result && fence_ && facts_of(code_of(result.error().code)).retry == Retry::kYes)
+    if (!result && fence_ && !withdrawn_ &&
+        facts_of(code_of(result.error().code)).retry == Retry::kYes) {
       fence_->refuse(number());
+    }
     result_ = std::move(result);
     host_.came_back(*this);
   }
-  bool is_withdrawn() override { return fence_ && !fence_->passes(number()); }
+  bool is_withdrawn() override {
+    withdrawn_ = fence_ && !fence_->passes(number(), sent_in_);
+    return withdrawn_;
+  }
   void deliver(Moment now) override {
     session()->publisher().on_published(*this, now);
     session()->on_answered();
@@ -53,6 +58,8 @@ class Publication final : public engine::AppendRequest, public SessionRequest {
   std::vector<std::byte> headers_;
   engine::RecordFields fields_;
   std::shared_ptr<ProducerFence> fence_;  // numbered ones have one
+  ProducerFence::Epoch sent_in_ = 0;
+  bool withdrawn_ = false;
   engine::Result<engine::Appended> result_{};
 };
 
@@ -74,6 +81,7 @@ void Publisher::publish(const std::shared_ptr<Session>& session, std::uint64_t i
     std::shared_ptr<ProducerFence>& fence = own().fences[{topic->id, *partition}];
     if (!fence) fence = std::make_shared<ProducerFence>();
     publication->fence_ = fence;
+    publication->sent_in_ = fence->epoch();
   }
   ++in_flight_;
   bytes_in_flight_ += publication->bytes_.size();

@@ -3,8 +3,10 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
+#include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "frontend/session/session.h"
 #include "frontend/stanza/limits.h"
@@ -15,13 +17,52 @@ namespace {
 using ErrorCode = boost::system::error_code;
 using Socket = Connection::Socket;
 
-// What a refused peer still sends is read and dropped, so that it gets its answer and no reset.
+// What a refused peer still sends is read and dropped, so that it gets its answer and no reset: as
+// much at once, and as much while it lingers.
 constexpr std::size_t kDropBytesMax = 1024 * 1024;
+constexpr std::size_t kLingerBytesMax = 16 * 1024 * 1024;
+constexpr std::chrono::seconds kLingerWithin{1};
 
 // To who does not speak TLS where it is spoken: in a form that curl and people can read.
 constexpr std::string_view kNotTls =
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
     "This port speaks TLS.\n";
+
+// A closed connection whose peer may be in the middle of sending: to close its socket would reset
+// it, and the peer lose what it was just told. So what it sends is dropped for a while, until it
+// has closed as well. Keeps itself.
+class Lingering final : public std::enable_shared_from_this<Lingering> {
+ public:
+  explicit Lingering(Socket socket) : socket_(std::move(socket)), timer_(socket_.get_executor()) {}
+
+  void begin() {
+    timer_.expires_after(kLingerWithin);
+    timer_.async_wait([self = shared_from_this()](ErrorCode) { self->end(); });
+    drop();
+  }
+
+ private:
+  void drop() {
+    std::array<char, 4096> bytes{};
+    ErrorCode error;
+    while (!error && dropped_ < kLingerBytesMax)
+      dropped_ += socket_.read_some(boost::asio::buffer(bytes), error);
+    if (error != boost::asio::error::would_block) return end();
+    socket_.async_wait(Socket::wait_read, [self = shared_from_this()](ErrorCode failed) {
+      if (failed) return self->end();
+      self->drop();
+    });
+  }
+  void end() {
+    timer_.cancel();
+    ErrorCode ignored;
+    socket_.close(ignored);
+  }
+
+  Socket socket_;
+  boost::asio::steady_timer timer_;
+  std::size_t dropped_ = 0;
+};
 
 }  // namespace
 
@@ -168,9 +209,15 @@ void Connection::close() {
   // was just sent.
   socket_.shutdown(Socket::shutdown_send, ignored);
   const std::span<char> buffer = owner_.read_buffer();
-  for (std::size_t dropped = 0; dropped < kDropBytesMax && !ignored;)
-    dropped += socket_.read_some(boost::asio::buffer(buffer.data(), buffer.size()), ignored);
-  socket_.close(ignored);
+  ErrorCode error;
+  std::size_t dropped = 0;
+  while (dropped < kDropBytesMax && !error)
+    dropped += socket_.read_some(boost::asio::buffer(buffer.data(), buffer.size()), error);
+  if (!error || error == boost::asio::error::would_block) {
+    std::make_shared<Lingering>(std::move(socket_))->begin();
+  } else {
+    socket_.close(ignored);
+  }
   carrier_->on_closed();
   Session* session = carrier_->session();
   if (session != nullptr) session->set_peer(nullptr);

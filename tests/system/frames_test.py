@@ -50,6 +50,12 @@ class Frames(case.SystemTest):
             goodbye = self.goodbye_for(frame(garbage), session=True)
             self.assertEqual(goodbye.code, Code.CODE_MALFORMED, garbage.hex())
 
+    def test_a_peer_in_the_middle_of_sending_hears_why_it_is_sent_away(self):
+        for _ in range(20):
+            with Session(self.node) as peer:
+                peer.send_bytes(struct.pack(">I", 64 << 20) + bytes(8 << 20))
+                self.assertEqual(peer.end().code, Code.CODE_TOO_LARGE)
+
     def test_a_frame_that_is_cut_off_ends_its_connection_only(self):
         whole = PREFACE + frame(stanza(1, identity={"protocol_version": 1, "eid": "a"}).SerializeToString())
         for cut in range(len(whole)):

@@ -75,9 +75,8 @@ TEST(Publisher, FencesTheNumbersBehindARefusedOneUntilItComesAgain) {
     if (engine::as_text(fields.value) != "2") return std::nullopt;
     return engine::Error{.code = ErrorCode::kNoSpace, .message = "full"};
   };
-  client->publish("events", "1", 1);
-  EXPECT_TRUE(client->said().at(0).has_published());
-  for (int i = 2; i <= 4; ++i)
+  // 2 is refused while 1 waits for the log: what comes to the log next is 1.
+  for (int i = 1; i <= 4; ++i)
     client->publish("events", std::to_string(i), static_cast<std::uint64_t>(i));
   std::vector<std::uint64_t> refused;
   for (const v1::Stanza& answer : client->said()) {
