@@ -12,7 +12,8 @@ import wire
 from programs import bimip
 
 COMMANDS = ("topic create", "topic list", "topic describe", "pub", "sub", "log stat", "log verify", "log dump",
-            "log salvage", "log reindex", "log diff", "log backup", "log restore")
+            "log salvage", "log reindex", "log diff", "log backup", "log restore",
+            "log extract", "log import")
 
 
 class Commands(case.SystemTest):

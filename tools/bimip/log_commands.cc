@@ -5,8 +5,8 @@
 
 #include "tools/bimip/log_console.h"
 #include "tools/bimip/log_write_commands.h"
+#include "tools/bimip/record_flags.h"
 #include "tools/log/commands.h"
-#include "tools/log/text.h"
 
 namespace bimip::tools {
 namespace {
@@ -48,44 +48,20 @@ void add_verify(CLI::App& log, int& exit_code) {
 
 struct DumpFlags {
   DumpArguments records{};
-  std::optional<std::uint64_t> from{};
-  std::optional<std::uint64_t> to{};
-  std::string since{};
-  std::string until{};
-  std::string key{};
-  std::vector<std::string> headers{};
+  RecordFlags which{};
   bool blocks = false;
   std::optional<std::uint64_t> block{};
 };
 
-Exit run_dump_flags(DumpFlags& flags, bool has_key, const Console& console) {
+Exit run_dump_flags(DumpFlags& flags, const Console& console) {
   if (flags.blocks || flags.block) {
     LayoutArguments layout{.path = flags.records.path, .format = flags.records.format};
     if (flags.block) layout.block = BlockNumber(*flags.block);
     return run_layout(layout, console);
   }
-  RecordFilter& filter = flags.records.filter;
-  if (flags.from) filter.offsets.first = Offset(*flags.from);
-  if (flags.to) filter.offsets.end = Offset(*flags.to);
-  if (!flags.since.empty()) filter.since = read_time("--since", flags.since);
-  if (!flags.until.empty()) filter.until = read_time("--until", flags.until);
-  if (has_key) filter.key = flags.key;
-  for (const std::string& header : flags.headers) {
-    const std::size_t equals = header.find('=');
-    if (equals == std::string::npos || equals == 0)
-      throw CLI::ValidationError("--header", "'" + header + "' is not NAME=VALUE");
-    filter.headers.push_back(
-        {.name = header.substr(0, equals), .value = header.substr(equals + 1)});
-  }
+  flags.records.filter = filter_of(flags.which);
+  flags.records.count_max = flags.which.count_max;
   return run_dump(flags.records, console);
-}
-
-// CLI11 takes "-1" for the largest number there is.
-CLI::Option* add_number(CLI::App& command, const char* name, std::optional<std::uint64_t>& into,
-                        const char* what) {
-  return command.add_option(name, into, what)->check([](const std::string& text) -> std::string {
-    return text.starts_with('-') ? "'" + text + "' is below 0" : "";
-  });
 }
 
 void add_dump(CLI::App& log, int& exit_code) {
@@ -98,24 +74,12 @@ void add_dump(CLI::App& log, int& exit_code) {
                   "  bimip log dump --block 17 /var/lib/bimip/topics/orders/0"},
       flags->records.path, flags->records.format);
   CLI::Option* json = command->get_option("--json");
-  std::vector<CLI::Option*> of_records{
-      add_number(*command, "--from", flags->from, "First offset")->type_name("OFFSET"),
-      add_number(*command, "--to", flags->to, "Offset to end before")->type_name("OFFSET"),
-      command->add_option("--since", flags->since, "Not earlier than this (UTC)")
-          ->type_name("TIME"),
-      command->add_option("--until", flags->until, "Earlier than this (UTC)")->type_name("TIME"),
-      command->add_option("--key", flags->key, "With this key"),
-      command->add_option("--header", flags->headers, "With this header; may be repeated")
-          ->type_name("NAME=VALUE")
-          ->allow_extra_args(false),
-      add_number(*command, "--count", flags->records.count_max, "At most so many records")
-          ->type_name("N"),
-      command
-          ->add_flag_callback(
-              "--raw", [flags] { flags->records.format = Format::kRaw; },
-              "Only the values, each ended by a newline")
-          ->excludes(json)};
-  CLI::Option* key = of_records[4];
+  std::vector<CLI::Option*> of_records = add_record_flags(*command, flags->which);
+  of_records.push_back(command
+                           ->add_flag_callback(
+                               "--raw", [flags] { flags->records.format = Format::kRaw; },
+                               "Only the values, each ended by a newline")
+                           ->excludes(json));
   CLI::Option* blocks =
       command->add_flag("--blocks", flags->blocks, "Show what stands where in the files");
   CLI::Option* block =
@@ -125,9 +89,9 @@ void add_dump(CLI::App& log, int& exit_code) {
     option->excludes(blocks);
     option->excludes(block);
   }
-  command->callback([flags, key, &exit_code] {
-    exit_code = run_on_console(
-        [&](const Console& console) { return run_dump_flags(*flags, key->count() > 0, console); });
+  command->callback([flags, &exit_code] {
+    exit_code =
+        run_on_console([&](const Console& console) { return run_dump_flags(*flags, console); });
   });
 }
 

@@ -4,8 +4,11 @@
 #include <memory>
 
 #include "tools/bimip/log_console.h"
+#include "tools/bimip/record_flags.h"
 #include "tools/log/backup/backup_commands.h"
 #include "tools/log/diff/diff_command.h"
+#include "tools/log/extract/extract_command.h"
+#include "tools/log/extract/import_command.h"
 #include "tools/log/reindex/reindex_command.h"
 #include "tools/log/salvage/salvage_command.h"
 
@@ -141,6 +144,49 @@ void add_restore(CLI::App& log, int& exit_code) {
   });
 }
 
+void add_extract(CLI::App& log, int& exit_code) {
+  auto arguments = std::make_shared<ExtractArguments>();
+  auto flags = std::make_shared<RecordFlags>();
+  CLI::App* command = add_command(
+      log,
+      {.name = "extract",
+       .what = "Records of a topic into a file that import reads",
+       .example = "bimip log extract /var/lib/bimip/topics/orders --key alice --out alice.jsonl",
+       .exit_codes = "\nExit codes: 0 done, 1 done and damage hid some records, 2 could not run."},
+      arguments->path, arguments->format);
+  command->get_option("PATH")->description("A topic, a partition or a segment file");
+  command->add_option("--out", arguments->out, "A file that is not there yet")->type_name("FILE");
+  add_record_flags(*command, *flags);
+  add_dry_run(*command, arguments->effect);
+  command->callback([arguments, flags, &exit_code] {
+    arguments->filter = filter_of(*flags);
+    arguments->count_max = flags->count_max;
+    exit_code =
+        run_on_console([&](const Console& console) { return run_extract(*arguments, console); });
+  });
+}
+
+void add_import(CLI::App& log, int& exit_code) {
+  auto arguments = std::make_shared<ImportArguments>();
+  CLI::App* command =
+      add_command(log,
+                  {.name = "import",
+                   .what = "Append the records of a file that extract wrote; each file once",
+                   .example = "bimip log import alice.jsonl --into /var/lib/bimip",
+                   .exit_codes = "\nExit codes: 0 done, 2 could not run."},
+                  arguments->path, arguments->format);
+  command->get_option("PATH")->description("A file that extract wrote");
+  command->add_option("--into", arguments->into, "A data directory that no server holds")
+      ->type_name("DIR")
+      ->required();
+  command->add_option("--topic", arguments->topic, "Into this topic, not the one they were of");
+  add_dry_run(*command, arguments->effect);
+  command->callback([arguments, &exit_code] {
+    exit_code =
+        run_on_console([&](const Console& console) { return run_import(*arguments, console); });
+  });
+}
+
 }  // namespace
 
 void add_log_write_commands(CLI::App& log, int& exit_code) {
@@ -149,6 +195,8 @@ void add_log_write_commands(CLI::App& log, int& exit_code) {
   add_diff(log, exit_code);
   add_backup(log, exit_code);
   add_restore(log, exit_code);
+  add_extract(log, exit_code);
+  add_import(log, exit_code);
 }
 
 }  // namespace bimip::tools

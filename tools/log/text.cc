@@ -10,6 +10,10 @@ namespace {
 
 using namespace std::chrono;  // NOLINT: calendars
 
+constexpr std::string_view kBase64Digits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::size_t kHexDigits = 16;  // of 64 bits
+
 template <typename... Args>
 std::string print(const char* format, Args... args) {
   std::array<char, 96> text{};
@@ -139,6 +143,16 @@ std::string id_text(std::uint64_t high, std::uint64_t low) {
                static_cast<unsigned long long>(low));
 }
 
+std::optional<Hash128> parse_id(std::string_view digits) {
+  Hash128 id;
+  if (digits.size() != 2 * kHexDigits) return std::nullopt;
+  const char* middle = digits.data() + kHexDigits;
+  const auto high = std::from_chars(digits.data(), middle, id.high, 16);
+  const auto low = std::from_chars(middle, middle + kHexDigits, id.low, 16);
+  if (high.ptr != middle || low.ptr != middle + kHexDigits) return std::nullopt;
+  return id;
+}
+
 bool is_utf8(Bytes bytes) {
   while (!bytes.empty()) {
     const std::size_t length = utf8_length(bytes);
@@ -149,8 +163,6 @@ bool is_utf8(Bytes bytes) {
 }
 
 std::string base64(Bytes bytes) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
   out.reserve((bytes.size() + 2) / 3 * 4);
   for (std::size_t at = 0; at < bytes.size(); at += 3) {
@@ -159,8 +171,29 @@ std::string base64(Bytes bytes) {
     for (std::size_t i = 0; i < 3; ++i)
       bits = bits << 8U | (i < count ? std::to_integer<unsigned>(bytes[at + i]) : 0U);
     for (std::size_t i = 0; i < 4; ++i)
-      out += i <= count ? kDigits[bits >> (18U - 6U * static_cast<unsigned>(i)) & 63U] : '=';
+      out += i <= count ? kBase64Digits[bits >> (18U - 6U * static_cast<unsigned>(i)) & 63U] : '=';
   }
+  return out;
+}
+
+std::optional<std::string> decode_base64(std::string_view text) {
+  if (text.size() % 4 != 0) return std::nullopt;
+  std::string out;
+  unsigned bits = 0;
+  std::size_t padding = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::size_t digit = kBase64Digits.find(text[i]);
+    const bool is_padding = text[i] == '=' && i + 2 >= text.size();
+    if ((digit == std::string_view::npos || padding > 0) && !is_padding) return std::nullopt;
+    padding += is_padding ? 1U : 0U;
+    bits = bits << 6U | (is_padding ? 0U : static_cast<unsigned>(digit));
+    if (i % 4 != 3) continue;
+    for (std::size_t byte = 0; byte < 3 - padding; ++byte)
+      out += static_cast<char>(bits >> (16U - 8U * static_cast<unsigned>(byte)) & 255U);
+    bits = 0;
+  }
+  // What decodes to something is the only way to write it.
+  if (base64(as_bytes(out)) != text) return std::nullopt;
   return out;
 }
 

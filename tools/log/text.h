@@ -22,9 +22,12 @@ namespace bimip::log_tools {
 [[nodiscard]] std::string range_text(const OffsetRange& range);
 // 32 hexadecimal digits.
 [[nodiscard]] std::string id_text(std::uint64_t high, std::uint64_t low);
+[[nodiscard]] std::optional<Hash128> parse_id(std::string_view digits);
 
 [[nodiscard]] bool is_utf8(Bytes bytes);
 [[nodiscard]] std::string base64(Bytes bytes);
+// Nothing when it is none.
+[[nodiscard]] std::optional<std::string> decode_base64(std::string_view text);
 // On one line: control characters, backslashes and what is not UTF-8 as \n, \t, \\, \xNN.
 [[nodiscard]] std::string escaped(Bytes bytes);
 

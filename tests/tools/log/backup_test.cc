@@ -74,7 +74,7 @@ TEST_F(Backup, IsRestoredAsTheStoreWas) {
   EXPECT_TRUE(verify_path(restored, log_tools::Depth::kRecords).is_clean());
   expect_equal(store().path(), restored);
   const std::unique_ptr<Device> device = make_posix_device();
-  const auto opened = open_store(restored, *device);
+  const auto opened = open_as_it_is(restored, *device);
   EXPECT_TRUE(opened->report().unusable.empty());
   LogClient log(*opened);
   EXPECT_EQ(log.append(opened->find_topic("orders")->id, "more")->first, Offset(60));
@@ -128,7 +128,7 @@ TEST_F(Backup, EndsBeforeATimeWhenThatIsAsked) {
     Records expected = all;
     std::erase_if(expected, [&](const auto& e) { return e.second.timestamp >= until; });
     const std::unique_ptr<Device> device = make_posix_device();
-    const auto opened = open_store(restored, *device);
+    const auto opened = open_as_it_is(restored, *device);
     EXPECT_TRUE(opened->report().unusable.empty());
     EXPECT_EQ(records_of(*opened), expected);
     LogClient log(*opened);

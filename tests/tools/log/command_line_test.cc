@@ -114,6 +114,24 @@ TEST(CommandLine, BacksUpAndRestores) {
   EXPECT_EQ(type({"log", "restore", to, "--to", to + "-x", "--until", "soon"}).exit, 2);
 }
 
+TEST(CommandLine, ExtractsAndImports) {
+  const ExampleStore store;
+  const TempDirectory folder;
+  const std::string file = folder.path() / "extract";
+  const std::string path = store.path();
+  EXPECT_EQ(type({"log", "extract", store.partition(), "--from", "3", "--to", "9", "--key", "key 4",
+                  "--out", file})
+                .exit,
+            0);
+  EXPECT_EQ(type({"log", "extract", store.partition(), "--out", file}).exit, 2);
+  EXPECT_EQ(type({"log", "extract", store.partition(), "--until", "soon", "--dry-run"}).exit, 2);
+  EXPECT_EQ(type({"log", "import", file}).exit, 2);
+  EXPECT_THAT(type({"log", "import", file, "--into", path, "--topic", "quiet"}).out,
+              HasSubstr("1 record stored in topic quiet"));
+  EXPECT_THAT(type({"log", "import", file, "--into", path, "--topic", "quiet"}).out,
+              HasSubstr("1 were there"));
+}
+
 TEST(CommandLine, RefusesWhatItCannotDo) {
   const ExampleStore store;
   const std::string path = store.path();

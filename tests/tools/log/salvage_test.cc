@@ -38,7 +38,7 @@ class Salvage : public ::testing::Test {
   }
   Records salvaged() {
     const std::unique_ptr<Device> device = make_posix_device();
-    const auto store = open_store(to_, *device);
+    const auto store = open_as_it_is(to_, *device);
     EXPECT_THAT(store->report().unusable, IsEmpty());
     return records_of(*store);
   }

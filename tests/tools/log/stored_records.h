@@ -71,6 +71,17 @@ inline Records records_that_check(const Path& folder) {
   return found;
 }
 
+// Nothing of it is written anew while it is open: a test looks at the files that are there.
+inline std::unique_ptr<Store> open_as_it_is(const Path& directory, Device& device) {
+  constexpr std::uint64_t kNothing = 1;  // bytes a second
+  Result<std::unique_ptr<Store>> store = Store::open({.directory = directory,
+                                                      .free_space_floor = 0,
+                                                      .rewrite_bytes_per_second = kNothing,
+                                                      .device = &device});
+  if (!store) throw std::runtime_error(store.error().message);
+  return std::move(*store);
+}
+
 // Of all topics of an open store, past its gaps.
 inline Records records_of(Store& store) {
   Records found;

@@ -53,8 +53,9 @@ class BackupTaker {
     }
     if (Status known = learn_what_is_there(); !known) return known;
     if (!writes()) return {};
-    Status done = make_folders(*device_, request_.to / kBackupData);
-    if (done) done = make_folders(*device_, request_.to / kBackupPoints);
+    // By this one a backup that was cut short at once is known for one.
+    Status done = make_folders(*device_, request_.to / kBackupPoints);
+    if (done) done = make_folders(*device_, request_.to / kBackupData);
     if (!done) return done;
     Result<std::unique_ptr<FileLock>> lock = device_->lock(request_.to / kBackupLock);
     if (!lock) return std::unexpected(std::move(lock.error()));

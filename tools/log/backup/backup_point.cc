@@ -1,7 +1,6 @@
 #include "tools/log/backup/backup_point.h"
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "engine/base/hash.h"
@@ -87,15 +86,9 @@ class PointReader {
     return {};
   }
   Hash128 hash(const Json& json, const char* name) {
-    const std::string digits = text(json, name);
-    Hash128 hash;
-    ok_ = ok_ && digits.size() == 2 * kHexDigits;
-    if (!ok_) return {};
-    const char* middle = digits.data() + kHexDigits;
-    const auto high = std::from_chars(digits.data(), middle, hash.high, 16);
-    const auto low = std::from_chars(middle, middle + kHexDigits, hash.low, 16);
-    ok_ = high.ptr == middle && low.ptr == middle + kHexDigits;
-    return hash;
+    const std::optional<Hash128> hash = parse_id(text(json, name));
+    ok_ = ok_ && hash.has_value();
+    return hash.value_or(Hash128{});
   }
 
   const Json& json_;
