@@ -1,5 +1,5 @@
 // Reads whatever still checks out of whatever is left of a store, and writes a clean store. Page:
-// docs/design/salvage.md; guide: docs/guides/offline.md.
+// docs/design/salvage.md; guide: docs/guides/recover.md.
 #pragma once
 
 #include "tools/log/finding.h"

@@ -1,4 +1,4 @@
-// What `bimip log salvage` does with its arguments. Guide: docs/guides/offline.md.
+// What `bimip log salvage` does with its arguments. Guide: docs/guides/recover.md.
 #pragma once
 
 #include <optional>
