@@ -102,6 +102,14 @@ inline constexpr auto kProducerIdleMax = 7 * 24h;
 inline constexpr std::size_t kIdempotencyKeysMax = 65'536;
 inline constexpr auto kIdempotencyWindow = 10min;
 
+// Entities whose newest record is kept in memory, a partition: about 27 bytes each. Colder ones are
+// looked up on the disk.
+inline constexpr std::size_t kEntitiesInMemoryMax = 16'000'000;
+// One answer to a read of an entity, or to a listing of entities.
+inline constexpr std::size_t kEntityRecordsPerRead = 4096;
+// Appends to entities that are not in memory, looked up together.
+inline constexpr std::size_t kColdLookupsMax = 1024;
+
 // Names. A topic's name is its folder's name.
 inline constexpr std::size_t kTopicNameBytesMax = 200;
 inline constexpr std::uint32_t kTopicsMax = 10'000;

@@ -90,6 +90,7 @@ class EntityBaseWriter {
   // By rising hash.
   void add(const EntityNewest& entity);
   void lose(const LostRecords& lost);
+  [[nodiscard]] std::size_t pending_bytes() const { return out_.size(); }
   // Whole pages so far, without the header; the caller has written those it took before.
   [[nodiscard]] std::vector<std::byte> take_pages();
   // The last page and the header, which goes first in the file.

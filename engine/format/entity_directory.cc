@@ -229,9 +229,9 @@ std::vector<std::byte> EntityDirectoryWriter::finish(const SegmentIdentity& segm
 }
 
 std::vector<std::byte> merge_directories(const SegmentIdentity& segment,
-                                         std::span<const EntityDirectoryView> directories) {
-  EntityDirectoryWriter out(
-      {.first = directories.front().offsets().first, .end = directories.back().offsets().end});
+                                         std::span<const EntityDirectoryView> directories,
+                                         OffsetRange offsets) {
+  EntityDirectoryWriter out(offsets);
   // The next entity of each, lowest hash first and of one hash the oldest directory first.
   struct Head {
     EntityHash hash;

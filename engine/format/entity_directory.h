@@ -50,6 +50,7 @@ class EntityDirectoryView {
   [[nodiscard]] OffsetRange offsets() const { return offsets_; }  // the stretch of log it covers
   [[nodiscard]] const std::vector<LostRecords>& lost() const { return lost_; }
   [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::size_t bytes() const { return entries_.size() + lists_.size(); }
   [[nodiscard]] EntityEntry at(std::size_t slot) const;  // by hash, rising
   [[nodiscard]] std::optional<EntityEntry> find(const EntityHash& hash) const;
   // The first slot whose hash is not below `hash`.
@@ -89,9 +90,10 @@ class EntityDirectoryWriter {
   std::vector<std::byte> lists_{};
 };
 
-// One directory of several that follow one another in the log, given in that order, not
-// overlapping.
+// One directory for `offsets` of several in there that follow one another in the log, given in that
+// order.
 [[nodiscard]] std::vector<std::byte> merge_directories(
-    const SegmentIdentity& segment, std::span<const EntityDirectoryView> directories);
+    const SegmentIdentity& segment, std::span<const EntityDirectoryView> directories,
+    OffsetRange offsets);
 
 }  // namespace bimip::engine

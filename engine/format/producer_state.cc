@@ -110,6 +110,8 @@ std::vector<std::byte> encode_checkpoint(const SegmentIdentity& segment,
     out.time(entry.last_timestamp_before);
   }
   write_state(out, checkpoint.producers);
+  out.u64(checkpoint.entity_runs.size());
+  for (const std::uint64_t bytes : checkpoint.entity_runs) out.u64(bytes);
   return encode_table(TableKind::kCheckpoint, segment, out.bytes());
 }
 
@@ -139,6 +141,8 @@ Result<Checkpoint> decode_checkpoint(const SegmentIdentity& segment, Bytes file)
   Result<ProducerState> producers = read_state(in);
   if (!producers) return std::unexpected(std::move(producers.error()));
   checkpoint.producers = std::move(*producers);
+  const std::size_t runs = in.count(sizeof(std::uint64_t));
+  for (std::size_t i = 0; i < runs; ++i) checkpoint.entity_runs.push_back(in.u64());
   const std::uint64_t position = checkpoint.tail.position.value();
   const bool is_behind_index =
       checkpoint.index.empty() || checkpoint.index.back().position < checkpoint.tail.position;

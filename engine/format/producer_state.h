@@ -52,6 +52,9 @@ struct Checkpoint {
   SegmentTotals totals{};  // of the blocks it covers
   std::vector<IndexEntry> index{};
   ProducerState producers{};
+  // Lengths of the directories in the segment's file of entity runs, which together hold every
+  // entity's record before `tail`.
+  std::vector<std::uint64_t> entity_runs{};
   friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };
 

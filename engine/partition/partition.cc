@@ -56,8 +56,12 @@ Status Partition::check(AppendRequest& request) {
     return fail(ErrorCode::kInvalidArgument, "an append needs at least one record");
   std::size_t bytes = 0;
   for (const RecordFields& record : request.records) {
-    if (Status good = validate(record); !good) return good;
-    bytes += encoded_record_bytes(record);
+    // As it will be stored: a keyed record gets its place in its entity.
+    RecordFields stored = record;
+    stored.entity.reset();
+    if (!stored.key.empty()) stored.entity = EntityLink{.increment = IncrementId(1)};
+    if (Status good = validate(stored); !good) return good;
+    bytes += encoded_record_bytes(stored);
   }
   if (Status good = check_order(request.records); !good) return good;
   if (bytes > limits::kBlockBytesMax - kBlockHeaderBytes) {
@@ -72,8 +76,11 @@ Status Partition::check(AppendRequest& request) {
 
 void Partition::open(WriterParts parts, RecoveredPartition recovered) {
   state_.store(State::kOpen, std::memory_order_release);
-  writer_ =
-      std::make_unique<PartitionWriter>(std::move(parts), config_, std::move(recovered), reader_);
+  const std::shared_ptr<EntityIndex> entities = std::move(recovered.entities);
+  writer_ = std::make_unique<PartitionWriter>(std::move(parts), config_, std::move(recovered),
+                                              reader_, *entities);
+  const MutexLock lock(entities_mutex_);
+  entities_ = entities;
 }
 
 void Partition::configure(const TopicConfig& config) {
@@ -93,6 +100,11 @@ void Partition::in_trouble(Error error) {
 Error Partition::trouble_error() const {
   const MutexLock lock(trouble_mutex_);
   return trouble_;
+}
+
+std::shared_ptr<const EntityIndex> Partition::entities() const {
+  const MutexLock lock(entities_mutex_);
+  return entities_;
 }
 
 std::optional<Error> Partition::unusable() const {

@@ -31,6 +31,8 @@ class Partition {
   [[nodiscard]] std::optional<Error> unusable() const;
   [[nodiscard]] std::optional<PartitionTrouble> trouble() const;
   [[nodiscard]] const PartitionReader& reader() const { return reader_; }
+  // A new one after each reopening. None when unusable.
+  [[nodiscard]] std::shared_ptr<const EntityIndex> entities() const;
   [[nodiscard]] const SegmentKeeper::Place& place() const { return place_; }
 
   // `watcher` is told of every advance from now on until unwatch() has returned.
@@ -69,6 +71,8 @@ class Partition {
   mutable Mutex trouble_mutex_;
   Error trouble_ GUARDED_BY(trouble_mutex_){ErrorCode::kClosed, "the partition is being opened"};
   PartitionReader reader_;
+  mutable Mutex entities_mutex_;
+  std::shared_ptr<EntityIndex> entities_ GUARDED_BY(entities_mutex_){};
   std::atomic<std::size_t> pending_bytes_{0};
   std::unique_ptr<PartitionWriter> writer_;
   Offset told_;           // on the loop's thread

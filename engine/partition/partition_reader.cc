@@ -67,6 +67,7 @@ PartitionReader::Known PartitionReader::known_sealed(const ManifestSegment& segm
           .place = {.folder = folder_,
                     .segment = identity,
                     .base_offset = segment.base_offset,
+                    .end_offset = segment.end_offset,
                     .file_bytes = segment.file_bytes}};
 }
 
@@ -142,6 +143,32 @@ std::optional<PartitionReader::Opened> PartitionReader::open_at(Offset offset) c
       return Opened{.known = std::move(*known), .segment = std::move(segment)};
     parts_.sealed.forget(known->place.segment);
   }
+}
+
+Result<std::shared_ptr<const Segment>> PartitionReader::segment_at(Offset offset) const {
+  std::optional<Opened> opened = open_at(offset);
+  if (!opened) return fail(ErrorCode::kOutOfRange, "the offset is before the first segment");
+  Result<std::shared_ptr<const Segment>>& segment = opened->segment;
+  if (!segment && segment.error().code != ErrorCode::kIo) {
+    return fail(ErrorCode::kDamaged, std::move(segment.error().message),
+                {.first = opened->known.base, .end = end_of(opened->known)});
+  }
+  return segment;
+}
+
+Result<std::shared_ptr<const BaseFile>> PartitionReader::entity_base() const {
+  return BaseFile::open(parts_.sealed.device(), folder_, partition_);
+}
+
+std::vector<OffsetRange> PartitionReader::segments() const {
+  std::vector<OffsetRange> ranges;
+  const MutexLock lock(mutex_);
+  Offset end(visible_.load(std::memory_order_acquire));
+  for (auto segment = segments_.rbegin(); segment != segments_.rend(); ++segment) {
+    ranges.push_back({.first = segment->base, .end = std::max(segment->base, end)});
+    end = segment->base;
+  }
+  return ranges;
 }
 
 Result<RecordBatch> PartitionReader::read_disk(Offset from, std::size_t bytes_max) const {

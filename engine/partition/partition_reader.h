@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/base/thread_annotations.h"
+#include "engine/entity/base_file.h"
 #include "engine/format/manifest.h"
 #include "engine/partition/requests.h"
 #include "engine/partition/segment_cache.h"
@@ -51,6 +52,14 @@ class PartitionReader {
   // Blocks on the disk.
   [[nodiscard]] Result<RecordBatch> read_disk(Offset from, std::size_t bytes_max) const;
   [[nodiscard]] Result<Offset> find_time(Timestamp time) const;
+
+  // The segment that holds a readable offset. kDamaged, with its offsets, when it cannot be opened;
+  // kOutOfRange, kIo.
+  [[nodiscard]] Result<std::shared_ptr<const Segment>> segment_at(Offset offset) const;
+  // What is known of entities whose segments may be gone. kNotFound, kDamaged, kIo.
+  [[nodiscard]] Result<std::shared_ptr<const BaseFile>> entity_base() const;
+  // The offsets of each segment, newest first.
+  [[nodiscard]] std::vector<OffsetRange> segments() const;
 
  private:
   // A segment as this reader knows it: open when it was active under this reader, else by its

@@ -3,12 +3,14 @@
 #include <algorithm>
 
 #include "engine/base/assert.h"
+#include "engine/partition/entity_reader.h"
 #include "engine/partition/partition.h"
 
 namespace bimip::engine {
 
 PartitionWriter::PartitionWriter(WriterParts parts, const TopicConfig& config,
-                                 RecoveredPartition recovered, PartitionReader& reader)
+                                 RecoveredPartition recovered, PartitionReader& reader,
+                                 EntityIndex& entities)
     : parts_(std::move(parts)),
       config_(config),
       reader_(reader),
@@ -21,6 +23,7 @@ PartitionWriter::PartitionWriter(WriterParts parts, const TopicConfig& config,
       tail_(recovered.tail),
       totals_(recovered.totals),
       producers_(std::move(recovered.producers)),
+      entities_(entities),
       last_timestamp_(recovered.last_timestamp),
       prepared_(std::move(recovered.prepared)),
       written_end_(recovered.tail.next_offset),
@@ -78,7 +81,7 @@ void PartitionWriter::accept(AppendRequest& request) {
 
 void PartitionWriter::pump() {
   while (!pending_.empty() && phase_ == Phase::kWriting && in_flight_ < commits_.size() &&
-         !degraded_ && worth_committing() && commit_some()) {
+         !degraded_ && worth_committing() && entities_are_here() && commit_some()) {
   }
 }
 
@@ -89,6 +92,58 @@ bool PartitionWriter::worth_committing() const {
   if (in_flight_ == 0 || pending_payload_ >= limits::kCommitWorthBytes) return true;
   const Commit& newest = commits_[(oldest_commit_ + in_flight_ - 1) % commits_.size()];
   return pending_count_ >= newest.answers.size();
+}
+
+// Whether every entity that the next commit appends to is known in memory. When not, they are being
+// looked up: what waits keeps its order.
+bool PartitionWriter::entities_are_here() {
+  if (entities_.is_complete()) return true;
+  if (looking_up_) return false;
+  std::vector<EntityHash> missing;
+  std::size_t payload = 0;
+  pending_.visit([&](const AppendRequest& request) {
+    for (const RecordFields& fields : request.records) {
+      if (fields.key.empty()) continue;
+      const EntityHash hash = entities_.hash(fields.key);
+      if (!entities_.is_here(hash)) missing.push_back(hash);
+    }
+    payload += request.payload_bytes_;
+    return payload < limits::kCommitPayloadBytes && missing.size() < limits::kColdLookupsMax;
+  });
+  if (missing.empty()) return true;
+  look_up(std::move(missing));
+  return false;
+}
+
+void PartitionWriter::look_up(std::vector<EntityHash> hashes) {
+  looking_up_ = true;
+  struct Lookup {
+    std::vector<EntityHash> hashes;
+    std::vector<EntityIndex::Learnt> learnt{};
+    std::vector<LostRecords> lost{};
+    Status status{};
+  };
+  auto lookup = std::make_shared<Lookup>(std::move(hashes));
+  parts_.jobs.post([this, lookup] {
+    const EntityReader reader(reader_, entities_);
+    for (const EntityHash& hash : lookup->hashes) {
+      Result<EntityReader::Cold> cold = reader.find(hash);
+      if (!cold) {
+        lookup->status = std::unexpected(std::move(cold.error()));
+        break;
+      }
+      lookup->learnt.push_back({.hash = hash, .newest = cold->newest});
+      std::ranges::move(cold->lost, std::back_inserter(lookup->lost));
+    }
+    parts_.post([this, lookup] {
+      looking_up_ = false;
+      for (const LostRecords& lost : lookup->lost) entities_.lose(lost);
+      entities_.learn(lookup->learnt);
+      if (!lookup->status) refuse_pending(lookup->status.error());
+      pump();
+      if (closing_) tick();
+    });
+  });
 }
 
 bool PartitionWriter::commit_some() {
@@ -134,6 +189,11 @@ void PartitionWriter::pack_request(AppendRequest& request, MutableBytes payload,
       offset = tail_.next_offset + packed.records;
       fields.timestamp = now;
       fields.entity.reset();
+      if (!fields.key.empty()) {
+        fields.entity = entities_.append(entities_.hash(fields.key), offset);
+        BIMIP_ASSERT(fields.entity.has_value());
+        keyed_ = SegmentKeeper::Keyed::kSome;
+      }
       packed.payload_bytes +=
           encode_record(fields, packed.records, payload.subspan(packed.payload_bytes));
       ++packed.records;
@@ -273,6 +333,7 @@ void PartitionWriter::publish(Commit& commit) {
   if (config_.durability == Durability::kDurable) durable_end_ = end;
   visible_end_ = end;
   reader_.advance(visible_end_, durable_end_);
+  entities_.published(visible_end_);
   scratch_.swap(commit.answers);
   answer(scratch_, end);
   scratch_.clear();
@@ -371,7 +432,9 @@ void PartitionWriter::close() {
 }
 
 bool PartitionWriter::idle() const {
-  if (in_flight_ > 0 || syncing_ || job_running_ || !jobs_.empty() || !upkeep_.idle()) return false;
+  if (in_flight_ > 0 || syncing_ || job_running_ || looking_up_ || !jobs_.empty() ||
+      !upkeep_.idle())
+    return false;
   if (degraded_) return true;
   if (!pending_.empty() || phase_ != Phase::kWriting) return false;
   return !closing_ || no_space_ || (witnessed_ && durable_end_ == written_end_);
@@ -389,6 +452,7 @@ void PartitionWriter::degrade(Error error) {
   degraded_ = Error{ErrorCode::kDegraded, "an earlier write failed: " + error.message};
   parts_.partition.in_trouble(*degraded_);
   parts_.troubles.degraded.fetch_add(1, std::memory_order_relaxed);
+  entities_.undo();
   for (std::size_t i = 0; i < in_flight_; ++i) {
     Commit& commit = commits_[(oldest_commit_ + i) % commits_.size()];
     for (Answer& answer : commit.answers) answer.request->on_appended(std::unexpected(*degraded_));

@@ -47,7 +47,7 @@ struct WriterParts {
 class PartitionWriter {
  public:
   PartitionWriter(WriterParts parts, const TopicConfig& config, RecoveredPartition recovered,
-                  PartitionReader& reader);
+                  PartitionReader& reader, EntityIndex& entities);
 
   // Takes a valid request; its answer comes in due time.
   void accept(AppendRequest& request);
@@ -98,6 +98,8 @@ class PartitionWriter {
   // Packing.
   bool commit_some();
   [[nodiscard]] bool worth_committing() const;
+  [[nodiscard]] bool entities_are_here();
+  void look_up(std::vector<EntityHash> hashes);
   [[nodiscard]] bool make_room(std::size_t block_bytes);
   struct Packed {
     std::size_t payload_bytes = 0;
@@ -165,6 +167,9 @@ class PartitionWriter {
   LogTail tail_{};  // behind the last packed block
   SegmentTotals totals_{};
   ProducerTable producers_;
+  EntityIndex& entities_;                                     // the partition's
+  SegmentKeeper::Keyed keyed_ = SegmentKeeper::Keyed::kSome;  // records since the newest checkpoint
+  bool looking_up_ = false;                                   // entities that are not in memory
   Timestamp last_timestamp_{};
   std::optional<SegmentSpace> prepared_{};
   std::optional<SegmentHeader> next_header_{};  // of the prepared segment, while it begins
@@ -191,6 +196,7 @@ class PartitionWriter {
   std::uint64_t since_checkpoint_ = 0;
   std::optional<Checkpoint>
       planned_checkpoint_{};  // to be written once durable_end_ reaches its end
+  SegmentKeeper::Keyed planned_keyed_ = SegmentKeeper::Keyed::kSome;  // of planned_checkpoint_
   bool checkpointing_ = false;
   std::shared_ptr<SealWork> blocked_seal_{};  // waits for space
   bool extending_ = false;

@@ -162,12 +162,15 @@ void PartitionWriter::begin_segment() {
 
 // The next segment's header is durable: it is the active one now.
 void PartitionWriter::segment_begun() {
-  SegmentKeeper::Seal seal{.header = active_->header(),
-                           .file = active_->file(),
-                           .tail = tail_,
-                           .totals = totals_,
-                           .index = active_->entries(),
-                           .producers = producers_.snapshot()};
+  SegmentKeeper::Seal seal{
+      .header = active_->header(),
+      .file = active_->file(),
+      .tail = tail_,
+      .totals = totals_,
+      .index = active_->entries(),
+      .producers = producers_.snapshot(),
+      .keyed = planned_checkpoint_ ? std::max(keyed_, planned_keyed_) : keyed_};
+  keyed_ = SegmentKeeper::Keyed::kNone;
   const SegmentHeader header = *next_header_;
   next_header_.reset();
   space_ = std::move(*prepared_);
@@ -218,18 +221,27 @@ void PartitionWriter::plan_checkpoint() {
   planned_checkpoint_ = Checkpoint{.tail = tail_,
                                    .totals = totals_,
                                    .index = active_->entries(),
-                                   .producers = producers_.snapshot()};
+                                   .producers = producers_.snapshot(),
+                                   .entity_runs = {}};
+  planned_keyed_ = std::exchange(keyed_, SegmentKeeper::Keyed::kNone);
 }
 
 void PartitionWriter::write_checkpoint() {
   checkpointing_ = true;
-  auto checkpoint = std::make_shared<Checkpoint>(std::move(*planned_checkpoint_));
+  auto work = std::make_shared<SegmentKeeper::CheckpointWork>(
+      active_->header(), active_->file(), std::move(*planned_checkpoint_), planned_keyed_);
   planned_checkpoint_.reset();
-  run_job({.work = [keeper = keeper_.get(), epoch = space_.epoch,
-                    checkpoint] { return keeper->write_checkpoint(epoch, *checkpoint); },
+  run_job({.work = [keeper = keeper_.get(),
+                    work] { return keeper->write_checkpoint(std::move(*work)); },
            .done =
-               [this](Status status) {
+               [this, segment = active_](Status status) {
                  checkpointing_ = false;
+                 if (!status) keyed_ = SegmentKeeper::Keyed::kSome;
+                 if (status) {
+                   segment->set_runs(keeper_->runs_of(segment->identity()));
+                   if (keeper_->runs().epoch == segment->identity().epoch)
+                     entities_.set_evictable_end(keeper_->runs().end_offset);
+                 }
                  // Derived: without room for it, recovery reads more. Other errors are the
                  // device's.
                  if (!status && !is_shortage(status.error())) degrade(std::move(status.error()));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "engine/entity/base_file.h"
 #include "engine/format/file_names.h"
 #include "engine/partition/segment_scan.h"
 #include "engine/partition/unproven_blocks.h"
@@ -29,6 +30,8 @@ class Recovery {
       : device_(device), pool_(pool), place_(place), now_(now), known_durable_(known_durable) {
     out_.report.topic = place.partition.topic;
     out_.report.partition = place.partition.partition;
+    out_.entities =
+        std::make_unique<EntityIndex>(place.partition.store, place.entities_in_memory_max);
   }
 
   Result<RecoveredPartition> run() {
@@ -36,6 +39,7 @@ class Recovery {
     if (done) done = tidy_folder();
     if (done) done = check_sealed();
     if (done) done = load_producers();
+    if (done) done = load_entities();
     if (done) done = recover_segments();
     if (!done) return std::unexpected(std::move(done.error()));
     out_.report.log_end = out_.tail.next_offset;
@@ -69,7 +73,9 @@ class Recovery {
       return std::ranges::find(segments, epoch, &ManifestSegment::epoch) != segments.end();
     };
     for (const std::string& name : *names) {
-      if (name == file_names::kManifest || name == file_names::kLosses) continue;
+      if (name == file_names::kManifest || name == file_names::kLosses ||
+          name == file_names::kEntityBase)
+        continue;
       if (name.ends_with(file_names::kNewSuffix)) {
         if (Status gone = device_.remove(path(name)); !gone) return gone;
         continue;
@@ -212,6 +218,79 @@ class Recovery {
     return replace_file(
         device_, where,
         encode_producer_state(out_.keeper->identity(newest), out_.producers.snapshot()));
+  }
+
+  // The newest records of all entities of the sealed segments, by their directories.
+  Status load_entities() {
+    Result<Offset> counted = load_base();
+    if (!counted) return std::unexpected(std::move(counted.error()));
+    for (const ManifestSegment& segment : out_.keeper->manifest().segments) {
+      if (segment.state != SegmentState::kSealed || segment.end_offset <= *counted) continue;
+      const SealedSegment::Place place{.folder = place_.folder,
+                                       .segment = out_.keeper->identity(segment.epoch),
+                                       .base_offset = segment.base_offset,
+                                       .end_offset = segment.end_offset,
+                                       .file_bytes = segment.file_bytes};
+      Result<std::shared_ptr<File>> file =
+          device_.open(path(file_names::segment(segment.epoch)), OpenMode::kRead);
+      Result<OpenedEntities> opened =
+          open_entities(device_, pool_, place, file ? *file : std::shared_ptr<File>());
+      if (!opened && opened.error().code == ErrorCode::kDamaged) {
+        note(opened.error().message);
+        out_.entities->lose({.offsets = {.first = segment.base_offset, .end = segment.end_offset}});
+        continue;
+      }
+      if (!opened) return std::unexpected(std::move(opened.error()));
+      if (!opened->why.empty())
+        note(file_names::entities(segment.epoch) + ": " + opened->why + "; rebuilt");
+      load(*opened->directories);
+    }
+    return {};
+  }
+
+  // Every record below the offset that it answers is counted in.
+  Result<Offset> load_base() {
+    Result<std::shared_ptr<const BaseFile>> base =
+        BaseFile::open(device_, place_.folder, place_.partition);
+    const Offset first = out_.keeper->manifest().segments.front().base_offset;
+    if (!base) {
+      if (base.error().code == ErrorCode::kIo ||
+          base.error().code == ErrorCode::kUnsupportedVersion)
+        return std::unexpected(std::move(base.error()));
+      if (base.error().code != ErrorCode::kNotFound || first > Offset(0))
+        note(base.error().message + "; entities of segments that are gone start above offset " +
+             std::to_string(first.value()));
+      if (first > Offset(0)) out_.entities->lose({.offsets = {.first = Offset(0), .end = first}});
+      return Offset(0);
+    }
+    const EntityBaseView& view = (*base)->view();
+    const EntityBaseHeader& header = view.header();
+    out_.report.bytes_read += header.file_bytes();
+    for (const LostRecords& lost : header.lost) out_.entities->lose(lost);
+    out_.entities->set_evictable_end(header.end_offset);
+    for (std::uint64_t number = 0; number < header.pages(); ++number) {
+      Result<EntityPage> page = view.page(number);
+      if (!page) {
+        note(page.error().message);
+        out_.entities->lose(view.lost_with(number));
+        continue;
+      }
+      for (std::size_t slot = 0; slot < page->size(); ++slot)
+        out_.entities->load(page->at(slot).hash, page->at(slot).newest);
+    }
+    return header.end_offset;
+  }
+
+  void load(const EntityDirectories& directories) {
+    for (const EntityDirectoryView& view : directories.views()) {
+      out_.report.bytes_read += view.bytes();
+      for (const LostRecords& lost : view.lost()) out_.entities->lose(lost);
+      out_.entities->set_evictable_end(view.offsets().end);
+      for (std::size_t slot = 0; slot < view.size(); ++slot) {
+        const EntityEntry entry = view.at(slot);
+        out_.entities->load(entry.hash(), entry.newest());
+      }
+    }
   }
 
   Status replay_producers(const ManifestSegment& segment) {
@@ -369,11 +448,16 @@ class Recovery {
           index.add(block.header);
           out_.totals.add(block.header);
           remember(block);
+          remember_entities(block);
         });
     if (!scan) return std::unexpected(std::move(scan.error()));
     if (settled) settled = unproven.settle();
     if (!settled) return settled;
     out_.report.bytes_read += scan->bytes_read;
+    for (const DamagedRange& damage : scan->damaged) {
+      if (damage.offsets.first < damage.offsets.end)
+        out_.entities->lose({.offsets = damage.offsets});
+    }
     std::ranges::move(scan->damaged, std::back_inserter(out_.report.damaged));
     out_.tail = scan->tail;
     // Behind a segment that has a successor stands its footer, or nothing.
@@ -388,6 +472,8 @@ class Recovery {
     out_.allocated_end = whole_sectors(*size);
     out_.active = std::make_shared<ActiveSegment>(*header, std::move(*file), std::move(index),
                                                   scan->tail.position);
+    out_.active->set_runs(out_.keeper->runs_of(identity));
+    out_.entities->published(out_.tail.next_offset);
     return start.replace_checkpoint ? write_checkpoint() : Status{};
   }
 
@@ -428,18 +514,53 @@ class Recovery {
       start.known_durable = checkpoint->tail.next_offset;
       start.replace_checkpoint = true;
     } else {
-      out_.producers = ProducerTable(checkpoint->producers);
-      start.from = std::move(*checkpoint);
+      return start_at(header, std::move(*checkpoint), start);
     }
     return start;
   }
 
+  // Unless the entities of what the checkpoint covers are not known.
+  Start start_at(const SegmentHeader& header, Checkpoint checkpoint, Start beginning) {
+    const std::string name = file_names::entity_runs(header.identity.epoch);
+    Result<std::shared_ptr<const EntityDirectories>> runs =
+        EntityDirectories::open(device_, path(name), header.identity, checkpoint.entity_runs);
+    if (!runs) {
+      note(name + ": " + runs.error().message + "; the whole segment was read instead");
+      beginning.replace_checkpoint = true;
+      return beginning;
+    }
+    load(**runs);
+    out_.keeper->adopt_runs({.epoch = header.identity.epoch,
+                             .lengths = checkpoint.entity_runs,
+                             .log_end = checkpoint.tail.position,
+                             .end_offset = checkpoint.tail.next_offset});
+    out_.producers = ProducerTable(checkpoint.producers);
+    beginning.from = std::move(checkpoint);
+    return beginning;
+  }
+
+  void remember_entities(const Block& block) {
+    RecordCursor records = block.records();
+    while (!records.done()) {
+      const Result<Record> record = records.next();
+      if (!record) return;
+      if (record->key.empty() || !record->entity) continue;
+      out_.entities->load(out_.entities->hash(record->key),
+                          {.increment = record->entity->increment, .offset = record->offset});
+    }
+  }
+
   Status write_checkpoint() {
-    return out_.keeper->write_checkpoint(out_.active->identity().epoch,
-                                         {.tail = out_.tail,
-                                          .totals = out_.totals,
-                                          .index = out_.active->entries(),
-                                          .producers = out_.producers.snapshot()});
+    const Status done =
+        out_.keeper->write_checkpoint({.header = out_.active->header(),
+                                       .file = out_.active->file(),
+                                       .checkpoint = {.tail = out_.tail,
+                                                      .totals = out_.totals,
+                                                      .index = out_.active->entries(),
+                                                      .producers = out_.producers.snapshot(),
+                                                      .entity_runs = {}}});
+    if (done) out_.active->set_runs(out_.keeper->runs_of(out_.active->identity()));
+    return done;
   }
 
   Result<SegmentHeader> read_header(const File& file, const SegmentIdentity& identity,

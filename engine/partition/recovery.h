@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/device/device.h"
+#include "engine/entity/entity_index.h"
 #include "engine/partition/producer_table.h"
 #include "engine/partition/segment_keeper.h"
 #include "engine/segment/segment.h"
@@ -53,6 +54,7 @@ struct RecoveredPartition {
   SegmentTotals totals{};
   Timestamp last_timestamp{};  // of the newest record in the partition
   ProducerTable producers;
+  std::unique_ptr<EntityIndex> entities{};
   PartitionReport report;
 };
 

@@ -12,6 +12,12 @@ class RequestList {
  public:
   [[nodiscard]] bool empty() const { return head_ == nullptr; }
   [[nodiscard]] AppendRequest& front() const { return *head_; }
+  // Front to back, until `visit` answers false.
+  template <typename Visit>
+  void visit(Visit&& visit) const {
+    for (const AppendRequest* request = head_; request != nullptr && visit(*request);)
+      request = request->next_;
+  }
   void push_back(AppendRequest& request) {
     request.next_ = nullptr;
     (head_ == nullptr ? head_ : tail_->next_) = &request;

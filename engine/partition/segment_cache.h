@@ -17,6 +17,7 @@ class SegmentCache {
   SegmentCache(Device& device, BufferPool& pool, std::size_t segments_max)
       : device_(device), pool_(pool), segments_max_(segments_max) {}
 
+  [[nodiscard]] Device& device() const { return device_; }
   [[nodiscard]] Result<std::shared_ptr<const Segment>> open(const SealedSegment::Place& place);
   // Lets go of a segment that is no more. Who holds it keeps it.
   void forget(const SegmentIdentity& segment);

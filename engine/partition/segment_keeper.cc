@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <utility>
 
 #include "engine/base/assert.h"
+#include "engine/entity/base_file.h"
 #include "engine/format/file_names.h"
 #include "engine/partition/spare_segments.h"
 
@@ -183,6 +185,11 @@ Status SegmentKeeper::seal(const Seal& seal, const SegmentHeader& next) {
     return done;
   }
 
+  Result<std::vector<std::byte>> entities = directory_of(seal);
+  if (!entities) return std::unexpected(std::move(entities.error()));
+  if (Status done = replace_file(device_, path(file_names::entities(epoch)), *entities); !done)
+    return done;
+
   Manifest manifest = manifest_;
   BIMIP_ASSERT(manifest.segments.size() >= 2);
   ManifestSegment& prepared = manifest.segments.back();
@@ -207,6 +214,7 @@ Status SegmentKeeper::seal(const Seal& seal, const SegmentHeader& next) {
   if (Status done = replace_manifest(std::move(manifest)); !done) return done;
 
   remove_quietly(file_names::checkpoint(epoch));
+  remove_quietly(file_names::entity_runs(epoch));
   if (older != epoch) remove_quietly(file_names::producers(older));
   return {};
 }
@@ -232,6 +240,7 @@ Status SegmentKeeper::replace_segments(std::span<const ManifestSegment> sources,
   BIMIP_ASSERT(first->base_offset == rewritten.base_offset &&
                sources.back().end_offset == rewritten.end_offset &&
                sources.back().last == rewritten.last);
+  if (Status done = write_rewritten_directory(sources, rewritten); !done) return done;
   const std::string name = file_names::segment(rewritten.epoch);
   if (Status done = device_.rename(path(name + std::string(file_names::kNewSuffix)), path(name));
       !done)
@@ -255,6 +264,10 @@ Result<std::vector<ManifestSegment>> SegmentKeeper::move_start(Offset start) {
   });
   std::vector<ManifestSegment> gone(manifest.segments.begin(), first_kept);
   manifest.segments.erase(manifest.segments.begin(), first_kept);
+  if (!gone.empty()) {
+    if (Status done = remember_entities(gone.back().end_offset); !done)
+      return std::unexpected(std::move(done.error()));
+  }
   manifest.log_start = start;
   if (Status done = replace_manifest(std::move(manifest)); !done)
     return std::unexpected(std::move(done.error()));
@@ -262,15 +275,178 @@ Result<std::vector<ManifestSegment>> SegmentKeeper::move_start(Offset start) {
   return gone;
 }
 
+SealedSegment::Place SegmentKeeper::place_of(const ManifestSegment& segment) const {
+  return {.folder = place_.folder,
+          .segment = identity(segment.epoch),
+          .base_offset = segment.base_offset,
+          .end_offset = segment.end_offset,
+          .file_bytes = segment.file_bytes};
+}
+
+// Of one that kept every record the directory is that of its sources together. Another one's is
+// made from its blocks, when it is first needed: it is derived.
+Status SegmentKeeper::write_rewritten_directory(std::span<const ManifestSegment> sources,
+                                                const ManifestSegment& rewritten) {
+  std::uint64_t records = 0;
+  std::vector<std::shared_ptr<const EntityDirectories>> kept;
+  std::vector<EntityDirectoryView> views;
+  for (const ManifestSegment& source : sources) {
+    records += source.record_count;
+    Result<std::shared_ptr<const EntityDirectories>> opened = EntityDirectories::open(
+        device_, path(file_names::entities(source.epoch)), identity(source.epoch));
+    if (!opened) return remember_entities(sources.back().end_offset);
+    views.push_back((*opened)->views().front());
+    kept.push_back(std::move(*opened));
+  }
+  if (records != rewritten.record_count) return remember_entities(sources.back().end_offset);
+  return replace_file(
+      device_, path(file_names::entities(rewritten.epoch)),
+      merge_directories(identity(rewritten.epoch), views,
+                        {.first = rewritten.base_offset, .end = rewritten.end_offset}));
+}
+
+Status SegmentKeeper::remember_entities(Offset end) {
+  Result<std::shared_ptr<const BaseFile>> base =
+      BaseFile::open(device_, place_.folder, place_.partition);
+  if (base && (*base)->view().header().end_offset >= end) return {};
+  return fold_entities();
+}
+
+Status SegmentKeeper::fold_entities() {
+  Result<std::shared_ptr<const BaseFile>> base =
+      BaseFile::open(device_, place_.folder, place_.partition);
+  if (!base && base.error().code != ErrorCode::kNotFound &&
+      base.error().code != ErrorCode::kDamaged && base.error().code != ErrorCode::kForeign)
+    return std::unexpected(std::move(base.error()));
+  const Offset from = base ? (*base)->view().header().end_offset : Offset(0);
+  std::vector<LostRecords> lost;
+  std::vector<std::shared_ptr<const EntityDirectories>> kept;
+  std::vector<EntityDirectoryView> views;
+  Offset end = from;
+  for (const ManifestSegment& segment : manifest_.segments) {
+    if (segment.state != SegmentState::kSealed || segment.end_offset <= from) continue;
+    if (segment.base_offset > end)
+      lost.push_back({.offsets = {.first = end, .end = segment.base_offset}});
+    end = segment.end_offset;
+    Result<std::shared_ptr<File>> file =
+        device_.open(path(file_names::segment(segment.epoch)), OpenMode::kRead);
+    Result<OpenedEntities> opened = open_entities(device_, *place_.pool, place_of(segment),
+                                                  file ? *file : std::shared_ptr<File>());
+    if (!opened && opened.error().code == ErrorCode::kDamaged) {
+      lost.push_back({.offsets = {.first = segment.base_offset, .end = segment.end_offset}});
+      continue;
+    }
+    if (!opened) return std::unexpected(std::move(opened.error()));
+    views.push_back(opened->directories->views().front());
+    kept.push_back(std::move(opened->directories));
+  }
+  if (end == from) return {};
+  return fold_into_base(device_, {.folder = place_.folder,
+                                  .partition = place_.partition,
+                                  .base = base ? *base : nullptr,
+                                  .directories = views,
+                                  .lost = lost,
+                                  .end = end});
+}
+
 // Nobody who has it open is disturbed.
 void SegmentKeeper::remove_segment(Epoch epoch) {
   remove_quietly(file_names::segment(epoch));
   remove_quietly(file_names::index(epoch));
+  remove_quietly(file_names::entities(epoch));
 }
 
-Status SegmentKeeper::write_checkpoint(Epoch epoch, const Checkpoint& checkpoint) {
-  return replace_file(device_, path(file_names::checkpoint(epoch)),
-                      encode_checkpoint(identity(epoch), checkpoint));
+Status SegmentKeeper::write_checkpoint(CheckpointWork work) {
+  const bool is_first = begin_runs(work.header);
+  if (is_first || std::max(work.keyed, owed_) == Keyed::kSome) {
+    owed_ = Keyed::kSome;
+    if (Status done = add_run(work); !done) return done;
+    owed_ = Keyed::kNone;
+  }
+  runs_.log_end = work.checkpoint.tail.position;
+  runs_.end_offset = work.checkpoint.tail.next_offset;
+  work.checkpoint.entity_runs = runs_.lengths;
+  const SegmentIdentity& segment = work.header.identity;
+  return replace_file(device_, path(file_names::checkpoint(segment.epoch)),
+                      encode_checkpoint(segment, work.checkpoint));
+}
+
+ActiveSegment::Runs SegmentKeeper::runs_of(const SegmentIdentity& segment) const {
+  if (runs_.epoch != segment.epoch) return {};
+  return {.device = &device_,
+          .pool = place_.pool,
+          .path = path(file_names::entity_runs(segment.epoch)),
+          .lengths = runs_.lengths,
+          .log_end = runs_.log_end,
+          .end_offset = runs_.end_offset};
+}
+
+// Whether they began anew: nothing of the segment is in a run yet.
+bool SegmentKeeper::begin_runs(const SegmentHeader& header) {
+  if (runs_.epoch == header.identity.epoch) return false;
+  runs_ = {.epoch = header.identity.epoch,
+           .lengths = {},
+           .log_end = FilePosition(limits::kSectorBytes),
+           .end_offset = header.base_offset};
+  return true;
+}
+
+// The entities between what the runs cover and `tail`.
+Result<std::vector<std::byte>> SegmentKeeper::newest_run(const SegmentHeader& header,
+                                                         std::shared_ptr<const File> file,
+                                                         const LogTail& tail) const {
+  return build_directory({.file = std::move(file),
+                          .segment = header.identity,
+                          .from = runs_.log_end,
+                          .end = tail.position,
+                          .offsets = {.first = runs_.end_offset, .end = tail.next_offset}},
+                         *place_.pool);
+}
+
+// Behind the runs that the newest checkpoint lists: what a crash leaves there is written over.
+Status SegmentKeeper::add_run(const CheckpointWork& work) {
+  Result<std::vector<std::byte>> run = newest_run(work.header, work.file, work.checkpoint.tail);
+  if (!run) return std::unexpected(std::move(run.error()));
+  const Path where = path(file_names::entity_runs(work.header.identity.epoch));
+  Result<bool> there = device_.exists(where);
+  if (!there) return std::unexpected(std::move(there.error()));
+  Result<std::shared_ptr<File>> file =
+      device_.open(where, *there ? OpenMode::kReadWrite : OpenMode::kCreate);
+  if (!file) return std::unexpected(std::move(file.error()));
+  const std::uint64_t end = std::accumulate(runs_.lengths.begin(), runs_.lengths.end(), 0ULL);
+  if (Status done = (*file)->write_at(FilePosition(end), *run); !done) return done;
+  if (Status done = (*file)->sync(); !done) return done;
+  if (!*there) {
+    if (Status done = device_.sync_directory(place_.folder); !done) return done;
+  }
+  runs_.lengths.push_back(run->size());
+  return {};
+}
+
+// Of the whole segment: its runs and what came after them. A run that cannot be read is made again
+// from the blocks.
+Result<std::vector<std::byte>> SegmentKeeper::directory_of(const Seal& seal) {
+  const bool is_first = begin_runs(seal.header);
+  const SegmentIdentity& segment = seal.header.identity;
+  const OffsetRange offsets{.first = seal.header.base_offset, .end = seal.tail.next_offset};
+  const bool is_empty =
+      !is_first && runs_.lengths.empty() && std::max(seal.keyed, owed_) == Keyed::kNone;
+  owed_ = Keyed::kNone;
+  if (is_empty) return EntityDirectoryWriter(offsets).finish(segment);
+  Result<std::shared_ptr<const EntityDirectories>> runs = EntityDirectories::open(
+      device_, path(file_names::entity_runs(segment.epoch)), segment, runs_.lengths);
+  if (!runs) {
+    runs_.epoch = Epoch(0);
+    begin_runs(seal.header);
+  }
+  Result<std::vector<std::byte>> rest = newest_run(seal.header, seal.file, seal.tail);
+  if (!rest) return rest;
+  std::vector<EntityDirectoryView> views;
+  if (runs) views = (*runs)->views();
+  Result<EntityDirectoryView> newest = EntityDirectoryView::open(segment, *rest);
+  BIMIP_ASSERT(newest.has_value());
+  views.push_back(*newest);
+  return merge_directories(segment, views, offsets);
 }
 
 // What it removes is derived and no longer needed; a file that stays is removed by the next

@@ -39,6 +39,8 @@ class SegmentKeeper {
     Durability durability = Durability::kDurable;
     std::uint64_t free_space_floor = 0;
     SpareSegments* spares = nullptr;  // the store's; may be none
+    BufferPool* pool = nullptr;       // the store's
+    std::size_t entities_in_memory_max = limits::kEntitiesInMemoryMax;
   };
   SegmentKeeper(Device& device, Place place, Manifest manifest)
       : device_(device), place_(std::move(place)), manifest_(std::move(manifest)) {}
@@ -66,6 +68,8 @@ class SegmentKeeper {
   [[nodiscard]] Result<FilePosition> extend(const SegmentSpace& space, std::uint64_t bytes,
                                             ZeroAhead zero);
 
+  // Whether keyed records, or damage that may have been such, came since the newest checkpoint.
+  enum class Keyed : std::uint8_t { kNone, kSome };
   struct Seal {
     SegmentHeader header;
     std::shared_ptr<File> file{};
@@ -73,10 +77,11 @@ class SegmentKeeper {
     SegmentTotals totals{};
     std::vector<IndexEntry> index{};
     ProducerState producers{};  // as at `tail`
+    Keyed keyed = Keyed::kSome;
   };
   // Completes the active segment and makes the prepared one, which began with `next`, the active
-  // one: footer, length, index, producers, then the manifest. Every step can be repeated after a
-  // crash. Durable when it returns.
+  // one: footer, length, index, producers, entities, then the manifest. Every step can be repeated
+  // after a crash. Durable when it returns.
   [[nodiscard]] Status seal(const Seal& seal, const SegmentHeader& next);
 
   // An epoch for a rewrite that needs so much room, never used again whatever becomes of that.
@@ -89,13 +94,36 @@ class SegmentKeeper {
   [[nodiscard]] Status replace_segments(std::span<const ManifestSegment> sources,
                                         const ManifestSegment& rewritten);
 
+  // Counts every sealed segment into the entity base: what it says of entities stays known when the
+  // segments go. Durable when it returns. kNoSpace: nothing changed.
+  [[nodiscard]] Status fold_entities();
+
   // Moves the log's start up to `start`: the manifest forgets the sealed segments that end at or
   // before it, then their files go. Answers those. Durable when it returns. kNoSpace: nothing
   // changed.
   [[nodiscard]] Result<std::vector<ManifestSegment>> move_start(Offset start);
 
-  // Durable when it returns. Losing it costs a longer recovery, nothing else.
-  [[nodiscard]] Status write_checkpoint(Epoch epoch, const Checkpoint& checkpoint);
+  // Durable when it returns. Losing it costs a longer recovery, nothing else. Adds what was written
+  // since the one before to the segment's entity runs.
+  struct CheckpointWork {
+    SegmentHeader header;
+    std::shared_ptr<File> file{};
+    Checkpoint checkpoint{};  // its entity runs are set here
+    Keyed keyed = Keyed::kSome;
+  };
+  [[nodiscard]] Status write_checkpoint(CheckpointWork work);
+
+  // The entity runs of the active segment, as its newest checkpoint lists them.
+  struct Runs {
+    Epoch epoch{};
+    std::vector<std::uint64_t> lengths{};
+    FilePosition log_end{};  // what they cover
+    Offset end_offset{};
+  };
+  [[nodiscard]] const Runs& runs() const { return runs_; }
+  [[nodiscard]] ActiveSegment::Runs runs_of(const SegmentIdentity& segment) const;
+  // For recovery.
+  void adopt_runs(Runs runs) { runs_ = std::move(runs); }
 
   // kIo unless the segment's file is still in the folder.
   [[nodiscard]] Status check_presence(Epoch epoch) const;
@@ -109,10 +137,23 @@ class SegmentKeeper {
   void remove_segment(Epoch epoch);
   [[nodiscard]] static Status cut_to(File& file, std::uint64_t bytes);
   void remove_quietly(const std::string& name);
+  bool begin_runs(const SegmentHeader& header);
+  [[nodiscard]] Result<std::vector<std::byte>> newest_run(const SegmentHeader& header,
+                                                          std::shared_ptr<const File> file,
+                                                          const LogTail& tail) const;
+  [[nodiscard]] Status add_run(const CheckpointWork& work);
+  [[nodiscard]] Status write_rewritten_directory(std::span<const ManifestSegment> sources,
+                                                 const ManifestSegment& rewritten);
+  // Unless the base counts in every record below `end`, fold_entities().
+  [[nodiscard]] Status remember_entities(Offset end);
+  [[nodiscard]] SealedSegment::Place place_of(const ManifestSegment& segment) const;
+  [[nodiscard]] Result<std::vector<std::byte>> directory_of(const Seal& seal);
 
   Device& device_;
   Place place_;
   Manifest manifest_;
+  Runs runs_{};
+  Keyed owed_ = Keyed::kNone;  // to the runs, by a checkpoint that failed
 };
 
 // Writes zeros over [from, end) and syncs.

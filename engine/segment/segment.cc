@@ -76,6 +76,40 @@ FilePosition ActiveSegment::end() const {
   return end_;
 }
 
+void ActiveSegment::set_runs(Runs runs) {
+  const MutexLock lock(mutex_);
+  runs_ = std::move(runs);
+  directories_.reset();
+}
+
+Result<std::shared_ptr<const EntityDirectories>> ActiveSegment::entities() const {
+  Runs runs;
+  {
+    const MutexLock lock(mutex_);
+    if (directories_) return directories_;
+    if (runs_.lengths.empty()) return std::make_shared<const EntityDirectories>();
+    runs = runs_;
+  }
+  Result<std::shared_ptr<const EntityDirectories>> opened =
+      EntityDirectories::open(*runs.device, runs.path, identity(), runs.lengths);
+  if (!opened && opened.error().code == ErrorCode::kIo) return opened;
+  if (!opened) {
+    Result<std::vector<std::byte>> built =
+        build_directory({.file = file(),
+                         .segment = identity(),
+                         .from = FilePosition(limits::kSectorBytes),
+                         .end = runs.log_end,
+                         .offsets = {.first = base_offset(), .end = runs.end_offset}},
+                        *runs.pool);
+    if (!built) return std::unexpected(std::move(built.error()));
+    opened = EntityDirectories::of(identity(), std::move(*built));
+    if (!opened) return opened;
+  }
+  const MutexLock lock(mutex_);
+  if (runs.lengths == runs_.lengths) directories_ = *opened;
+  return opened;
+}
+
 Result<IndexBuilder> rebuild_index(std::shared_ptr<const File> file, const SegmentIdentity& segment,
                                    FilePosition end, BufferPool& pool) {
   BlockReader blocks({.file = std::move(file),
@@ -128,7 +162,43 @@ Result<std::shared_ptr<SealedSegment>> SealedSegment::open(Device& device, const
     BIMIP_ASSERT(index.has_value());
   }
   return std::shared_ptr<SealedSegment>(
-      new SealedSegment(place, std::move(*file), std::move(*mapping), *index));
+      new SealedSegment(device, pool, place, std::move(*file), std::move(*mapping), *index));
+}
+
+Result<OpenedEntities> open_entities(Device& device, BufferPool& pool,
+                                     const SealedSegment::Place& place,
+                                     std::shared_ptr<const File> file) {
+  const Path path = place.folder / file_names::entities(place.segment.epoch);
+  const OffsetRange offsets{.first = place.base_offset, .end = place.end_offset};
+  Result<std::shared_ptr<const EntityDirectories>> opened =
+      EntityDirectories::open(device, path, place.segment);
+  if (opened && (*opened)->views().front().offsets() == offsets)
+    return OpenedEntities{.directories = std::move(*opened), .why = {}};
+  if (!opened && opened.error().code == ErrorCode::kIo)
+    return std::unexpected(std::move(opened.error()));
+  std::string why = opened ? "it covers other offsets" : opened.error().message;
+  if (!file) return fail(ErrorCode::kDamaged, path.string() + ": " + why + "; nor is its segment");
+  Result<std::vector<std::byte>> built =
+      build_directory({.file = std::move(file),
+                       .segment = place.segment,
+                       .from = FilePosition(limits::kSectorBytes),
+                       .end = FilePosition(place.file_bytes - limits::kSectorBytes),
+                       .offsets = offsets},
+                      pool);
+  if (!built) return std::unexpected(std::move(built.error()));
+  if (Status written = replace_file(device, path, *built); !written)
+    return std::unexpected(std::move(written.error()));
+  opened = EntityDirectories::open(device, path, place.segment);
+  if (!opened) return std::unexpected(std::move(opened.error()));
+  return OpenedEntities{.directories = std::move(*opened), .why = std::move(why)};
+}
+
+Result<std::shared_ptr<const EntityDirectories>> SealedSegment::entities() const {
+  const MutexLock lock(mutex_);
+  if (directories_) return directories_;
+  Result<OpenedEntities> opened = open_entities(device_, pool_, place_, file());
+  if (!opened) return std::unexpected(std::move(opened.error()));
+  return directories_ = std::move(opened->directories);
 }
 
 IndexEntry SealedSegment::find(Offset target) const {

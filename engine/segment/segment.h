@@ -10,6 +10,7 @@
 #include "engine/device/device.h"
 #include "engine/format/segment_header.h"
 #include "engine/segment/block.h"
+#include "engine/segment/entity_directories.h"
 #include "engine/segment/index_builder.h"
 
 namespace bimip::engine {
@@ -26,6 +27,9 @@ class Segment {
   [[nodiscard]] virtual IndexEntry find(Timestamp target) const = 0;
   // No block begins at or after this position.
   [[nodiscard]] virtual FilePosition end() const = 0;
+  // Which records are whose: of a sealed segment all, of an active one those before its newest
+  // checkpoint. May read the disk. Of a sealed segment: kIo.
+  [[nodiscard]] virtual Result<std::shared_ptr<const EntityDirectories>> entities() const = 0;
 
  protected:
   Segment(SegmentIdentity identity, std::shared_ptr<File> file, Offset base_offset)
@@ -58,10 +62,25 @@ class ActiveSegment final : public Segment {
   [[nodiscard]] IndexEntry find(Offset target) const override;
   [[nodiscard]] IndexEntry find(Timestamp target) const override;
   [[nodiscard]] FilePosition end() const override;
+  // Made again in memory when the file of its runs cannot be read. kIo.
+  [[nodiscard]] Result<std::shared_ptr<const EntityDirectories>> entities() const override;
+
+  // From now on these are the directories of its runs, and where they end.
+  struct Runs {
+    Device* device = nullptr;
+    BufferPool* pool = nullptr;
+    Path path{};
+    std::vector<std::uint64_t> lengths{};
+    FilePosition log_end{};
+    Offset end_offset{};
+  };
+  void set_runs(Runs runs);
 
  private:
   SegmentHeader header_;
   mutable Mutex mutex_;
+  Runs runs_ GUARDED_BY(mutex_);
+  mutable std::shared_ptr<const EntityDirectories> directories_ GUARDED_BY(mutex_);
   IndexBuilder index_ GUARDED_BY(mutex_);
   FilePosition end_ GUARDED_BY(mutex_);
 };
@@ -76,6 +95,7 @@ class SealedSegment final : public Segment {
     Path folder{};
     SegmentIdentity segment{};
     Offset base_offset{};
+    Offset end_offset{};
     std::uint64_t file_bytes = 0;  // as the manifest knows it
   };
   [[nodiscard]] static Result<std::shared_ptr<SealedSegment>> open(Device& device,
@@ -85,19 +105,40 @@ class SealedSegment final : public Segment {
   [[nodiscard]] IndexEntry find(Offset target) const override;
   [[nodiscard]] IndexEntry find(Timestamp target) const override;
   [[nodiscard]] FilePosition end() const override { return end_; }
+  // Opened once it is asked for; rebuilt from the blocks and written anew when missing or wrong.
+  [[nodiscard]] Result<std::shared_ptr<const EntityDirectories>> entities() const override;
 
  private:
-  SealedSegment(const Place& place, std::shared_ptr<File> file, std::unique_ptr<Mapping> mapping,
-                IndexView index)
+  SealedSegment(Device& device, BufferPool& pool, const Place& place, std::shared_ptr<File> file,
+                std::unique_ptr<Mapping> mapping, IndexView index)
       : Segment(place.segment, std::move(file), place.base_offset),
+        device_(device),
+        pool_(pool),
+        place_(place),
         mapping_(std::move(mapping)),
         index_(index),
         end_(place.file_bytes - limits::kSectorBytes) {}
 
+  Device& device_;
+  BufferPool& pool_;
+  const Place place_;
+
   std::unique_ptr<Mapping> mapping_;
   IndexView index_;
   FilePosition end_{};
+  mutable Mutex mutex_;  // held while the directory is opened
+  mutable std::shared_ptr<const EntityDirectories> directories_ GUARDED_BY(mutex_);
 };
+
+// The directory of a sealed segment; rebuilt from its blocks and written anew when it is missing or
+// wrong. kDamaged when there are no blocks either (`file` is none), kIo, kNoSpace.
+struct OpenedEntities {
+  std::shared_ptr<const EntityDirectories> directories{};
+  std::string why{};  // it was rebuilt; empty when it was not
+};
+[[nodiscard]] Result<OpenedEntities> open_entities(Device& device, BufferPool& pool,
+                                                   const SealedSegment::Place& place,
+                                                   std::shared_ptr<const File> file);
 
 // The index of the blocks in [first block, place.end), damaged ones passed over.
 [[nodiscard]] Result<IndexBuilder> rebuild_index(std::shared_ptr<const File> file,

@@ -8,6 +8,7 @@
 
 #include "engine/base/result.h"
 #include "engine/format/topic_config.h"
+#include "engine/partition/entity_requests.h"
 #include "engine/partition/requests.h"
 
 namespace bimip::engine {
@@ -39,6 +40,10 @@ class Log {
   virtual void read(ReadRequest& request) = 0;
   virtual void find_time(TimeRequest& request) = 0;
   [[nodiscard]] virtual Result<LogBounds> bounds(TopicId topic, PartitionId partition) const = 0;
+
+  virtual void find_entity(EntityRequest& request) = 0;
+  virtual void read_entity(EntityReadRequest& request) = 0;
+  virtual void list_entities(EntityListRequest& request) = 0;
 
   // Reads what was visible go on meanwhile; who watches the partition need not watch it again.
   virtual void reopen(ReopenRequest& request) = 0;

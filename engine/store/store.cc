@@ -7,6 +7,7 @@
 #include "engine/base/random.h"
 #include "engine/device/uring_device.h"
 #include "engine/format/file_names.h"
+#include "engine/partition/entity_reader.h"
 
 namespace bimip::engine {
 namespace {
@@ -164,13 +165,15 @@ Path Store::topic_folder(std::string_view name) const {
   return options_.directory / file_names::kTopics / name;
 }
 
-SegmentKeeper::Place Store::place_of(const CatalogTopic& topic, PartitionId partition) const {
+SegmentKeeper::Place Store::place_of(const CatalogTopic& topic, PartitionId partition) {
   return {
       .folder = topic_folder(topic.name) / file_names::partition(partition),
       .partition = {.store = report_.store, .topic = topic.id, .partition = partition, .epoch = {}},
       .durability = topic.config.durability,
       .free_space_floor = options_.free_space_floor,
-      .spares = spares_.get()};
+      .spares = spares_.get(),
+      .pool = &pool_,
+      .entities_in_memory_max = options_.entities_in_memory_max};
 }
 
 void Store::open_topic(const CatalogTopic& topic) {
@@ -360,6 +363,76 @@ void Store::find_time(TimeRequest& request) {
   JobRunner& runner = manual_ != nullptr ? *jobs_ : *readers_;
   runner.post(
       [partition, &request] { request.on_found(partition->reader().find_time(request.time)); });
+}
+
+Result<const Partition*> Store::readable(TopicId topic, PartitionId partition) const {
+  if (closed_.load(std::memory_order_acquire))
+    return fail(ErrorCode::kClosed, "the log is closing");
+  const Partition* found = find(topic, partition);
+  if (found == nullptr) return std::unexpected(no_such_partition(topic, partition));
+  if (found->unusable()) return std::unexpected(*found->unusable());
+  return found;
+}
+
+namespace {
+
+Result<EntityState> state_of(const std::optional<EntityRecord>& newest) {
+  if (!newest) return fail(ErrorCode::kNotFound, "no record of this key");
+  return EntityState{.last_increment = newest->increment, .newest = newest->offset};
+}
+
+// On a reader thread: an entity that may not be in memory.
+Result<std::optional<EntityRecord>> find_anywhere(const Partition& partition,
+                                                  const EntityIndex& entities,
+                                                  const EntityHash& hash) {
+  const EntityIndex::Answer answer = entities.find(hash);
+  if (!answer.elsewhere) return answer.newest;
+  Result<EntityReader::Cold> cold = EntityReader(partition.reader(), entities).find(hash);
+  if (!cold) return std::unexpected(std::move(cold.error()));
+  // It may have come back meanwhile.
+  const EntityIndex::Answer again = entities.find(hash);
+  return again.newest ? again.newest : cold->newest;
+}
+
+}  // namespace
+
+void Store::find_entity(EntityRequest& request) {
+  Result<const Partition*> partition = readable(request.topic, request.partition);
+  if (!partition) return request.on_entity(std::unexpected(std::move(partition.error())));
+  if (request.key.empty())
+    return request.on_entity(fail(ErrorCode::kInvalidArgument, "an entity has a key"));
+  const std::shared_ptr<const EntityIndex> entities = (*partition)->entities();
+  const EntityHash hash = entities->hash(request.key);
+  const EntityIndex::Answer answer = entities->find(hash);
+  if (!answer.elsewhere) return request.on_entity(state_of(answer.newest));
+  readers().post([partition = *partition, entities, hash, &request] {
+    Result<std::optional<EntityRecord>> newest = find_anywhere(*partition, *entities, hash);
+    if (!newest) return request.on_entity(std::unexpected(std::move(newest.error())));
+    request.on_entity(state_of(*newest));
+  });
+}
+
+void Store::read_entity(EntityReadRequest& request) {
+  Result<const Partition*> partition = readable(request.topic, request.partition);
+  if (!partition) return request.on_entity_read(std::unexpected(std::move(partition.error())));
+  if (request.key.empty())
+    return request.on_entity_read(fail(ErrorCode::kInvalidArgument, "an entity has a key"));
+  readers().post([partition = *partition, entities = (*partition)->entities(), &request] {
+    Result<std::optional<EntityRecord>> newest =
+        find_anywhere(*partition, *entities, entities->hash(request.key));
+    if (!newest) return request.on_entity_read(std::unexpected(std::move(newest.error())));
+    if (!*newest)
+      return request.on_entity_read(fail(ErrorCode::kNotFound, "no record of this key"));
+    request.on_entity_read(EntityReader(partition->reader(), *entities).read(request, **newest));
+  });
+}
+
+void Store::list_entities(EntityListRequest& request) {
+  Result<const Partition*> partition = readable(request.topic, request.partition);
+  if (!partition) return request.on_entities(std::unexpected(std::move(partition.error())));
+  readers().post([partition = *partition, entities = (*partition)->entities(), &request] {
+    request.on_entities(EntityReader(partition->reader(), *entities).list(request));
+  });
 }
 
 Result<LogBounds> Store::bounds(TopicId topic, PartitionId partition) const {

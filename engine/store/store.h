@@ -34,6 +34,8 @@ struct StoreOptions {
   // is quiet, from the first roll on.
   std::uint64_t spare_bytes = 0;
   std::size_t reader_threads = 2;
+  // A partition; colder ones are looked up on the disk when they are appended to.
+  std::size_t entities_in_memory_max = limits::kEntitiesInMemoryMax;
   // What writing segments anew may read and write a second; 0: as fast as the disk.
   std::uint64_t rewrite_bytes_per_second = limits::kRewriteBytesPerSecond;
   // Seams. Not given: the machine's best device, the machine's clock. They outlive the store.
@@ -94,6 +96,9 @@ class Store final : public Log {
   void append(AppendRequest& request) override;
   void read(ReadRequest& request) override;
   void find_time(TimeRequest& request) override;
+  void find_entity(EntityRequest& request) override;
+  void read_entity(EntityReadRequest& request) override;
+  void list_entities(EntityListRequest& request) override;
   [[nodiscard]] Result<LogBounds> bounds(TopicId topic, PartitionId partition) const override;
   void reopen(ReopenRequest& request) override;
   [[nodiscard]] std::vector<PartitionTrouble> troubles() const override;
@@ -116,10 +121,12 @@ class Store final : public Log {
   [[nodiscard]] Status make_topic_files(const CatalogTopic& topic);
   [[nodiscard]] Status set_aside(const Path& folder);
   [[nodiscard]] Path topic_folder(std::string_view name) const;
-  [[nodiscard]] SegmentKeeper::Place place_of(const CatalogTopic& topic,
-                                              PartitionId partition) const;
+  [[nodiscard]] SegmentKeeper::Place place_of(const CatalogTopic& topic, PartitionId partition);
   void hand_over(Partition& partition, RecoveredPartition recovered);
   [[nodiscard]] Partition* find(TopicId topic, PartitionId partition) const;
+  // The partition, when it can be read.
+  [[nodiscard]] Result<const Partition*> readable(TopicId topic, PartitionId partition) const;
+  [[nodiscard]] JobRunner& readers() { return manual_ != nullptr ? *jobs_ : *readers_; }
   [[nodiscard]] static Error no_such_partition(TopicId topic, PartitionId partition);
 
   StoreOptions options_;

@@ -61,6 +61,21 @@ class PendingTime final : public Pending<TimeRequest, Offset> {
   void on_found(Result<Offset> result) override { keep(std::move(result)); }
 };
 
+class PendingEntity final : public Pending<EntityRequest, EntityState> {
+ public:
+  void on_entity(Result<EntityState> result) override { keep(std::move(result)); }
+};
+
+class PendingEntityRead final : public Pending<EntityReadRequest, EntityBatch> {
+ public:
+  void on_entity_read(Result<EntityBatch> result) override { keep(std::move(result)); }
+};
+
+class PendingEntityList final : public Pending<EntityListRequest, EntityListRequest::Page> {
+ public:
+  void on_entities(Result<EntityListRequest::Page> result) override { keep(std::move(result)); }
+};
+
 inline RecordFields value_record(std::string_view value, std::string_view key = {}) {
   RecordFields fields;
   fields.key = as_bytes(key);
@@ -107,6 +122,45 @@ class LogClient {
     request.partition = partition;
     request.time = time;
     log_.find_time(request);
+    return wait(request);
+  }
+
+  Result<EntityState> find_entity(TopicId topic, std::string_view key,
+                                  PartitionId partition = PartitionId(0)) {
+    PendingEntity request;
+    request.topic = topic;
+    request.partition = partition;
+    request.key = as_bytes(key);
+    log_.find_entity(request);
+    return wait(request);
+  }
+
+  struct EntityRead {
+    EntityOrder order = EntityOrder::kOldestFirst;
+    std::optional<IncrementId> from{};
+    std::size_t records_max = limits::kEntityRecordsPerRead;
+  };
+  Result<EntityBatch> read_entity(TopicId topic, std::string_view key, const EntityRead& wanted,
+                                  PartitionId partition = PartitionId(0)) {
+    PendingEntityRead request;
+    request.topic = topic;
+    request.partition = partition;
+    request.key = as_bytes(key);
+    request.order = wanted.order;
+    request.from = wanted.from;
+    request.records_max = wanted.records_max;
+    log_.read_entity(request);
+    return wait(request);
+  }
+
+  Result<EntityListRequest::Page> list_entities(TopicId topic, EntityHash from, std::size_t max,
+                                                PartitionId partition = PartitionId(0)) {
+    PendingEntityList request;
+    request.topic = topic;
+    request.partition = partition;
+    request.from = from;
+    request.entities_max = max;
+    log_.list_entities(request);
     return wait(request);
   }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/format/entity_directory.h"
 #include "engine/format/file_names.h"
 
 namespace bimip::log_tools {
@@ -140,6 +141,7 @@ void PartitionCheck::read_tables(std::size_t segment) {
   const auto& listed = place_.segments[segment].listed;
   const SegmentState state = listed ? listed->state : SegmentState::kSealed;
   if (state == SegmentState::kSealed) read_index(segment);
+  if (state == SegmentState::kSealed) check_entities(segment);
   if (state == SegmentState::kSealed) read_producers(segment);
   if (state == SegmentState::kActive) read_checkpoint(segment);
 }
@@ -156,6 +158,27 @@ void PartitionCheck::read_index(std::size_t segment) {
                                                                : bytes.error().message,
             .next = "nothing is lost: the server makes it again from the log"});
   }
+}
+
+// That the directory is whole, of this segment, and in accord with itself.
+void PartitionCheck::check_entities(std::size_t segment) {
+  const SegmentPlace& place = place_.segments[segment];
+  if (!place.listed) return;
+  const Path path = place_.folder / file_names::entities(place.epoch);
+  Result<std::vector<std::byte>> bytes = read_whole(path, kTableBytesMax);
+  SegmentIdentity identity = place_.identity;
+  identity.epoch = place.epoch;
+  const Result<EntityDirectoryView> view =
+      bytes ? EntityDirectoryView::open(identity, *bytes)
+            : Result<EntityDirectoryView>(std::unexpected(bytes.error()));
+  const OffsetRange offsets{.first = place.listed->base_offset, .end = place.listed->end_offset};
+  if (view && view->offsets() == offsets) return;
+  const bool is_missing = !bytes && bytes.error().code == ErrorCode::kNotFound;
+  report({.file = path,
+          .what = view         ? "the entity directory is of other offsets"
+                  : is_missing ? "the entity directory is missing"
+                               : view.error().message,
+          .next = "nothing is lost: the server makes it again from the log"});
 }
 
 void PartitionCheck::read_checkpoint(std::size_t segment) {

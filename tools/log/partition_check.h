@@ -38,6 +38,7 @@ class PartitionCheck {
   void read_losses();
   void read_tables(std::size_t segment);
   void read_index(std::size_t segment);
+  void check_entities(std::size_t segment);
   void read_checkpoint(std::size_t segment);
   void read_producers(std::size_t segment);
   void check_producers(const ProducerState& state, const Path& path, Offset end);

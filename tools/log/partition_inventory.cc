@@ -130,7 +130,9 @@ class PartitionTaker {
 
   // Says which files nobody reads.
   void check_name(const std::string& name) {
-    if (name == file_names::kManifest || name == file_names::kLosses) return;
+    if (name == file_names::kManifest || name == file_names::kLosses ||
+        name == file_names::kEntityBase)
+      return;
     if (name.ends_with(file_names::kNewSuffix))
       return note(name, "left over from a write that was cut short",
                   "the server removes it when it next opens the store");
@@ -154,6 +156,8 @@ class PartitionTaker {
     const bool is_used =
         (file->kind == FileKind::kIndex && is_sealed) ||
         (file->kind == FileKind::kProducers && file->epoch == place_.manifest->producers) ||
+        (file->kind == FileKind::kEntities && is_sealed) ||
+        (file->kind == FileKind::kEntityRuns && is_active) ||
         (file->kind == FileKind::kCheckpoint && is_active);
     if (!is_used) note(name, "belongs to no segment that needs it", "nothing reads it");
   }

@@ -182,7 +182,7 @@ TEST(EntityDirectory, OfPiecesIsMergedToThatOfTheWhole) {
       from = end;
     }
     for (const auto& file : files) views.push_back(*EntityDirectoryView::open(segment, file));
-    EXPECT_EQ(merge_directories(segment, views), encode_directory(segment, whole));
+    EXPECT_EQ(merge_directories(segment, views, whole.offsets), encode_directory(segment, whole));
   });
 }
 

@@ -188,6 +188,7 @@ Checkpoint RandomValues::checkpoint() {
                  .record_bytes = number(),
                  .first_timestamp = time(),
                  .last_timestamp = time()};
+  for (std::uint64_t i = below(4); i > 0; --i) made.entity_runs.push_back(number());
   return made;
 }
 

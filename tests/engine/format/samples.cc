@@ -231,7 +231,8 @@ Checkpoint sample_checkpoint() {
                      .first_timestamp = sample_time(),
                      .last_timestamp = sample_time() + 30s},
           .index = sample_index(),
-          .producers = sample_producers()};
+          .producers = sample_producers(),
+          .entity_runs = {212, 158}};
 }
 
 LossTable sample_losses() {

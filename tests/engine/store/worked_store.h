@@ -20,18 +20,23 @@ namespace bimip::testing {
 // Owner-thread only.
 class WorkedStore {
  public:
-  explicit WorkedStore(SimDevice& device, std::uint64_t free_space_floor = 0)
-      : device_(device), free_space_floor_(free_space_floor) {
+  explicit WorkedStore(SimDevice& device, std::uint64_t free_space_floor = 0,
+                       std::size_t entities_in_memory_max = limits::kEntitiesInMemoryMax)
+      : device_(device),
+        free_space_floor_(free_space_floor),
+        entities_in_memory_max_(entities_in_memory_max) {
     open();
   }
 
   void open() {
-    Result<std::unique_ptr<Store>> store = Store::open({.directory = "data",
-                                                        .free_space_floor = free_space_floor_,
-                                                        .rewrite_bytes_per_second = 0,
-                                                        .device = &device_,
-                                                        .clock = &clock_,
-                                                        .threading = Threading::kManual});
+    Result<std::unique_ptr<Store>> store =
+        Store::open({.directory = "data",
+                     .free_space_floor = free_space_floor_,
+                     .entities_in_memory_max = entities_in_memory_max_,
+                     .rewrite_bytes_per_second = 0,
+                     .device = &device_,
+                     .clock = &clock_,
+                     .threading = Threading::kManual});
     ASSERT_TRUE(store) << store.error().message;
     store_ = std::move(*store);
   }
@@ -97,6 +102,7 @@ class WorkedStore {
  private:
   SimDevice& device_;
   const std::uint64_t free_space_floor_;
+  const std::size_t entities_in_memory_max_;
   ManualClock clock_;
   std::unique_ptr<Store> store_;
 };

@@ -21,6 +21,6 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
       BIMIP_ASSERT(entry.find(entry.record(i).increment) == i);
   }
   BIMIP_ASSERT(encode_directory(sample_segment(), read_directory(*view)) == file);
-  BIMIP_ASSERT(merge_directories(sample_segment(), std::vector{*view}) == file);
+  BIMIP_ASSERT(merge_directories(sample_segment(), std::vector{*view}, view->offsets()) == file);
   return 0;
 }
