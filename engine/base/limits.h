@@ -67,6 +67,12 @@ inline constexpr std::size_t kPackedBlockBytes = 64 * 1024;
 inline constexpr std::size_t kRewriteStepBytes = 1024 * 1024;
 inline constexpr std::uint64_t kRewriteBytesPerSecond = 64ULL * 1024 * 1024;
 inline constexpr auto kRewriteRetry = 30s;
+// Compaction of a keyed topic begins when this share of its sealed bytes was never gone over. It
+// keeps so many keys in memory at once (32 bytes each) and a bit for so many offsets.
+inline constexpr std::uint64_t kCompactDirtyPercent = 50;
+inline constexpr std::size_t kCompactKeysMax = 1'000'000;
+inline constexpr std::uint64_t kCompactWindowOffsets = 1ULL << 28U;
+inline constexpr auto kTombstoneGraceDefault = 24h;
 // How often a partition looks whether time alone gave it something to do.
 inline constexpr auto kUpkeepEvery = 5s;
 

@@ -8,7 +8,7 @@
 namespace bimip::engine {
 namespace {
 
-constexpr std::size_t kTopicBytesMin = 4 + 4 + 8 + 4 + 1 + 8 + 8 + 8 + 8;
+constexpr std::size_t kTopicBytesMin = 4 + 4 + 8 + 4 + 1 + 8 + 8 + 8 + 8 + 1 + 8;
 
 CatalogTopic read_topic(codec::Reader& in) {
   CatalogTopic topic;
@@ -21,6 +21,8 @@ CatalogTopic read_topic(codec::Reader& in) {
   topic.config.segment_age = std::chrono::seconds(static_cast<std::int64_t>(in.u64()));
   topic.config.retention_age = std::chrono::seconds(static_cast<std::int64_t>(in.u64()));
   topic.config.retention_bytes = in.u64();
+  topic.config.compaction = static_cast<Compaction>(in.u8());
+  topic.config.tombstone_grace = std::chrono::seconds(static_cast<std::int64_t>(in.u64()));
   return topic;
 }
 
@@ -41,6 +43,8 @@ std::vector<std::byte> encode_catalog(const Catalog& catalog) {
     out.u64(static_cast<std::uint64_t>(topic.config.segment_age.count()));
     out.u64(static_cast<std::uint64_t>(topic.config.retention_age.count()));
     out.u64(topic.config.retention_bytes);
+    out.u8(static_cast<std::uint8_t>(topic.config.compaction));
+    out.u64(static_cast<std::uint64_t>(topic.config.tombstone_grace.count()));
   }
   return encode_table(TableKind::kCatalog, {.store = catalog.store}, out.bytes());
 }

@@ -30,6 +30,14 @@ Status validate(const TopicConfig& config) {
       !good) {
     return good;
   }
+  if (Status good = out_of_bounds("tombstone_grace_s", std::int64_t{config.tombstone_grace.count()},
+                                  std::int64_t{0}, limits::kRetentionAgeMaxSeconds);
+      !good) {
+    return good;
+  }
+  if (config.compaction != Compaction::kNone && config.compaction != Compaction::kNewest) {
+    return fail(ErrorCode::kInvalidArgument, "compaction is neither none nor newest");
+  }
   if (config.durability != Durability::kDurable && config.durability != Durability::kWritten) {
     return fail(ErrorCode::kInvalidArgument, "durability is neither durable nor written");
   }
@@ -47,6 +55,7 @@ TopicConfig changed(const TopicConfig& config, const TopicChange& change) {
   result.segment_age = change.segment_age.value_or(config.segment_age);
   result.retention_age = change.retention_age.value_or(config.retention_age);
   result.retention_bytes = change.retention_bytes.value_or(config.retention_bytes);
+  result.tombstone_grace = change.tombstone_grace.value_or(config.tombstone_grace);
   return result;
 }
 

@@ -18,6 +18,12 @@ enum class Durability : std::uint8_t {
   kWritten = 2,  // when it survives this process; power loss can take the newest records
 };
 
+// What becomes of records whose key has a newer one.
+enum class Compaction : std::uint8_t {
+  kNone = 0,    // they stay
+  kNewest = 1,  // they go, in time: the newest record of each key is kept
+};
+
 struct TopicConfig {
   std::uint32_t partitions = 1;
   Durability durability = Durability::kDurable;
@@ -27,6 +33,9 @@ struct TopicConfig {
   // How long and how much is kept, in whole segments; zero: for ever, without a bound.
   std::chrono::seconds retention_age{};  // of a segment's newest record
   std::uint64_t retention_bytes = 0;     // of a partition's segments
+  Compaction compaction = Compaction::kNone;
+  // How long a tombstone stays after what it deletes is gone, for who reads slowly.
+  std::chrono::seconds tombstone_grace = limits::kTombstoneGraceDefault;
   friend bool operator==(const TopicConfig&, const TopicConfig&) = default;
 };
 
@@ -35,6 +44,7 @@ struct TopicChange {
   std::optional<std::chrono::seconds> segment_age{};
   std::optional<std::chrono::seconds> retention_age{};
   std::optional<std::uint64_t> retention_bytes{};
+  std::optional<std::chrono::seconds> tombstone_grace{};
 };
 // The age of a segment's first record at which it is rolled: what is to go can go only with its
 // segment.

@@ -1,6 +1,7 @@
 #include "engine/partition/upkeep.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/partition/retention.h"
 
@@ -25,8 +26,8 @@ Upkeep::~Upkeep() { stop(); }
 
 void Upkeep::tick() {
   if (stopped_) return;
-  if (waiting_) return advance();
-  if (task_ || moving_start_) return;
+  if (waiting_) return rewrite_ ? advance() : survey_some();
+  if (task_ || moving_start_ || stepping_) return;
   const std::chrono::nanoseconds now = parts_.clock.monotonic();
   if (now < retry_at_) return;
   if ((!look_again_ && now < next_look_) || !parts_.keeper_is_free()) return;
@@ -41,7 +42,9 @@ void Upkeep::stop() {
 void Upkeep::choose() {
   look_again_ = false;
   next_look_ = parts_.clock.monotonic() + limits::kUpkeepEvery;
-  if (!choose_retention()) (void)choose_packing();
+  if (choose_retention()) return;
+  if (pass_) return continue_pass();
+  if (!choose_packing()) (void)choose_compaction();
 }
 
 // What must go goes before anything is done to keep it small.
@@ -84,9 +87,98 @@ bool Upkeep::choose_packing() {
   return false;
 }
 
+bool Upkeep::choose_compaction() {
+  if (config_.compaction == Compaction::kNone) return false;
+  std::vector<ManifestSegment> sealed;
+  std::vector<ManifestSegment> readable;
+  for (const ManifestSegment& segment : parts_.keeper.manifest().segments) {
+    if (segment.state != SegmentState::kSealed) break;
+    sealed.push_back(segment);
+    if (!is_skipped(segment)) readable.push_back(segment);
+  }
+  if (!wants_compaction(readable)) return false;
+  look_again_ = true;
+  if (!enter()) return false;
+  const Offset window_end = std::min(sealed.back().end_offset,
+                                     sealed.front().base_offset + limits::kCompactWindowOffsets);
+  KeySurvey::Plan plan{.folder = parts_.keeper.folder(),
+                       .partition = parts_.keeper.identity(Epoch(0)),
+                       .segments = std::move(sealed),
+                       .window_end = window_end,
+                       .keys_max = limits::kCompactKeysMax};
+  pass_.emplace();
+  pass_->survey = std::make_shared<KeySurvey>(parts_.device, parts_.pool, std::move(plan));
+  survey_some();
+  return true;
+}
+
+void Upkeep::survey_some() {
+  waiting_ = !parts_.budget.take(limits::kRewriteStepBytes);
+  if (waiting_) return;
+  stepping_ = true;
+  parts_.background.post([this, survey = pass_->survey] {
+    auto done = std::make_shared<Result<bool>>(survey->step());
+    parts_.post([this, done] { surveyed(std::move(*done)); });
+  });
+}
+
+void Upkeep::surveyed(Result<bool> done) {
+  stepping_ = false;
+  if (stopped_) return finish();
+  if (!done) {
+    pass_.reset();
+    return failed(done.error());
+  }
+  if (!*done) return survey_some();
+  pass_->groups = plan_compaction(*pass_->survey, config_, parts_.clock.now());
+  look_again_ = true;
+}
+
+bool Upkeep::is_listed(const std::vector<ManifestSegment>& sources) const {
+  return !std::ranges::search(parts_.keeper.manifest().segments, sources).empty();
+}
+
+void Upkeep::continue_pass() {
+  look_again_ = true;
+  if (pass_->next == pass_->groups.size()) {
+    if (!pass_->failed) parts_.counters.compactions += 1;
+    pass_.reset();
+    return leave();
+  }
+  CompactionGroup group = pass_->groups[pass_->next++];
+  if (!is_listed(group.sources)) return;  // retention was faster
+  if (std::ranges::any_of(group.sources, [this](const auto& s) { return is_skipped(s); })) {
+    pass_->failed = true;
+    return try_singly(std::move(group.sources));
+  }
+  Timestamp cleaned_at{};
+  for (const ManifestSegment& source : group.sources) {
+    const bool cleaned = source.cleaned_at != Timestamp{};
+    cleaned_at = std::max(cleaned_at, cleaned ? source.cleaned_at : parts_.clock.now());
+  }
+  if (pass_->failed) {
+    for (CompactionFilter::Stretch& stretch : group.stretches) stretch.drops_tombstones = false;
+  }
+  begin({.sources = std::move(group.sources),
+         .filter = std::make_unique<CompactionFilter>(pass_->survey->newest(),
+                                                      std::move(group.stretches)),
+         .cleaned_at = cleaned_at});
+}
+
+// One of some neighbours is damaged as a whole: the others do not wait for it.
+void Upkeep::try_singly(std::vector<ManifestSegment> sources) {
+  if (sources.size() == 1) return;
+  std::vector<CompactionGroup> singles;
+  for (ManifestSegment& source : sources)
+    singles.push_back({.sources = {source}, .stretches = {{.end = source.end_offset}}});
+  pass_->groups.insert(pass_->groups.begin() + static_cast<std::ptrdiff_t>(pass_->next),
+                       std::make_move_iterator(singles.begin()),
+                       std::make_move_iterator(singles.end()));
+}
+
 void Upkeep::begin(Task task) {
   look_again_ = true;  // for what comes after it, or when it is not its turn
-  if (!parts_.budget.enter()) return;
+  if (!enter()) return;
   task_ = std::move(task);
   std::uint64_t bytes = 0;
   for (const ManifestSegment& source : task_->sources) bytes += source.file_bytes;
@@ -160,6 +252,7 @@ void Upkeep::replace() {
         for (const ManifestSegment& source : sources) before += source.file_bytes;
         UpkeepCounters& counters = parts_.counters;
         counters.rewrites += 1;
+        counters.records_dropped += outcome.records_dropped;
         counters.bytes_read += outcome.bytes_read;
         counters.bytes_written += outcome.bytes_written;
         counters.bytes_freed += before - std::min(before, outcome.segment.file_bytes);
@@ -170,22 +263,35 @@ void Upkeep::replace() {
 // Nothing was lost: the sources are as they were. What is damaged as a whole is not tried again.
 void Upkeep::failed(const Error& error) {
   parts_.counters.failed += 1;
+  if (pass_) pass_->failed = true;
   const bool hopeless = error.code == ErrorCode::kDamaged || error.code == ErrorCode::kNotFound ||
                         error.code == ErrorCode::kUnsupportedVersion;
-  if (hopeless && task_) {
-    for (const ManifestSegment& source : task_->sources) skipped_.insert(source.epoch);
-  } else {
+  if (!hopeless || !task_) {
     retry_at_ = parts_.clock.monotonic() + limits::kRewriteRetry;
+  } else if (task_->sources.size() > 1) {
+    try_singly(std::move(task_->sources));
+  } else {
+    skipped_.insert(task_->sources.front().epoch);
   }
   finish();
+}
+
+bool Upkeep::enter() {
+  if (!entered_) entered_ = parts_.budget.enter();
+  return entered_;
+}
+
+void Upkeep::leave() {
+  if (std::exchange(entered_, false)) parts_.budget.leave();
 }
 
 void Upkeep::finish() {
   rewrite_.reset();
   waiting_ = false;
   look_again_ = true;
-  if (task_) parts_.budget.leave();
   task_.reset();
+  if (stopped_) pass_.reset();
+  if (!pass_) leave();
 }
 
 }  // namespace bimip::engine

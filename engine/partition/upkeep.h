@@ -9,6 +9,7 @@
 #include <set>
 
 #include "engine/base/clock.h"
+#include "engine/partition/compaction.h"
 #include "engine/partition/jobs.h"
 #include "engine/partition/partition_reader.h"
 #include "engine/partition/rewrite_budget.h"
@@ -20,6 +21,8 @@ namespace bimip::engine {
 // What was rewritten so far. Read from any thread.
 struct UpkeepCounters {
   std::atomic<std::uint64_t> rewrites{0};
+  std::atomic<std::uint64_t> compactions{0};  // passes over a partition that came to their end
+  std::atomic<std::uint64_t> records_dropped{0};
   std::atomic<std::uint64_t> failed{0};  // tried again later, or given up for damage
   std::atomic<std::uint64_t> bytes_read{0};
   std::atomic<std::uint64_t> bytes_written{0};
@@ -70,7 +73,21 @@ class Upkeep {
   void choose();
   [[nodiscard]] bool choose_retention();
   [[nodiscard]] bool choose_packing();
+  [[nodiscard]] bool choose_compaction();
   [[nodiscard]] bool is_skipped(const ManifestSegment& segment) const;
+
+  // Compaction: a survey, then the groups that came of it.
+  struct Pass {
+    std::shared_ptr<KeySurvey> survey;
+    std::vector<CompactionGroup> groups{};  // once it is done
+    std::size_t next = 0;
+    bool failed = false;  // something older may hold what a later tombstone deletes
+  };
+  void survey_some();
+  void surveyed(Result<bool> done);
+  void continue_pass();
+  void try_singly(std::vector<ManifestSegment> sources);
+  [[nodiscard]] bool is_listed(const std::vector<ManifestSegment>& sources) const;
 
   struct Task {
     std::vector<ManifestSegment> sources{};
@@ -84,6 +101,8 @@ class Upkeep {
   void replace();
   void failed(const Error& error);
   void finish();
+  [[nodiscard]] bool enter();
+  void leave();
 
   Parts parts_;
   TopicConfig config_;
@@ -94,7 +113,9 @@ class Upkeep {
   std::set<Epoch> skipped_;  // damaged as a whole: left alone until the partition is reopened
 
   bool moving_start_ = false;
-  std::optional<Task> task_;                 // has entered the budget
+  bool entered_ = false;  // the budget
+  std::optional<Pass> pass_;
+  std::optional<Task> task_;
   std::shared_ptr<SegmentRewrite> rewrite_;  // shared with the job that works on it
   bool stepping_ = false;                    // a step runs on `background`
   bool waiting_ = false;                     // for the budget

@@ -23,6 +23,10 @@ void describe(engine::Log& log, const engine::TopicInfo& info, v1::TopicDescript
   config.set_segment_age_s(static_cast<std::uint64_t>(info.config.segment_age.count()));
   config.set_retention_age_s(static_cast<std::uint64_t>(info.config.retention_age.count()));
   config.set_retention_bytes(info.config.retention_bytes);
+  config.set_compaction(info.config.compaction == engine::Compaction::kNewest
+                            ? v1::COMPACTION_NEWEST
+                            : v1::COMPACTION_NONE);
+  config.set_tombstone_grace_s(static_cast<std::uint64_t>(info.config.tombstone_grace.count()));
   for (std::uint32_t i = 0; i < info.config.partitions; ++i) {
     v1::PartitionDescription& partition = *into.add_partitions();
     partition.set_partition(i);
@@ -58,6 +62,11 @@ engine::Result<engine::TopicConfig> config_of(const v1::TopicConfig& asked) {
   if (asked.segment_age_s() != 0) config.segment_age = seconds_of(asked.segment_age_s());
   config.retention_age = seconds_of(asked.retention_age_s());
   config.retention_bytes = asked.retention_bytes();
+  if (asked.compaction() == v1::COMPACTION_NEWEST) config.compaction = engine::Compaction::kNewest;
+  if (!v1::Compaction_IsValid(asked.compaction()))
+    return engine::fail(engine::ErrorCode::kInvalidArgument, "no such compaction");
+  if (asked.tombstone_grace_s() != 0)
+    config.tombstone_grace = seconds_of(asked.tombstone_grace_s());
   switch (asked.durability()) {
     case v1::DURABILITY_UNSPECIFIED:
     case v1::DURABILITY_DURABLE:
@@ -113,6 +122,7 @@ void alter_topic(const std::shared_ptr<Session>& session, std::uint64_t id,
   if (alter.has_segment_age_s()) change.segment_age = seconds_of(alter.segment_age_s());
   if (alter.has_retention_age_s()) change.retention_age = seconds_of(alter.retention_age_s());
   if (alter.has_retention_bytes()) change.retention_bytes = alter.retention_bytes();
+  if (alter.has_tombstone_grace_s()) change.tombstone_grace = seconds_of(alter.tombstone_grace_s());
   run_blocking(session, id, [name = alter.topic(), change](engine::Log& log) {
     return log.alter_topic(name, change);
   });

@@ -26,6 +26,8 @@ struct Arguments {
   std::string segment_age{};
   std::string retention_age{};
   std::string retention_bytes{};
+  std::string tombstone_grace{};
+  bool compact = false;
   bool json = false;
 };
 
@@ -59,6 +61,8 @@ Json json_of(const v1::TopicDescription& topic) {
           {"segment_age_s", topic.config().segment_age_s()},
           {"retention_age_s", topic.config().retention_age_s()},
           {"retention_bytes", topic.config().retention_bytes()},
+          {"compacted", topic.config().compaction() == v1::COMPACTION_NEWEST},
+          {"tombstone_grace_s", topic.config().tombstone_grace_s()},
           {"partitions", partitions}};
 }
 
@@ -72,6 +76,12 @@ std::string retention_text(const v1::TopicConfig& config) {
   return text.empty() ? "for ever" : text;
 }
 
+std::string compaction_text(const v1::TopicConfig& config) {
+  if (config.compaction() != v1::COMPACTION_NEWEST) return "";
+  return "compacted      to the newest record of each key; tombstones stay " +
+         std::to_string(config.tombstone_grace_s()) + " s\n";
+}
+
 void print_description(const v1::TopicDescription& topic, const Arguments& arguments) {
   Output output;
   if (arguments.json) {
@@ -83,7 +93,7 @@ void print_description(const v1::TopicDescription& topic, const Arguments& argum
                durability_text(topic.config()) + "\nsegment bytes  " +
                std::to_string(topic.config().segment_bytes()) + "\nsegment age    " +
                std::to_string(topic.config().segment_age_s()) + " s\nretention      " +
-               retention_text(topic.config()) + "\n\n");
+               retention_text(topic.config()) + "\n" + compaction_text(topic.config()) + "\n");
   using Align = log_tools::TextTable::Align;
   log_tools::TextTable table({Align::kRight, Align::kRight, Align::kRight});
   table.add({"PARTITION", "START", "END"});
@@ -130,14 +140,18 @@ int run_create(const Globals& globals, const Arguments& arguments) {
     config.set_retention_age_s(seconds_of(arguments.retention_age));
   if (!arguments.retention_bytes.empty())
     config.set_retention_bytes(bytes_of(arguments.retention_bytes));
+  if (arguments.compact) config.set_compaction(v1::COMPACTION_NEWEST);
+  if (!arguments.tombstone_grace.empty())
+    config.set_tombstone_grace_s(seconds_of(arguments.tombstone_grace));
   return describe(globals, std::move(request), arguments);
 }
 
 int run_alter(const Globals& globals, const Arguments& arguments) {
   if (arguments.segment_age.empty() && arguments.retention_age.empty() &&
-      arguments.retention_bytes.empty()) {
+      arguments.retention_bytes.empty() && arguments.tombstone_grace.empty()) {
     return complain({engine::ErrorCode::kInvalidArgument,
-                     "nothing to change: name --retention, --retention-bytes or --segment-age"});
+                     "nothing to change: name --retention, --retention-bytes, --segment-age or "
+                     "--tombstone-grace"});
   }
   v1::Stanza request;
   v1::AlterTopic& alter = *request.mutable_alter_topic();
@@ -147,6 +161,8 @@ int run_alter(const Globals& globals, const Arguments& arguments) {
     alter.set_retention_age_s(seconds_of(arguments.retention_age));
   if (!arguments.retention_bytes.empty())
     alter.set_retention_bytes(bytes_of(arguments.retention_bytes));
+  if (!arguments.tombstone_grace.empty())
+    alter.set_tombstone_grace_s(seconds_of(arguments.tombstone_grace));
   return describe(globals, std::move(request), arguments);
 }
 
@@ -198,6 +214,10 @@ void add_retention(CLI::App& command, Arguments& arguments) {
                   "A segment goes when its newest record is this old: 30d; forever")
       ->check([](const std::string& text) { return text == kForEver ? "" : check_duration(text); });
   command
+      .add_option("--tombstone-grace", arguments.tombstone_grace,
+                  "How long a tombstone stays after what it deletes is gone: 24h")
+      ->check(check_duration);
+  command
       .add_option("--retention-bytes", arguments.retention_bytes,
                   "The oldest segments go while a partition has as much without them: 10GiB; "
                   "forever")
@@ -235,6 +255,8 @@ void add_topic_commands(CLI::App& program, const Globals& globals, int& exit_cod
   create->add_option("--segment-bytes", created->segment_bytes, "Size of a segment: 64MiB")
       ->check(check_bytes);
   add_retention(*create, *created);
+  create->add_flag("--compact", created->compact,
+                   "Keep the newest record of each key, and let the others go in time");
   const auto [alter, altered] =
       add("alter", "Change how long and how much a topic keeps; what is not named stays",
           "bimip topic alter events --retention 30d --retention-bytes forever", run_alter);

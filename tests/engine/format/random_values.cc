@@ -106,6 +106,9 @@ Catalog RandomValues::catalog() {
     topic.config.retention_age = std::chrono::seconds(
         below(static_cast<std::uint64_t>(limits::kRetentionAgeMaxSeconds) + 1));
     topic.config.retention_bytes = number();
+    topic.config.compaction = maybe() ? Compaction::kNewest : Compaction::kNone;
+    topic.config.tombstone_grace = std::chrono::seconds(
+        below(static_cast<std::uint64_t>(limits::kRetentionAgeMaxSeconds) + 1));
     made.topics.push_back(topic);
   }
   made.next_topic = TopicId(id + 1);

@@ -161,7 +161,9 @@ Catalog sample_catalog() {
                  .segment_bytes = 64 * 1024 * 1024,
                  .segment_age = 24h,
                  .retention_age = 30 * 24h,
-                 .retention_bytes = 1ULL << 40U};
+                 .retention_bytes = 1ULL << 40U,
+                 .compaction = Compaction::kNewest,
+                 .tombstone_grace = 2h};
   return {.store = sample_segment().store,
           .created_at = sample_time(),
           .next_topic = TopicId(8),

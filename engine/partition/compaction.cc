@@ -1,0 +1,79 @@
+#include "engine/partition/compaction.h"
+
+#include <algorithm>
+
+namespace bimip::engine {
+namespace {
+
+// What is left of a segment's records, about, in a file of its own.
+std::uint64_t bytes_left(const ManifestSegment& segment, std::uint64_t records_left) {
+  const double share = segment.record_count == 0 ? 0
+                                                 : static_cast<double>(records_left) /
+                                                       static_cast<double>(segment.record_count);
+  return 3 * limits::kSectorBytes +
+         static_cast<std::uint64_t>(share * static_cast<double>(segment.record_bytes) * 1.125);
+}
+
+bool was_cleaned(const ManifestSegment& segment) { return segment.cleaned_at != Timestamp{}; }
+
+}  // namespace
+
+bool wants_compaction(const std::vector<ManifestSegment>& listed) {
+  std::uint64_t all = 0;
+  std::uint64_t dirty = 0;
+  for (const ManifestSegment& segment : listed) {
+    all += segment.file_bytes;
+    if (!was_cleaned(segment)) dirty += segment.file_bytes;
+  }
+  return dirty > 0 && dirty * 100 >= all * limits::kCompactDirtyPercent;
+}
+
+Result<Fate> CompactionFilter::decide(const Record& record) {
+  while (at_ + 1 < stretches_.size() && record.offset >= stretches_[at_].end) ++at_;
+  if (record.key.empty()) return Fate::kKept;
+  if (!newest_->contains(record.offset)) return Fate::kDropped;
+  if (record.kind == RecordKind::kTombstone && stretches_[at_].drops_tombstones)
+    return Fate::kDropped;
+  return Fate::kUnlinked;
+}
+
+std::vector<CompactionGroup> plan_compaction(const KeySurvey& survey, const TopicConfig& config,
+                                             Timestamp now) {
+  std::vector<CompactionGroup> groups;
+  bool all_readable = true;
+  bool joins = false;  // the last group's last source is this one's neighbour
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < survey.plan().segments.size(); ++i) {
+    const ManifestSegment& segment = survey.plan().segments[i];
+    const KeySurvey::Found& found = survey.found(i);
+    all_readable = all_readable && !found.unreadable;
+    if (found.unreadable || segment.end_offset > survey.plan().window_end) {
+      joins = false;
+      continue;
+    }
+    const bool drops_tombstones =
+        all_readable && was_cleaned(segment) && segment.cleaned_at + config.tombstone_grace <= now;
+    const std::uint64_t superseded =
+        found.keyed - survey.newest()->count({segment.base_offset, segment.end_offset});
+    const bool needed =
+        !was_cleaned(segment) || superseded > 0 || (drops_tombstones && found.tombstones > 0);
+    if (!needed) {
+      joins = false;
+      continue;
+    }
+    const std::uint64_t left =
+        bytes_left(segment, segment.record_count - std::min(segment.record_count, superseded));
+    if (!joins || bytes + left > config.segment_bytes) {
+      groups.emplace_back();
+      bytes = 0;
+    }
+    bytes += left;
+    joins = true;
+    groups.back().sources.push_back(segment);
+    groups.back().stretches.push_back(
+        {.end = segment.end_offset, .drops_tombstones = drops_tombstones});
+  }
+  return groups;
+}
+
+}  // namespace bimip::engine

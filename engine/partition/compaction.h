@@ -1,0 +1,51 @@
+// Compaction of a keyed log: what is left of it, and what to write anew. Design:
+// docs/design/compaction.md.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/format/topic_config.h"
+#include "engine/partition/key_survey.h"
+#include "engine/partition/segment_rewrite.h"
+
+namespace bimip::engine {
+
+// Whether enough was sealed since the last time: as much as limits::kCompactDirtyPercent of all.
+// `listed` are the sealed segments that can be read.
+[[nodiscard]] bool wants_compaction(const std::vector<ManifestSegment>& listed);
+
+// Keeps the newest record of each key, of tombstones only those that somebody may still need; and
+// all that has no key. What it keeps has no older record of its entity to lead to.
+class CompactionFilter final : public RecordFilter {
+ public:
+  // Of the records before `end`, from where the one before ends, tombstones go.
+  struct Stretch {
+    Offset end{};
+    bool drops_tombstones = false;
+  };
+  CompactionFilter(std::shared_ptr<const OffsetSet> newest, std::vector<Stretch> stretches)
+      : newest_(std::move(newest)), stretches_(std::move(stretches)) {}
+
+  [[nodiscard]] Result<Fate> decide(const Record& record) override;
+
+ private:
+  std::shared_ptr<const OffsetSet> newest_;
+  std::vector<Stretch> stretches_;
+  std::size_t at_ = 0;
+};
+
+// One thing to do: neighbours that become one segment.
+struct CompactionGroup {
+  std::vector<ManifestSegment> sources{};
+  std::vector<CompactionFilter::Stretch> stretches{};
+};
+// What a finished survey leads to, oldest first: segments that were never cleaned, or of which
+// something is superseded or may go; small neighbours together, up to the topic's segment size.
+// Tombstones go a grace time after the segment was first cleaned, and only when nothing older is
+// unreadable, which might hold what they delete.
+[[nodiscard]] std::vector<CompactionGroup> plan_compaction(const KeySurvey& survey,
+                                                           const TopicConfig& config,
+                                                           Timestamp now);
+
+}  // namespace bimip::engine
