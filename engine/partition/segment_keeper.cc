@@ -240,7 +240,11 @@ Status SegmentKeeper::replace_segments(std::span<const ManifestSegment> sources,
   BIMIP_ASSERT(first->base_offset == rewritten.base_offset &&
                sources.back().end_offset == rewritten.end_offset &&
                sources.back().last == rewritten.last);
-  if (Status done = write_rewritten_directory(sources, rewritten); !done) return done;
+  std::uint64_t records = 0;
+  for (const ManifestSegment& source : sources) records += source.record_count;
+  if (records != rewritten.record_count) {
+    if (Status done = remember_entities(rewritten.end_offset); !done) return done;
+  }
   const std::string name = file_names::segment(rewritten.epoch);
   if (Status done = device_.rename(path(name + std::string(file_names::kNewSuffix)), path(name));
       !done)
@@ -281,28 +285,6 @@ SealedSegment::Place SegmentKeeper::place_of(const ManifestSegment& segment) con
           .base_offset = segment.base_offset,
           .end_offset = segment.end_offset,
           .file_bytes = segment.file_bytes};
-}
-
-// Of one that kept every record the directory is that of its sources together. Another one's is
-// made from its blocks, when it is first needed: it is derived.
-Status SegmentKeeper::write_rewritten_directory(std::span<const ManifestSegment> sources,
-                                                const ManifestSegment& rewritten) {
-  std::uint64_t records = 0;
-  std::vector<std::shared_ptr<const EntityDirectories>> kept;
-  std::vector<EntityDirectoryView> views;
-  for (const ManifestSegment& source : sources) {
-    records += source.record_count;
-    Result<std::shared_ptr<const EntityDirectories>> opened = EntityDirectories::open(
-        device_, path(file_names::entities(source.epoch)), identity(source.epoch));
-    if (!opened) return remember_entities(sources.back().end_offset);
-    views.push_back((*opened)->views().front());
-    kept.push_back(std::move(*opened));
-  }
-  if (records != rewritten.record_count) return remember_entities(sources.back().end_offset);
-  return replace_file(
-      device_, path(file_names::entities(rewritten.epoch)),
-      merge_directories(identity(rewritten.epoch), views,
-                        {.first = rewritten.base_offset, .end = rewritten.end_offset}));
 }
 
 Status SegmentKeeper::remember_entities(Offset end) {

@@ -88,9 +88,11 @@ class SegmentKeeper {
   // Durable when it returns. kNoSpace: nothing changed.
   [[nodiscard]] Result<Epoch> reserve_epoch(std::uint64_t bytes);
 
-  // Puts a rewritten segment, complete as EPOCH.segment.new beside its index, in the place of those
-  // it was made from: name, then manifest, then the old files go. A crash leaves the old or the
-  // new; the next recovery removes the other. Durable when it returns. kNoSpace: nothing changed.
+  // Puts a rewritten segment, complete as EPOCH.segment.new beside its index and its entities, in
+  // the place of those it was made from. When it has fewer records, what the sources say of
+  // entities is counted into the entity base first. Then name, then manifest, then the old files
+  // go. A crash leaves the old or the new; the next recovery removes the other. Durable when it
+  // returns. kNoSpace: nothing changed.
   [[nodiscard]] Status replace_segments(std::span<const ManifestSegment> sources,
                                         const ManifestSegment& rewritten);
 
@@ -142,8 +144,6 @@ class SegmentKeeper {
                                                           std::shared_ptr<const File> file,
                                                           const LogTail& tail) const;
   [[nodiscard]] Status add_run(const CheckpointWork& work);
-  [[nodiscard]] Status write_rewritten_directory(std::span<const ManifestSegment> sources,
-                                                 const ManifestSegment& rewritten);
   // Unless the base counts in every record below `end`, fold_entities().
   [[nodiscard]] Status remember_entities(Offset end);
   [[nodiscard]] SealedSegment::Place place_of(const ManifestSegment& segment) const;

@@ -56,6 +56,7 @@ SegmentRewrite::~SegmentRewrite() {
   if (!owns_file_) return;
   (void)device_.remove(unfinished());
   (void)device_.remove(path(file_names::index(plan_.epoch)));
+  (void)device_.remove(path(file_names::entities(plan_.epoch)));
 }
 
 Path SegmentRewrite::unfinished() const {
@@ -351,6 +352,8 @@ Status SegmentRewrite::finish() {
                .next_block = header_.first_block,
                .next_offset = header_.base_offset,
                .previous = header_.previous};
+  entities_.emplace(plan_.partition.store,
+                    OffsetRange{.first = footer_.base_offset, .end = footer_.end_offset});
   source_file_ = file_;
   reader_.emplace(BlockReader::Place{.file = file_,
                                      .segment = header_.identity,
@@ -386,6 +389,7 @@ Status SegmentRewrite::compare_some() {
     compared_.advance(header);
     compared_totals_.add(header);
     index_.add(header);
+    entities_->add(**block);
   }
   return {};
 }
@@ -407,7 +411,12 @@ Status SegmentRewrite::compare_end() {
                 unfinished().string() + ": what was read back is not what was written");
   Status done = replace_file(device_, path(file_names::index(plan_.epoch)),
                              encode_index(header_.identity, index_.entries()));
+  if (done) {
+    done = replace_file(device_, path(file_names::entities(plan_.epoch)),
+                        entities_->finish(header_.identity));
+  }
   if (!done) return done;
+  entities_.reset();
   phase_ = Phase::kDone;
   return {};
 }

@@ -12,6 +12,7 @@
 #include "engine/format/log_tail.h"
 #include "engine/format/manifest.h"
 #include "engine/segment/block_reader.h"
+#include "engine/segment/entity_directories.h"
 #include "engine/segment/index_builder.h"
 
 namespace bimip::engine {
@@ -37,8 +38,9 @@ class KeepAll final : public RecordFilter {
 };
 
 // One rewrite, step by step, off the writer's thread. It makes EPOCH.segment.new, reads it back,
-// compares, makes EPOCH.index; the old files stay as they are. Nothing counts before the manifest
-// lists it (SegmentKeeper::replace_segments). Memory is bounded by two blocks and the index.
+// compares, makes EPOCH.index and EPOCH.entities; the old files stay as they are. Nothing counts
+// before the manifest lists it (SegmentKeeper::replace_segments). Memory is bounded by two blocks,
+// the index and 48 bytes for each keyed record that is kept.
 // Offsets are preserved: a block spans the offsets of those it was made from. Destroying it before
 // the keeper took its file removes that. Thread-compatible.
 class SegmentRewrite {
@@ -136,6 +138,7 @@ class SegmentRewrite {
   LogTail compared_{};
   SegmentTotals compared_totals_{};
   IndexBuilder index_;
+  std::optional<DirectoryBuilder> entities_;
 };
 
 }  // namespace bimip::engine

@@ -7,67 +7,46 @@
 #include "engine/segment/block_reader.h"
 
 namespace bimip::engine {
-namespace {
 
-// The keyed records of a stretch, in the order in which they come.
-class Collector {
- public:
-  explicit Collector(const LogStretch& stretch)
-      : store_(stretch.segment.store), out_(stretch.offsets), next_(stretch.offsets.first) {}
-
-  void add(const Block& block) {
-    lose_until(block.header.base_offset);
-    RecordCursor records = block.records();
-    while (!records.done()) {
-      const Result<Record> record = records.next();
-      if (!record) return;  // the rest of the block is lost
-      if (!record->key.empty() && record->entity) {
-        found_.push_back(
-            {.hash = entity_hash(store_, record->key),
-             .record = {.increment = record->entity->increment, .offset = record->offset},
-             .previous = record->entity->previous});
-      }
-      next_ = record->offset + 1;
+void DirectoryBuilder::add(const Block& block) {
+  const BlockHeader& header = block.header;
+  if (header.base_offset < offsets_.first || header.end_offset() > offsets_.end) return;
+  lose_until(header.base_offset);
+  RecordCursor records = block.records();
+  while (!records.done()) {
+    const Result<Record> record = records.next();
+    if (!record) return;  // the rest of the block is lost
+    if (!record->key.empty() && record->entity) {
+      found_.push_back(
+          {.hash = entity_hash(store_, record->key),
+           .record = {.increment = record->entity->increment, .offset = record->offset},
+           .previous = record->entity->previous});
     }
-    next_ = block.header.end_offset();
+    next_ = record->offset + 1;
   }
+  next_ = header.end_offset();
+}
 
-  // Nothing good comes before `offset` any more.
-  void lose_until(Offset offset) {
-    if (offset > next_) out_.lose({.offsets = {.first = next_, .end = offset}});
-    next_ = std::max(next_, offset);
+void DirectoryBuilder::lose_until(Offset offset) {
+  if (offset > next_) out_.lose({.offsets = {.first = next_, .end = offset}});
+  next_ = std::max(next_, offset);
+}
+
+std::vector<std::byte> DirectoryBuilder::finish(const SegmentIdentity& segment) {
+  lose_until(offsets_.end);
+  std::ranges::sort(found_, [](const Found& a, const Found& b) {
+    return std::tie(a.hash, a.record.offset) < std::tie(b.hash, b.record.offset);
+  });
+  std::vector<EntityRecord> records;
+  for (std::size_t i = 0; i < found_.size();) {
+    const std::size_t first = i;
+    records.clear();
+    for (; i < found_.size() && found_[i].hash == found_[first].hash; ++i)
+      records.push_back(found_[i].record);
+    out_.add(found_[first].hash, found_[first].previous, records);
   }
-
-  std::vector<std::byte> finish(const SegmentIdentity& segment, Offset end) {
-    lose_until(end);
-    std::ranges::sort(found_, [](const Found& a, const Found& b) {
-      return std::tie(a.hash, a.record.offset) < std::tie(b.hash, b.record.offset);
-    });
-    std::vector<EntityRecord> records;
-    for (std::size_t i = 0; i < found_.size();) {
-      const std::size_t first = i;
-      records.clear();
-      for (; i < found_.size() && found_[i].hash == found_[first].hash; ++i)
-        records.push_back(found_[i].record);
-      out_.add(found_[first].hash, found_[first].previous, records);
-    }
-    return out_.finish(segment);
-  }
-
- private:
-  struct Found {
-    EntityHash hash;
-    EntityRecord record;
-    std::optional<Offset> previous;
-  };
-
-  StoreId store_;
-  EntityDirectoryWriter out_;
-  Offset next_;
-  std::vector<Found> found_{};
-};
-
-}  // namespace
+  return out_.finish(segment);
+}
 
 Result<std::shared_ptr<const EntityDirectories>> EntityDirectories::open(
     Device& device, const Path& path, const SegmentIdentity& segment,
@@ -118,13 +97,11 @@ Result<std::vector<std::byte>> build_directory(const LogStretch& stretch, Buffer
   BlockReader blocks(
       {.file = stretch.file, .segment = stretch.segment, .from = stretch.from, .end = stretch.end},
       pool);
-  Collector found(stretch);
+  DirectoryBuilder found(stretch.segment.store, stretch.offsets);
   while (!blocks.at_end()) {
     Result<BlockRef> block = blocks.next();
     if (block) {
-      const BlockHeader& header = (*block)->header;
-      if (header.base_offset >= stretch.offsets.first && header.end_offset() <= stretch.offsets.end)
-        found.add(**block);
+      found.add(**block);
       continue;
     }
     if (block.error().code == ErrorCode::kIo) return std::unexpected(std::move(block.error()));
@@ -132,7 +109,7 @@ Result<std::vector<std::byte>> build_directory(const LogStretch& stretch, Buffer
     if (!good) return std::unexpected(std::move(good.error()));
     if (!*good) break;
   }
-  return found.finish(stretch.segment, stretch.offsets.end);
+  return found.finish(stretch.segment);
 }
 
 }  // namespace bimip::engine

@@ -9,6 +9,7 @@
 #include "engine/device/buffer_pool.h"
 #include "engine/device/device.h"
 #include "engine/format/entity_directory.h"
+#include "engine/segment/block.h"
 
 namespace bimip::engine {
 
@@ -41,6 +42,34 @@ class EntityDirectories {
   std::unique_ptr<Mapping> mapping_{};
   std::vector<std::byte> owned_{};
   std::vector<EntityDirectoryView> views_{};
+};
+
+// Makes a directory from blocks that come in the order of the log. Memory: 48 bytes a keyed record.
+// Thread-compatible.
+class DirectoryBuilder {
+ public:
+  DirectoryBuilder(const StoreId& store, OffsetRange offsets)
+      : store_(store), offsets_(offsets), out_(offsets), next_(offsets.first) {}
+
+  // Offsets that no block spans are lost records. A block that is not of the offsets is passed
+  // over.
+  void add(const Block& block);
+  [[nodiscard]] std::vector<std::byte> finish(const SegmentIdentity& segment);
+
+ private:
+  struct Found {
+    EntityHash hash{};
+    EntityRecord record{};
+    std::optional<Offset> previous{};
+  };
+  // Nothing good comes before `offset` any more.
+  void lose_until(Offset offset);
+
+  const StoreId store_;
+  const OffsetRange offsets_;
+  EntityDirectoryWriter out_;
+  Offset next_;
+  std::vector<Found> found_{};
 };
 
 // A stretch of a segment's blocks.

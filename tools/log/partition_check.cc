@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "engine/format/entity_directory.h"
 #include "engine/format/file_names.h"
 
 namespace bimip::log_tools {
@@ -19,9 +18,11 @@ PartitionCheck::PartitionCheck(const PartitionPlace& place, Depth depth)
       depth_(depth),
       tables_(place.segments.size()),
       facts_(place.segments.size()),
-      errors_(place.segments.size()) {
+      errors_(place.segments.size()),
+      entities_(place, [this](Finding finding) { report(std::move(finding)); }) {
   read_losses();
   for (std::size_t i = 0; i < place_.segments.size(); ++i) read_tables(i);
+  entities_.check_base();
 }
 
 SegmentTask PartitionCheck::task(std::size_t segment,
@@ -63,6 +64,7 @@ Result<std::vector<Finding>> PartitionCheck::compare() {
       compare_segment(i);
     }
   }
+  if (depth_ == Depth::kRecords) entities_.check_chains();
   if (place_.manifest && size() == place_.manifest->segments.size() && size() > 0) {
     const Offset start = place_.manifest->log_start;
     const Offset base = place_.manifest->segments.front().base_offset;
@@ -141,7 +143,7 @@ void PartitionCheck::read_tables(std::size_t segment) {
   const auto& listed = place_.segments[segment].listed;
   const SegmentState state = listed ? listed->state : SegmentState::kSealed;
   if (state == SegmentState::kSealed) read_index(segment);
-  if (state == SegmentState::kSealed) check_entities(segment);
+  if (state == SegmentState::kSealed) entities_.open_directory(place_.segments[segment]);
   if (state == SegmentState::kSealed) read_producers(segment);
   if (state == SegmentState::kActive) read_checkpoint(segment);
 }
@@ -158,27 +160,6 @@ void PartitionCheck::read_index(std::size_t segment) {
                                                                : bytes.error().message,
             .next = "nothing is lost: the server makes it again from the log"});
   }
-}
-
-// That the directory is whole, of this segment, and in accord with itself.
-void PartitionCheck::check_entities(std::size_t segment) {
-  const SegmentPlace& place = place_.segments[segment];
-  if (!place.listed) return;
-  const Path path = place_.folder / file_names::entities(place.epoch);
-  Result<std::vector<std::byte>> bytes = read_whole(path, kTableBytesMax);
-  SegmentIdentity identity = place_.identity;
-  identity.epoch = place.epoch;
-  const Result<EntityDirectoryView> view =
-      bytes ? EntityDirectoryView::open(identity, *bytes)
-            : Result<EntityDirectoryView>(std::unexpected(bytes.error()));
-  const OffsetRange offsets{.first = place.listed->base_offset, .end = place.listed->end_offset};
-  if (view && view->offsets() == offsets) return;
-  const bool is_missing = !bytes && bytes.error().code == ErrorCode::kNotFound;
-  report({.file = path,
-          .what = view         ? "the entity directory is of other offsets"
-                  : is_missing ? "the entity directory is missing"
-                               : view.error().message,
-          .next = "nothing is lost: the server makes it again from the log"});
 }
 
 void PartitionCheck::read_checkpoint(std::size_t segment) {
@@ -199,6 +180,7 @@ void PartitionCheck::read_checkpoint(std::size_t segment) {
     return;
   }
   check_producers(checkpoint->producers, path, checkpoint->tail.next_offset);
+  entities_.open_runs(place, *checkpoint);
   tables_[segment].checkpoint = std::move(*checkpoint);
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "engine/format/loss_table.h"
+#include "tools/log/entity_check.h"
 #include "tools/log/segment_check.h"
 
 namespace bimip::log_tools {
@@ -38,7 +39,6 @@ class PartitionCheck {
   void read_losses();
   void read_tables(std::size_t segment);
   void read_index(std::size_t segment);
-  void check_entities(std::size_t segment);
   void read_checkpoint(std::size_t segment);
   void read_producers(std::size_t segment);
   void check_producers(const ProducerState& state, const Path& path, Offset end);
@@ -46,6 +46,7 @@ class PartitionCheck {
   void compare_start(std::size_t segment);
   void compare_end(std::size_t segment);
   void compare_index(std::size_t segment);
+  void compare_entities(std::size_t segment);
   void compare_checkpoint(std::size_t segment);
   void judge_bad(std::size_t segment);
   void note_known_loss(std::size_t segment, const BadRange& bad);
@@ -67,6 +68,7 @@ class PartitionCheck {
   std::vector<std::optional<SegmentFacts>> facts_;
   std::vector<std::optional<Error>> errors_;
   std::vector<Finding> findings_;
+  EntityCheck entities_;
 };
 
 }  // namespace bimip::log_tools

@@ -66,6 +66,7 @@ void PartitionCheck::compare_segment(std::size_t segment) {
   judge_bad(segment);
   judge_odd(segment);
   compare_end(segment);
+  if (depth_ == Depth::kRecords) compare_entities(segment);
   if (is_sealed(segment)) {
     compare_index(segment);
   } else {
@@ -261,6 +262,14 @@ void PartitionCheck::compare_end(std::size_t segment) {
   const std::string differs =
       difference(*facts.footer, make_footer(*facts.header, facts.tail, facts.totals));
   if (!differs.empty()) wrong(differs);
+}
+
+// Behind damage the blocks do not say what the directory should.
+void PartitionCheck::compare_entities(std::size_t segment) {
+  const SegmentFacts& facts = *facts_[segment];
+  if (!is_sound(facts)) return;
+  if (is_sealed(segment)) return entities_.compare(place_.segments[segment], facts.entities);
+  if (facts.waypoint) entities_.compare(place_.segments[segment], facts.waypoint->entities);
 }
 
 void PartitionCheck::compare_index(std::size_t segment) {

@@ -154,8 +154,10 @@ class Checker {
 
   void pass_waypoint() {
     if (task_.waypoint && facts_.tail.position == *task_.waypoint && !facts_.waypoint) {
-      facts_.waypoint = {
-          .tail = facts_.tail, .totals = facts_.totals, .index_entries = index_.entries().size()};
+      facts_.waypoint = {.tail = facts_.tail,
+                         .totals = facts_.totals,
+                         .index_entries = index_.entries().size(),
+                         .entities = facts_.entities};
     }
   }
 
@@ -257,6 +259,10 @@ class Checker {
       next = record->offset + 1;
       first = std::min(first, record->timestamp);
       last = std::max(last, record->timestamp);
+      if (record->entity) {
+        facts_.entities.add(entity_hash(task_.identity.store, record->key),
+                            {.increment = record->entity->increment, .offset = record->offset});
+      }
       ++facts_.records;
     }
     if (header.record_count == 0) return;

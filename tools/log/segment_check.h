@@ -6,6 +6,7 @@
 
 #include "engine/format/log_tail.h"
 #include "engine/format/producer_state.h"
+#include "tools/log/entity_digest.h"
 #include "tools/log/inventory.h"
 
 namespace bimip::log_tools {
@@ -59,9 +60,11 @@ struct SegmentFacts {
     LogTail tail{};
     SegmentTotals totals{};
     std::size_t index_entries = 0;
+    EntityDigest entities{};
   };
   std::optional<Waypoint> waypoint{};
   std::uint64_t records = 0;  // decoded
+  EntityDigest entities{};    // of those
   std::uint64_t bytes_read = 0;
 };
 

@@ -8,10 +8,11 @@ PartitionBench::PartitionBench() {
   spares_ = *SpareSegments::open(device_, {.folder = "spare"});
 }
 
-SegmentKeeper::Place PartitionBench::place() const {
+SegmentKeeper::Place PartitionBench::place() {
   return {.folder = "p",
           .partition = {.store = kStore, .topic = TopicId(1), .partition = PartitionId(0)},
-          .durability = config_.durability};
+          .durability = config_.durability,
+          .pool = &pool_};
 }
 
 void PartitionBench::open(const TopicConfig& config) {

@@ -77,8 +77,8 @@ class PartitionBench : public ::testing::Test {
   [[nodiscard]] LogBounds bounds() const { return reader().bounds(); }
   // From an offset to the end; the ranges that damage made unreadable go to `gaps`.
   Records read(Offset from = Offset(0));
-  [[nodiscard]] SegmentKeeper::Place place() const;
-  [[nodiscard]] Path path(const std::string& name) const { return place().folder / name; }
+  [[nodiscard]] SegmentKeeper::Place place();
+  [[nodiscard]] Path path(const std::string& name) { return place().folder / name; }
   [[nodiscard]] bool there(const std::string& name) { return *device_.exists(path(name)); }
 
   SimDevice device_{1};

@@ -237,7 +237,7 @@ TEST(Layout, ShowsABlockFieldByField) {
   EXPECT_EQ(values.at("record 0: key"), "\"key 0\"");
   EXPECT_EQ(values.at("record 0: idempotency key"), "\"once 0\"");
   EXPECT_EQ(values.at("record 0: header name"), "\"colour\"");
-  EXPECT_EQ(values.at("record 0: attributes"), "25 (key, idempotency key, headers)");
+  EXPECT_EQ(values.at("record 0: attributes"), "27 (key, entity, idempotency key, headers)");
   EXPECT_FALSE(values.contains("not readable"));
 }
 

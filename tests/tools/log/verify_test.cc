@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "tests/tools/log/example_store.h"
+#include "tools/log/entity_check.h"
 
 namespace bimip::testing {
 namespace {
@@ -224,6 +225,58 @@ TEST(Verify, FindsAStaleIndex) {
   write_bytes(path, encode_index(identity, std::vector<IndexEntry>{}));
   EXPECT_THAT(only(verify_path(full.path())).what, HasSubstr("has 0 entries"));
   EXPECT_EQ(only(verify_path(full.path())).file, path);
+}
+
+// The directory of the first sealed segment, changed and written anew.
+void rewrite_directory(const ExampleStore& store,
+                       const std::function<void(std::vector<EntityRecord>&)>& change) {
+  const Path path = store.files(file_names::FileKind::kEntities).front();
+  SegmentIdentity identity = store.manifest().partition;
+  identity.epoch = store.manifest().segments.front().epoch;
+  const std::vector<std::byte> bytes = read_bytes(path);
+  const Result<EntityDirectoryView> view = EntityDirectoryView::open(identity, bytes);
+  ASSERT_TRUE(view);
+  ASSERT_GT(view->size(), 1U);
+  EntityDirectoryWriter writer(view->offsets());
+  for (std::size_t slot = 0; slot < view->size(); ++slot) {
+    const EntityEntry entry = view->at(slot);
+    std::vector<EntityRecord> records;
+    for (std::size_t i = 0; i < entry.size(); ++i) records.push_back(entry.record(i));
+    if (slot == 1) change(records);
+    if (!records.empty()) writer.add(entry.hash(), entry.previous(), records);
+  }
+  write_bytes(path, writer.finish(identity));
+}
+
+TEST(Verify, FindsADirectoryThatForgetsARecord) {
+  const ExampleStore store;
+  rewrite_directory(store, [](std::vector<EntityRecord>& records) { records.pop_back(); });
+  EXPECT_THAT(verify_path(store.path()).findings, IsEmpty()) << "records are not decoded";
+  const Finding finding = only(verify_path(store.path(), log_tools::Depth::kRecords));
+  EXPECT_EQ(finding.file, store.files(file_names::FileKind::kEntities).front());
+  EXPECT_THAT(finding.what, HasSubstr("names other records"));
+}
+
+// The directories alone: with the blocks they would be told from those first.
+std::string broken_chains(const ExampleStore& store) {
+  const auto inventory = log_tools::take_inventory(store.partition());
+  std::string said;
+  log_tools::EntityCheck check(inventory->partitions.front(),
+                               [&](const Finding& finding) { said += finding.what; });
+  for (const log_tools::SegmentPlace& segment : inventory->partitions.front().segments) {
+    if (segment.listed->state == SegmentState::kSealed) check.open_directory(segment);
+  }
+  check.check_chains();
+  return said;
+}
+
+TEST(Verify, FindsIncrementsThatAreNotInOrder) {
+  const ExampleStore store;
+  EXPECT_EQ(broken_chains(store), "");
+  rewrite_directory(store, [](std::vector<EntityRecord>& records) {
+    for (EntityRecord& record : records) record.increment += 1;
+  });
+  EXPECT_THAT(broken_chains(store), HasSubstr("increments of 1 entity are not in order"));
 }
 
 TEST(Verify, FindsACheckpointThatTheLogContradicts) {
