@@ -29,6 +29,14 @@ struct UpkeepCounters {
   std::atomic<std::uint64_t> bytes_freed{0};  // of files that are no more
 };
 
+// A survey, then the groups that came of it.
+struct CompactionPass {
+  std::shared_ptr<KeySurvey> survey;
+  std::vector<CompactionGroup> groups{};  // once it is done
+  std::size_t next = 0;
+  bool failed = false;  // something older may hold what a later tombstone deletes
+};
+
 // Chooses what to do, one thing at a time, and drives it: the keeper's short steps as jobs of the
 // writer, the long reading and writing step by step on `background`. Owner-thread only: that of
 // the writer loop. A failure here costs nothing but the wish: the log stays as it is, and it is
@@ -76,13 +84,7 @@ class Upkeep {
   [[nodiscard]] bool choose_compaction();
   [[nodiscard]] bool is_skipped(const ManifestSegment& segment) const;
 
-  // Compaction: a survey, then the groups that came of it.
-  struct Pass {
-    std::shared_ptr<KeySurvey> survey;
-    std::vector<CompactionGroup> groups{};  // once it is done
-    std::size_t next = 0;
-    bool failed = false;  // something older may hold what a later tombstone deletes
-  };
+  // Compaction.
   void survey_some();
   void surveyed(Result<bool> done);
   void continue_pass();
@@ -114,7 +116,7 @@ class Upkeep {
 
   bool moving_start_ = false;
   bool entered_ = false;  // the budget
-  std::optional<Pass> pass_;
+  std::optional<CompactionPass> pass_;
   std::optional<Task> task_;
   std::shared_ptr<SegmentRewrite> rewrite_;  // shared with the job that works on it
   bool stepping_ = false;                    // a step runs on `background`
