@@ -64,6 +64,15 @@ void encode_entity_base_header(const EntityBaseHeader& header, MutableBytes page
 }
 
 Result<EntityBaseHeader> decode_entity_base_header(const SegmentIdentity& partition, Bytes page) {
+  Result<EntityBaseHeader> header = decode_entity_base_header(page);
+  if (header && header->partition != partition) {
+    return fail(ErrorCode::kForeign,
+                "the entities are of another " + codec::difference(header->partition, partition));
+  }
+  return header;
+}
+
+Result<EntityBaseHeader> decode_entity_base_header(Bytes page) {
   if (page.size() < kEntityPageBytes) return fail(ErrorCode::kDamaged, "too short for entities");
   page = page.first(kEntityPageBytes);
   if (load<std::uint32_t>(page.data() + kMagicAt) != kEntityBaseMagic)
@@ -77,10 +86,6 @@ Result<EntityBaseHeader> decode_entity_base_header(const SegmentIdentity& partit
     return fail(ErrorCode::kUnsupportedVersion,
                 "the entities are of format version " + std::to_string(version) +
                     "; this program knows version " + std::to_string(kEntityBaseVersion));
-  }
-  if (header.partition != partition) {
-    return fail(ErrorCode::kForeign,
-                "the entities are of another " + codec::difference(header.partition, partition));
   }
   header.generation = load<std::uint64_t>(page.data() + kGenerationAt);
   header.end_offset = Offset(load<std::uint64_t>(page.data() + kEndOffsetAt));

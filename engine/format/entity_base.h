@@ -45,6 +45,8 @@ struct EntityBaseHeader {
 void encode_entity_base_header(const EntityBaseHeader& header, MutableBytes page);
 [[nodiscard]] Result<EntityBaseHeader> decode_entity_base_header(const SegmentIdentity& partition,
                                                                  Bytes page);
+// Whichever partition it is of.
+[[nodiscard]] Result<EntityBaseHeader> decode_entity_base_header(Bytes page);
 
 // One page of entries: all pages but the last are full.
 class EntityPage {

@@ -352,8 +352,7 @@ Status SegmentRewrite::finish() {
                .next_block = header_.first_block,
                .next_offset = header_.base_offset,
                .previous = header_.previous};
-  entities_.emplace(plan_.partition.store,
-                    OffsetRange{.first = footer_.base_offset, .end = footer_.end_offset});
+  entities_.emplace(footer_.base_offset);
   source_file_ = file_;
   reader_.emplace(BlockReader::Place{.file = file_,
                                      .segment = header_.identity,
@@ -389,7 +388,7 @@ Status SegmentRewrite::compare_some() {
     compared_.advance(header);
     compared_totals_.add(header);
     index_.add(header);
-    entities_->add(**block);
+    entities_->add(header, (*block)->records());
   }
   return {};
 }
@@ -413,7 +412,7 @@ Status SegmentRewrite::compare_end() {
                              encode_index(header_.identity, index_.entries()));
   if (done) {
     done = replace_file(device_, path(file_names::entities(plan_.epoch)),
-                        entities_->finish(header_.identity));
+                        entities_->finish(header_.identity, footer_.end_offset));
   }
   if (!done) return done;
   entities_.reset();

@@ -8,17 +8,14 @@
 
 namespace bimip::engine {
 
-void DirectoryBuilder::add(const Block& block) {
-  const BlockHeader& header = block.header;
-  if (header.base_offset < offsets_.first || header.end_offset() > offsets_.end) return;
+void DirectoryBuilder::add(const BlockHeader& header, RecordCursor records) {
   lose_until(header.base_offset);
-  RecordCursor records = block.records();
   while (!records.done()) {
     const Result<Record> record = records.next();
     if (!record) return;  // the rest of the block is lost
     if (!record->key.empty() && record->entity) {
       found_.push_back(
-          {.hash = entity_hash(store_, record->key),
+          {.hash = entity_hash(header.identity.store, record->key),
            .record = {.increment = record->entity->increment, .offset = record->offset},
            .previous = record->entity->previous});
     }
@@ -28,12 +25,14 @@ void DirectoryBuilder::add(const Block& block) {
 }
 
 void DirectoryBuilder::lose_until(Offset offset) {
-  if (offset > next_) out_.lose({.offsets = {.first = next_, .end = offset}});
+  if (offset > next_) lost_.push_back({.offsets = {.first = next_, .end = offset}});
   next_ = std::max(next_, offset);
 }
 
-std::vector<std::byte> DirectoryBuilder::finish(const SegmentIdentity& segment) {
-  lose_until(offsets_.end);
+std::vector<std::byte> DirectoryBuilder::finish(const SegmentIdentity& segment, Offset end) {
+  lose_until(end);
+  EntityDirectoryWriter out({.first = first_, .end = end});
+  for (const LostRecords& lost : lost_) out.lose(lost);
   std::ranges::sort(found_, [](const Found& a, const Found& b) {
     return std::tie(a.hash, a.record.offset) < std::tie(b.hash, b.record.offset);
   });
@@ -43,9 +42,9 @@ std::vector<std::byte> DirectoryBuilder::finish(const SegmentIdentity& segment) 
     records.clear();
     for (; i < found_.size() && found_[i].hash == found_[first].hash; ++i)
       records.push_back(found_[i].record);
-    out_.add(found_[first].hash, found_[first].previous, records);
+    out.add(found_[first].hash, found_[first].previous, records);
   }
-  return out_.finish(segment);
+  return out.finish(segment);
 }
 
 Result<std::shared_ptr<const EntityDirectories>> EntityDirectories::open(
@@ -97,11 +96,13 @@ Result<std::vector<std::byte>> build_directory(const LogStretch& stretch, Buffer
   BlockReader blocks(
       {.file = stretch.file, .segment = stretch.segment, .from = stretch.from, .end = stretch.end},
       pool);
-  DirectoryBuilder found(stretch.segment.store, stretch.offsets);
+  DirectoryBuilder found(stretch.offsets.first);
   while (!blocks.at_end()) {
     Result<BlockRef> block = blocks.next();
     if (block) {
-      found.add(**block);
+      const BlockHeader& header = (*block)->header;
+      if (header.base_offset >= stretch.offsets.first && header.end_offset() <= stretch.offsets.end)
+        found.add(header, (*block)->records());
       continue;
     }
     if (block.error().code == ErrorCode::kIo) return std::unexpected(std::move(block.error()));
@@ -109,7 +110,7 @@ Result<std::vector<std::byte>> build_directory(const LogStretch& stretch, Buffer
     if (!good) return std::unexpected(std::move(good.error()));
     if (!*good) break;
   }
-  return found.finish(stretch.segment);
+  return found.finish(stretch.segment, stretch.offsets.end);
 }
 
 }  // namespace bimip::engine

@@ -48,13 +48,12 @@ class EntityDirectories {
 // Thread-compatible.
 class DirectoryBuilder {
  public:
-  DirectoryBuilder(const StoreId& store, OffsetRange offsets)
-      : store_(store), offsets_(offsets), out_(offsets), next_(offsets.first) {}
+  explicit DirectoryBuilder(Offset first) : first_(first), next_(first) {}
 
-  // Offsets that no block spans are lost records. A block that is not of the offsets is passed
-  // over.
-  void add(const Block& block);
-  [[nodiscard]] std::vector<std::byte> finish(const SegmentIdentity& segment);
+  // Offsets from the first one to the end that no block spans are lost records.
+  void add(const BlockHeader& header, RecordCursor records);
+  // Of the offsets up to `end`; nothing is to be added any more.
+  [[nodiscard]] std::vector<std::byte> finish(const SegmentIdentity& segment, Offset end);
 
  private:
   struct Found {
@@ -65,10 +64,9 @@ class DirectoryBuilder {
   // Nothing good comes before `offset` any more.
   void lose_until(Offset offset);
 
-  const StoreId store_;
-  const OffsetRange offsets_;
-  EntityDirectoryWriter out_;
+  const Offset first_;
   Offset next_;
+  std::vector<LostRecords> lost_{};
   std::vector<Found> found_{};
 };
 

@@ -62,7 +62,11 @@ class Chains {
     const EntityRecord first = entry.record(0);
     if (newest_ && first.increment <= newest_->increment)
       wrong("has increment " + number(first) + " after " + number(*newest_), first);
-    if (newest_ && entry.previous() && *entry.previous() != newest_->offset)
+    // It may lead to one that is gone, but not past one that is there.
+    const bool leads_right = !newest_ || !entry.previous() ||
+                             *entry.previous() == newest_->offset ||
+                             (may_have_holes_ && *entry.previous() > newest_->offset);
+    if (!leads_right)
       wrong("leads to offset " + std::to_string(entry.previous()->value()) +
                 "; the record before it is at " + std::to_string(newest_->offset.value()),
             first);

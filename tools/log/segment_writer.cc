@@ -31,7 +31,8 @@ SegmentWriter::SegmentWriter(Device& device, const Place& place, std::shared_ptr
       header_(header_of(place)),
       file_(std::move(file)),
       buffer_(kBufferBytes),
-      tail_(place.start) {
+      tail_(place.start),
+      entities_(place.start.next_offset) {
   tail_.position = FilePosition(limits::kSectorBytes);
 }
 
@@ -75,6 +76,7 @@ Status SegmentWriter::add(const BlockHeader& source, Bytes block) {
   tail_.advance(header);
   totals_.add(header);
   index_.add(header);
+  entities_.add(header, RecordCursor(header, copy));
   return {};
 }
 
@@ -98,6 +100,10 @@ Result<ManifestSegment> SegmentWriter::seal() {
   if (done) {
     done = replace_file(device_, folder_ / file_names::index(header_.identity.epoch),
                         encode_index(header_.identity, index_.entries()));
+  }
+  if (done) {
+    done = replace_file(device_, folder_ / file_names::entities(header_.identity.epoch),
+                        entities_.finish(header_.identity, footer.end_offset));
   }
   if (!done) return std::unexpected(std::move(done.error()));
   return ManifestSegment{.epoch = header_.identity.epoch,

@@ -4,6 +4,7 @@
 #include "engine/device/device.h"
 #include "engine/format/log_tail.h"
 #include "engine/format/manifest.h"
+#include "engine/segment/entity_directories.h"
 #include "engine/segment/index_builder.h"
 #include "tools/log/aligned_bytes.h"
 
@@ -28,7 +29,7 @@ class SegmentWriter {
   [[nodiscard]] Status add(const BlockHeader& source, Bytes block);
   // Offsets up to `end` are a gap.
   void leave_open(Offset end);
-  // Footer, sync, index. The name is durable once the folder is synced.
+  // Footer, sync, index, directory of entities. The name is durable once the folder is synced.
   [[nodiscard]] Result<ManifestSegment> seal();
 
   [[nodiscard]] Offset next_offset() const { return tail_.next_offset; }
@@ -50,6 +51,7 @@ class SegmentWriter {
   LogTail tail_{};
   SegmentTotals totals_{};
   IndexBuilder index_;
+  DirectoryBuilder entities_;
   bool has_gap_ = false;
 };
 

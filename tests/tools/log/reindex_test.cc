@@ -52,6 +52,8 @@ TEST(Reindex, ReplacesWhatIsMissingOrWrongByWhatItWas) {
   change_byte(indexes.at(1), 70, 1);
   write_bytes(indexes.at(2), read_bytes(indexes.at(3)));
   fs::remove(store.files(FileKind::kProducers).at(0));
+  fs::remove(store.files(FileKind::kEntities).at(0));
+  change_byte(store.files(FileKind::kEntities).at(1), 70, 1);
   EXPECT_FALSE(verify_path(store.path()).is_clean());
 
   const auto damaged = contents_of(store.path());
@@ -60,7 +62,7 @@ TEST(Reindex, ReplacesWhatIsMissingOrWrongByWhatItWas) {
   EXPECT_EQ(written(dry), 0U);
 
   const Json report = reindex({.path = store.path(), .replace = InPlace::kYes}, Exit::kClean);
-  EXPECT_EQ(written(report), 4U);
+  EXPECT_EQ(written(report), 6U);
   EXPECT_EQ(contents_of(store.path()), before);
   EXPECT_TRUE(verify_path(store.path(), log_tools::Depth::kRecords).is_clean());
 }

@@ -5,6 +5,7 @@
 #include "engine/device/posix_device.h"
 #include "engine/format/producer_state.h"
 #include "engine/partition/producer_table.h"
+#include "engine/segment/entity_directories.h"
 #include "tools/log/block_walk.h"
 #include "tools/log/output_folder.h"
 #include "tools/log/parallel.h"
@@ -13,10 +14,12 @@
 namespace bimip::log_tools {
 namespace {
 
-// One file to make again: a segment's index, or a partition's producers.
+// One file to make again.
 struct Work {
+  enum class What : std::uint8_t { kIndex, kEntities, kProducers };
+  What what = What::kIndex;
   const PartitionPlace* partition = nullptr;
-  const SegmentPlace* segment = nullptr;  // none: the producers
+  const SegmentPlace* segment = nullptr;  // of an index, of entities
   std::uint64_t bytes = 0;
   Result<DerivedFile> made = DerivedFile{};
 };
@@ -50,11 +53,7 @@ class Reindexer {
     for (const Work& one : work) bytes += one.bytes;
     run_parallel({.count = work.size(),
                   .jobs = request_.jobs,
-                  .work =
-                      [&](std::size_t i) {
-                        work[i].made = work[i].segment != nullptr ? make_index(work[i])
-                                                                  : make_producers(work[i]);
-                      },
+                  .work = [&](std::size_t i) { work[i].made = make(work[i]); },
                   .meanwhile =
                       [&] {
                         if (request_.on_progress) request_.on_progress(bytes_read_, bytes);
@@ -71,12 +70,59 @@ class Reindexer {
  private:
   static void add_work(const PartitionPlace& partition, std::vector<Work>& work) {
     for (const SegmentPlace& segment : partition.segments) {
-      if (is_sealed(segment))
-        work.push_back({.partition = &partition, .segment = &segment, .bytes = segment.bytes});
+      if (!is_sealed(segment)) continue;
+      for (const Work::What what : {Work::What::kIndex, Work::What::kEntities}) {
+        work.push_back({.what = what,
+                        .partition = &partition,
+                        .segment = &segment,
+                        .bytes = what == Work::What::kIndex ? segment.bytes : 0});
+      }
     }
     const bool is_whole = partition.segments.size() == partition.manifest->segments.size();
     if (is_whole && partition.manifest->producers != Epoch(0))
-      work.push_back({.partition = &partition});
+      work.push_back({.what = Work::What::kProducers, .partition = &partition});
+  }
+
+  Result<DerivedFile> make(const Work& work) {
+    switch (work.what) {
+      case Work::What::kIndex:
+        return make_index(work);
+      case Work::What::kEntities:
+        return make_entities(work);
+      case Work::What::kProducers:
+        return make_producers(work);
+    }
+    return fail(ErrorCode::kInvalidArgument, "no such file");
+  }
+
+  // A directory that is whole knows of records that are damaged by now: it is never made anew.
+  Result<DerivedFile> make_entities(const Work& work) {
+    const SegmentPlace& segment = *work.segment;
+    DerivedFile file = derived(*work.partition, file_names::entities(segment.epoch));
+    const SegmentIdentity identity = identity_of(*work.partition, segment.epoch);
+    const OffsetRange offsets{.first = segment.listed->base_offset,
+                              .end = segment.listed->end_offset};
+    const Result<std::vector<std::byte>> bytes = read_whole(file.path, kTableBytesMax);
+    if (!bytes && bytes.error().code == ErrorCode::kIo) return std::unexpected(bytes.error());
+    if (bytes) {
+      const auto view = EntityDirectoryView::open(identity, *bytes);
+      if (view && view->offsets() == offsets) return settle(std::move(file), *bytes);
+    }
+    Result<std::shared_ptr<File>> log = device_->open(segment.path, OpenMode::kRead);
+    if (!log) {
+      file.state = DerivedState::kUnreadable;
+      file.why = log.error().message;
+      return file;
+    }
+    Result<std::vector<std::byte>> made = build_directory(
+        {.file = std::move(*log),
+         .segment = identity,
+         .from = FilePosition(limits::kSectorBytes),
+         .end = FilePosition(segment.bytes - std::min(segment.bytes, limits::kSectorBytes)),
+         .offsets = offsets},
+        pool_);
+    if (!made) return std::unexpected(std::move(made.error()));
+    return settle(std::move(file), *made);
   }
 
   Result<DerivedFile> make_index(const Work& work) {
@@ -182,6 +228,7 @@ class Reindexer {
 
   const ReindexRequest& request_;
   const std::unique_ptr<Device> device_;
+  BufferPool pool_{limits::kBufferArenaBytes};
   std::atomic<std::uint64_t> bytes_read_{0};
 };
 

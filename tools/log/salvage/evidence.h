@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/format/catalog.h"
+#include "engine/format/entity_base.h"
 #include "engine/format/loss_table.h"
 #include "engine/format/manifest.h"
 #include "engine/format/producer_state.h"
@@ -57,6 +58,7 @@ struct FileEvidence {
   std::optional<TableEvidence<Checkpoint>> checkpoint{};
   std::optional<TableEvidence<IndexSpan>> index{};
   std::optional<TableEvidence<LossTable>> losses{};
+  std::optional<EntityBaseHeader> entity_base{};
   std::vector<UnknownBytes> unknown{};
   std::uint64_t unreadable_bytes = 0;
   bool is_of_later_program = false;  // holds something that only a later version can read

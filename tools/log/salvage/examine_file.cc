@@ -114,11 +114,33 @@ class Examiner {
   FileEvidence found_;
 };
 
-bool looks_like_table(const ReadOnlyFile& file) {
-  std::array<std::byte, kMagicAt + kMagicBytes> head{};
+// The magic and the kind of what begins the file, where that is a table.
+struct TableHead {
+  std::uint32_t magic = 0;
+  std::uint16_t kind = 0;
+};
+TableHead head_of(const ReadOnlyFile& file) {
+  std::array<std::byte, kMagicAt + kMagicBytes + 4> head{};
   const Result<std::size_t> got = file.read_at(FilePosition(0), head);
-  return got && *got == head.size() && load<std::uint32_t>(head.data() + kMagicAt) == kTableMagic &&
-         file.bytes() <= kTableBytesMax;
+  if (!got || *got < head.size()) return {};
+  return {.magic = load<std::uint32_t>(head.data() + kMagicAt),
+          .kind = load<std::uint16_t>(head.data() + kMagicAt + kMagicBytes + 2)};
+}
+
+// What entity directories say is in the records, too: nothing of them needs to be brought back.
+bool is_directory(const TableHead& head) {
+  return head.magic == kTableMagic && head.kind == static_cast<std::uint16_t>(TableKind::kEntities);
+}
+
+// The header of an entity base; its pages are read when it is carried over.
+bool take_entity_base(const ReadOnlyFile& file, FileEvidence& found) {
+  std::vector<std::byte> page(kEntityPageBytes);
+  const Result<std::size_t> got = file.read_at(FilePosition(0), page);
+  if (!got || *got < page.size()) return false;
+  const Result<EntityBaseHeader> header = decode_entity_base_header(page);
+  if (!header) return false;
+  found.entity_base = *header;
+  return true;
 }
 
 // What the table says; false when it is none that checks.
@@ -154,7 +176,11 @@ bool take_table(Bytes bytes, FileEvidence& found) {
 Result<FileEvidence> examine_file(const Path& path, std::atomic<std::uint64_t>& bytes_read) {
   Result<std::unique_ptr<ReadOnlyFile>> file = ReadOnlyFile::open(path, ReadVia::kPageCache);
   if (!file) return std::unexpected(std::move(file.error()));
-  if (looks_like_table(**file)) {
+  const TableHead head = head_of(**file);
+  FileEvidence whole{.path = path, .bytes = (*file)->bytes()};
+  if (is_directory(head)) return whole;
+  if (take_entity_base(**file, whole)) return whole;
+  if (head.magic == kTableMagic && (*file)->bytes() <= kTableBytesMax) {
     if (const Result<std::vector<std::byte>> bytes = read_whole(path, kTableBytesMax)) {
       FileEvidence found{.path = path, .bytes = bytes->size()};
       if (take_table(*bytes, found)) {

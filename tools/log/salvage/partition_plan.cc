@@ -26,6 +26,12 @@ class Planner {
     choose_end();
     find_gaps();
     choose_producers();
+    for (const FileEvidence* base : evidence_.entity_bases) {
+      const bool knows_more =
+          plan_.entity_base == nullptr ||
+          base->entity_base->end_offset > plan_.entity_base->entity_base->end_offset;
+      if (knows_more) plan_.entity_base = base;
+    }
     return std::move(plan_);
   }
 

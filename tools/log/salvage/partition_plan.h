@@ -34,6 +34,7 @@ struct PartitionEvidence {
   std::vector<const ProducerState*> producers{};
   std::vector<const Checkpoint*> checkpoints{};
   std::vector<IndexSpan> indexes{};
+  std::vector<const FileEvidence*> entity_bases{};
   LossTable losses{};
   Epoch last_epoch{};  // the highest that anything of it names
 };
@@ -61,8 +62,9 @@ struct PartitionPlan {
   std::vector<Doubt> doubts{};
   std::uint64_t superseded = 0;  // blocks of earlier lives of segments that later ones replaced
   std::vector<std::string> notes{};
-  ProducerState producers{};  // as the newest table that was found has it
-  Offset producers_until{};   // records from here on are to be added to it
+  ProducerState producers{};                  // as the newest table that was found has it
+  Offset producers_until{};                   // records from here on are to be added to it
+  const FileEvidence* entity_base = nullptr;  // the one that knows most
   Epoch next_epoch{1};
 };
 

@@ -5,6 +5,7 @@
 #include "engine/format/file_names.h"
 #include "engine/partition/producer_table.h"
 #include "tools/log/salvage/block_source.h"
+#include "tools/log/salvage/entity_base_copy.h"
 #include "tools/log/segment_writer.h"
 
 namespace bimip::log_tools {
@@ -195,6 +196,13 @@ class PartitionWriter {
     if (done && !losses.empty()) {
       done = replace_file(target_.device, target_.folder / file_names::kLosses,
                           encode_losses(task_.plan.identity, losses));
+    }
+    if (done) {
+      done = carry_entity_base({.device = target_.device,
+                                .folder = target_.folder,
+                                .partition = task_.plan.identity,
+                                .log_begin = manifest_.segments.front().base_offset},
+                               task_.plan.entity_base);
     }
     if (done) {
       done = replace_file(target_.device, target_.folder / file_names::kManifest,

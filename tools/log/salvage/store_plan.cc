@@ -151,6 +151,8 @@ class StorePlanner {
       evidence_of(file.checkpoint->identity).checkpoints.push_back(&file.checkpoint->content);
     if (file.index && is_own(file.index->identity))
       evidence_of(file.index->identity).indexes.push_back(file.index->content);
+    if (file.entity_base && is_own(file.entity_base->partition))
+      evidence_of(file.entity_base->partition).entity_bases.push_back(&file);
     if (file.losses && is_own(file.losses->identity))
       evidence_of(file.losses->identity).losses = file.losses->content;
   }
