@@ -69,6 +69,9 @@ class ScriptedLog final : public engine::Log {
   void append(engine::AppendRequest& request) override;
   void read(engine::ReadRequest& request) override;
   void find_time(engine::TimeRequest& request) override { log_.find_time(request); }
+  void find_entity(engine::EntityRequest& request) override { log_.find_entity(request); }
+  void read_entity(engine::EntityReadRequest& request) override { log_.read_entity(request); }
+  void list_entities(engine::EntityListRequest& request) override { log_.list_entities(request); }
   engine::Result<engine::LogBounds> bounds(TopicId topic, PartitionId partition) const override {
     return log_.bounds(topic, partition);
   }
