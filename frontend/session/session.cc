@@ -72,7 +72,8 @@ Session::Session(SessionHost& host, std::string id, Framing framing, Moment now)
       outbox_(framing, host.limits().output_bytes, host.metrics()),
       bearer_(host, outbox_),
       publisher_(host, outbox_),
-      subscriber_(host, outbox_) {
+      subscriber_(host, outbox_),
+      entities_(host, bearer_, outbox_) {
   host.metrics().sessions_begun.add();
   const std::uint64_t rate = host.limits().publish_rate;
   if (rate > 0) publish_pace_ = std::make_unique<Pace>(rate, now.monotonic);
@@ -139,6 +140,12 @@ void Session::on_request(const v1::Stanza& stanza, Moment now) {
       return describe_topic(*this, id, stanza.describe_topic());
     case v1::Stanza::kListTopics:
       return list_topics(*this, id, stanza.list_topics());
+    case v1::Stanza::kGetEntity:
+      return entities_.get(shared_from_this(), id, stanza.get_entity());
+    case v1::Stanza::kReadEntity:
+      return entities_.read(shared_from_this(), id, stanza.read_entity());
+    case v1::Stanza::kListEntities:
+      return entities_.list(shared_from_this(), id, stanza.list_entities());
     case v1::Stanza::kTokenRefresh:
       return bearer_.refresh(shared_from_this(), id, stanza.token_refresh());
     case v1::Stanza::kTokenRevoke:

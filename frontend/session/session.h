@@ -12,6 +12,7 @@
 #include "frontend/session/bearer.h"
 #include "frontend/session/entity_count.h"
 #include "frontend/session/farewell.h"
+#include "frontend/session/entity_access.h"
 #include "frontend/session/host.h"
 #include "frontend/session/outbox.h"
 #include "frontend/session/pace.h"
@@ -88,6 +89,7 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] Bearer& bearer() { return bearer_; }
   [[nodiscard]] Publisher& publisher() { return publisher_; }
   [[nodiscard]] Subscriber& subscriber() { return subscriber_; }
+  [[nodiscard]] EntityAccess& entities() { return entities_; }
 
  private:
   enum class State : std::uint8_t { kUnidentified, kChecking, kOpen, kDraining, kOver };
@@ -120,6 +122,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::size_t held_bytes_ = 0;
   Publisher publisher_;
   Subscriber subscriber_;
+  EntityAccess entities_;
 };
 
 }  // namespace bimip::frontend

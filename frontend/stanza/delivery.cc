@@ -86,11 +86,13 @@ engine::Status DeliveryWriter::add(const engine::Record& record, std::uint32_t d
   }
   const auto timestamp = static_cast<std::uint64_t>(record.timestamp.time_since_epoch().count());
   const std::uint64_t tombstone = record.kind == engine::RecordKind::kTombstone ? 1 : 0;
+  const std::uint64_t increment = record.entity ? record.entity->increment.value() : 0;
   std::size_t bytes = number_bytes(Fields::kOffsetFieldNumber, record.offset.value()) +
                       number_bytes(Fields::kTimestampUsFieldNumber, timestamp) +
                       text_bytes(Fields::kKeyFieldNumber, record.key.size()) +
                       text_bytes(Fields::kValueFieldNumber, record.value.size()) +
                       number_bytes(Fields::kTombstoneFieldNumber, tombstone) +
+                      number_bytes(Fields::kIncrementFieldNumber, increment) +
                       number_bytes(Fields::kDeliveriesBeforeFieldNumber, deliveries_before);
   for (const engine::Header& header : headers)
     bytes += message_bytes(Fields::kHeadersFieldNumber, header_bytes(header));
@@ -108,6 +110,7 @@ engine::Status DeliveryWriter::add(const engine::Record& record, std::uint32_t d
   }
   put_text(body_, Fields::kValueFieldNumber, as_text(record.value));
   put_number(body_, Fields::kTombstoneFieldNumber, tombstone);
+  put_number(body_, Fields::kIncrementFieldNumber, increment);
   put_number(body_, Fields::kDeliveriesBeforeFieldNumber, deliveries_before);
   return {};
 }

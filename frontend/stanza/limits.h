@@ -41,6 +41,11 @@ inline constexpr std::size_t kSubscriptionsMax = 64;
 // Records on their way to a subscriber and not acknowledged.
 inline constexpr std::uint32_t kCreditMax = 1'000'000;
 
+// Reads of entities of a session on their way, and what one list of entities holds at most (their
+// keys are up to 1 KiB).
+inline constexpr std::size_t kEntityReadsMax = 16;
+inline constexpr std::size_t kEntitiesPerList = 500;
+
 // A subscription's filter. Every record is held against it.
 inline constexpr std::size_t kFilterBytesMax = 64 * 1024;
 // Records are due again this late at most.

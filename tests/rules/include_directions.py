@@ -3,8 +3,8 @@
 import sources
 
 # Each folder may include itself and these. The longest prefix of a file's path decides.
-ENGINE_FOR_FRONTEND = ("engine/base", "engine/format", "engine/partition/requests.h", "engine/segment/block.h",
-                       "engine/store/log.h")
+ENGINE_FOR_FRONTEND = ("engine/base", "engine/format", "engine/partition/requests.h",
+                       "engine/partition/entity_requests.h", "engine/segment/block.h", "engine/store/log.h")
 ENGINE_FOR_COMPOSITION = (*ENGINE_FOR_FRONTEND, "engine/store/store.h", "engine/device/device.h",
                           "engine/device/posix_device.h", "engine/device/uring_device.h")
 EVERYTHING = ("engine", "frontend", "tools", "tests", "bench", "bimip")

@@ -35,5 +35,6 @@ void add_keys_commands(CLI::App& program, int& exit_code);
 void add_token_commands(CLI::App& program, const Globals& globals, int& exit_code);
 void add_context_commands(CLI::App& program, const Globals& globals, int& exit_code);
 void add_sub_command(CLI::App& program, const Globals& globals, int& exit_code);
+void add_entity_commands(CLI::App& program, const Globals& globals, int& exit_code);
 
 }  // namespace bimip::tools

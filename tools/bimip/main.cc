@@ -49,6 +49,7 @@ int main(int argc, char** argv) try {
   add_topic_commands(app, globals, exit_code);
   add_pub_command(app, globals, exit_code);
   add_sub_command(app, globals, exit_code);
+  add_entity_commands(app, globals, exit_code);
   add_bench_command(app, globals, exit_code);
   add_keys_commands(app, exit_code);
   add_token_commands(app, globals, exit_code);

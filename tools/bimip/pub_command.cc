@@ -26,6 +26,7 @@ struct Arguments {
   bool has_message = false;
   std::string lines{};  // a file; "-" is standard input
   std::string key{};
+  bool tombstone = false;
   std::vector<std::string> headers{};
   std::optional<std::uint32_t> partition{};
   std::string durability{};
@@ -109,6 +110,7 @@ int run(const Globals& globals, const Arguments& arguments) {
   client::PublishJob job{.server = *server,
                          .topic = arguments.topic,
                          .key = arguments.key,
+                         .tombstone = arguments.tombstone,
                          .partition = arguments.partition,
                          .durability = durability_of(arguments.durability),
                          .connect_for = patience_for_first(arguments.reconnect_for),
@@ -142,6 +144,7 @@ void add_pub_command(CLI::App& program, const Globals& globals, int& exit_code) 
       "Every message is stored once and in order, also when the server goes away in between: what\n"
       "was not acknowledged is sent again under the same numbers.\n\nExamples:\n"
       "  bimip pub events 'hello' --key user-7\n"
+      "  bimip pub state --key user-7 --tombstone\n"
       "  bimip pub events --lines access.log\n"
       "  tail -f access.log | bimip pub events -\n\n"
       "Exit codes: 0 all stored, 1 refused, 2 could not run or no server, 130 interrupted");
@@ -151,10 +154,10 @@ void add_pub_command(CLI::App& program, const Globals& globals, int& exit_code) 
   CLI::Option* lines =
       command->add_option("--lines", arguments->lines, "Each line of this file is a message");
   message->excludes(lines);
-  command->add_option("--key", arguments->key, "The key of every message")
-      ->check([](const std::string& key) {
-        return key.size() <= engine::limits::kKeyBytesMax ? "" : "a key has at most 1024 bytes";
-      });
+  CLI::Option* key = command->add_option("--key", arguments->key, "The key of every message");
+  key->check([](const std::string& key) {
+    return key.size() <= engine::limits::kKeyBytesMax ? "" : "a key has at most 1024 bytes";
+  });
   command->add_option("--partition", arguments->partition,
                       "Where to in the topic; else the key says, else one for the whole run");
   command->add_option("--header", arguments->headers, "NAME=VALUE, for every message; repeatable")
@@ -169,10 +172,16 @@ void add_pub_command(CLI::App& program, const Globals& globals, int& exit_code) 
   add_reconnect_for(*command, arguments->reconnect_for);
   command->add_flag("--json", arguments->json,
                     "Write where each message was stored, as JSON lines");
+  command
+      ->add_flag("--tombstone", arguments->tombstone,
+                 "Say that the key has no value any more, in place of a message")
+      ->excludes(message)
+      ->excludes(lines)
+      ->needs(key);
   command->callback([arguments, message, &globals, &exit_code] {
     if (message->count() > 0 && arguments->message == "-") arguments->lines = "-";
-    if (message->count() == 0 && arguments->lines.empty())
-      throw CLI::RequiredError("MESSAGE, - or --lines FILE");
+    if (message->count() == 0 && arguments->lines.empty() && !arguments->tombstone)
+      throw CLI::RequiredError("MESSAGE, - , --lines FILE or --tombstone");
     exit_code = run(globals, *arguments);
   });
 }

@@ -2,20 +2,19 @@
 #include <charconv>
 #include <cstdio>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "bimip/v1/stanza.pb.h"
 #include "tools/bimip/commands.h"
 #include "tools/bimip/console.h"
 #include "tools/bimip/options.h"
+#include "tools/bimip/record_text.h"
 #include "tools/client/subscribe.h"
 #include "tools/log/text.h"
 
 namespace bimip::tools {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using client::From;
 
 struct Arguments {
@@ -89,42 +88,6 @@ std::optional<From> parse_from(std::string_view text) {
     time = *parsed;
   }
   return From{.kind = From::Kind::kTime, .value = time.time_since_epoch().count()};
-}
-
-// Text as it is; other bytes as base64 under another name.
-void put_bytes(Json& into, const std::string& name, const std::string& bytes) {
-  const engine::Bytes view = engine::as_bytes(bytes);
-  if (log_tools::is_utf8(view)) {
-    into[name] = bytes;
-  } else {
-    into[name + "_base64"] = log_tools::base64(view);
-  }
-}
-
-std::string json_line(const std::string& topic, std::uint32_t partition,
-                      const v1::DeliveredRecord& record) {
-  const engine::Timestamp time{std::chrono::microseconds(record.timestamp_us())};
-  Json line = {{"topic", topic},
-               {"partition", partition},
-               {"offset", record.offset()},
-               {"time", log_tools::time_text(time)}};
-  if (!record.key().empty()) put_bytes(line, "key", record.key());
-  if (record.headers_size() > 0) {
-    Json headers = Json::array();
-    for (const v1::Header& header : record.headers()) {
-      Json entry = {{"name", header.name()}};
-      put_bytes(entry, "value", header.value());
-      headers.push_back(std::move(entry));
-    }
-    line["headers"] = std::move(headers);
-  }
-  if (record.deliveries_before() > 0) line["deliveries_before"] = record.deliveries_before();
-  if (record.tombstone()) {
-    line["tombstone"] = true;
-  } else {
-    put_bytes(line, "value", record.value());
-  }
-  return line.dump() + "\n";
 }
 
 int exit_of(const client::SubscribeOutcome& outcome) {

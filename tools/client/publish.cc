@@ -29,6 +29,7 @@ v1::Stanza stanza_of(const PublishJob& job) {
   v1::Publish& publish = *stanza.mutable_publish();
   publish.set_topic(job.topic);
   publish.set_key(job.key);
+  publish.set_tombstone(job.tombstone);
   for (const auto& [name, value] : job.headers) {
     v1::Header& header = *publish.add_headers();
     header.set_name(name);

@@ -23,6 +23,7 @@ struct PublishJob {
   std::string topic;
   // What all messages have.
   std::string key{};
+  bool tombstone = false;
   std::vector<std::pair<std::string, std::string>> headers{};
   std::optional<std::uint32_t> partition{};
   AskedDurability durability = AskedDurability::kTopics;
