@@ -110,6 +110,8 @@ for message in "${messages[@]}"; do
   fi
 done
 say "everything that was acknowledged before the kill -9 was replayed after it"
+show bimip --as alice send bob "a message of $(date +%T)"
+show bimip --as bob --device phone inbox --until-end --ack
 if type -P curl >/dev/null; then
   show curl -sS "http://$http/readyz"
   say "\$ curl -sS http://$http/metrics | grep ^bimip_delivered"

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "frontend/config/endpoint.h"
+#include "frontend/stanza/category.h"
 
 namespace bimip::frontend {
 namespace {
@@ -124,6 +125,11 @@ constexpr auto kSettings = std::to_array<Setting>({
      .kind = kText,
      .place = [](Settings& s) -> Text& { return s.tls_key; },
      .meaning = "A PEM file with the certificate's private key, not encrypted."},
+    {.name = "inbox.categories",
+     .kind = kText,
+     .place = [](Settings& s) -> Text& { return s.inbox_categories; },
+     .meaning = "Categories of inboxes beside chat, notification and control, separated by commas: "
+                "1 to 32 lower-case letters, digits and hyphens each."},
     {.name = "limits.connections",
      .kind = kCount,
      .place = BIMIP_LIMIT(Count, connections),
@@ -265,6 +271,10 @@ std::vector<std::string> contradictions(const Settings& settings) {
     found.emplace_back("--dev trusts everybody: it does not go with tokens.keys");
   if (settings.tls_certificate.empty() != settings.tls_key.empty())
     found.emplace_back("tls.certificate and tls.key go together");
+  for (const std::string& category : words_of(settings.inbox_categories)) {
+    if (!is_category_name(category))
+      found.push_back("inbox.categories: '" + category + "' is no name of a category");
+  }
   if (!settings.dev && settings.tokens_keys.empty())
     found.emplace_back(
         "there are no keys to check tokens with: set tokens.keys, or run with --dev, on loopback "

@@ -35,6 +35,7 @@ struct Settings {
   std::string tls_certificate{};
   std::string tls_key{};
   std::chrono::milliseconds reload_every = std::chrono::seconds(5);
+  std::string inbox_categories{};
   std::string log_format = "text";
   std::string log_level = "info";
   SessionLimits limits{};

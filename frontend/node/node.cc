@@ -15,6 +15,7 @@
 #include "frontend/node/security.h"
 #include "frontend/node/shard.h"
 #include "frontend/services/broker/broker.h"
+#include "frontend/services/inbox/inbox_service.h"
 #include "frontend/transport/grpc/grpc_server.h"
 #include "frontend/transport/http/http_carrier.h"
 #include "frontend/transport/stream_carrier.h"
@@ -64,8 +65,11 @@ constexpr double kDrainShareForLeaving = 0.8;
 class Node::Parts {
  public:
   Parts(const Settings& settings, std::unique_ptr<engine::Store> store,
-        std::unique_ptr<Broker> broker)
-      : settings_(settings), store_(std::move(store)), broker_(std::move(broker)) {}
+        std::unique_ptr<Broker> broker, std::unique_ptr<InboxService> inboxes)
+      : settings_(settings),
+        store_(std::move(store)),
+        broker_(std::move(broker)),
+        inboxes_(std::move(inboxes)) {}
 
   ~Parts() { stop(); }
 
@@ -85,6 +89,7 @@ class Node::Parts {
                        .limits = settings_.limits,
                        .broker = *broker_,
                        .entities = entities_,
+                       .inboxes = *inboxes_,
                        .run_blocking =
                            [this](std::move_only_function<void()> work) {
                              boost::asio::post(blocking_, std::move(work));
@@ -165,6 +170,7 @@ class Node::Parts {
     blocking_.join();
     security_->stop_checks();
     broker_->settle();
+    inboxes_->settle();
     store_->close();
     security_->stop();
     for (const std::unique_ptr<Shard>& shard : shards_) shard->stop();
@@ -236,6 +242,7 @@ class Node::Parts {
   const Settings settings_;
   std::unique_ptr<engine::Store> store_;
   std::unique_ptr<Broker> broker_;
+  std::unique_ptr<InboxService> inboxes_;
   boost::asio::thread_pool blocking_{1};
   std::unique_ptr<Security> security_;
   // The shards' peers count in these until they are gone.
@@ -278,7 +285,13 @@ std::expected<std::unique_ptr<Node>, NodeError> Node::open(const Settings& setti
     return std::unexpected(
         NodeError{.kind = NodeError::Kind::kCannotRun, .message = broker.error().message});
   }
-  auto parts = std::make_unique<Parts>(settings, std::move(*store), std::move(*broker));
+  auto inboxes = InboxService::open(**store, words_of(settings.inbox_categories));
+  if (!inboxes) {
+    return std::unexpected(
+        NodeError{.kind = NodeError::Kind::kCannotRun, .message = inboxes.error().message});
+  }
+  auto parts =
+      std::make_unique<Parts>(settings, std::move(*store), std::move(*broker), std::move(*inboxes));
   if (auto started = parts->start(); !started) return std::unexpected(std::move(started.error()));
   return std::unique_ptr<Node>(new Node(std::move(parts)));
 }

@@ -35,6 +35,7 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
     const SessionLimits& limits;
     Broker& broker;
     EntityCount& entities;
+    InboxService& inboxes;
     std::function<void(std::move_only_function<void()>)> run_blocking;
     std::function<void(std::move_only_function<void()>)> run_check;
     const TlsContext* tls = nullptr;             // null: connections are plain
@@ -71,6 +72,7 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
   [[nodiscard]] SessionMetrics& metrics() override { return metrics_; }  // PeerOwner's too
   [[nodiscard]] Broker& broker() override { return parts_.broker; }
   [[nodiscard]] EntityCount& entities() override { return parts_.entities; }
+  [[nodiscard]] InboxService& inboxes() override { return parts_.inboxes; }
   [[nodiscard]] DeliveryWriter& delivery_writer() override { return delivery_writer_; }
   void came_back(SessionRequest& request) override;
   void run_blocking(std::move_only_function<void()> work) override;

@@ -39,6 +39,8 @@ engine::Result<engine::EntityHash> parse_cursor(const std::string& cursor) {
   return hash;
 }
 
+}  // namespace
+
 v1::EntityGapReason reason_of(engine::EntityGapKind kind) {
   switch (kind) {
     case engine::EntityGapKind::kRetention:
@@ -50,8 +52,6 @@ v1::EntityGapReason reason_of(engine::EntityGapKind kind) {
   }
   return v1::ENTITY_GAP_REASON_UNSPECIFIED;
 }
-
-}  // namespace
 
 engine::Status describe_record(const engine::Record& record, v1::DeliveredRecord& into) {
   into.set_offset(record.offset.value());

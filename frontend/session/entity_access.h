@@ -15,12 +15,15 @@ class DeliveredRecord;
 class GetEntity;
 class ListEntities;
 class ReadEntity;
+enum EntityGapReason : int;
 }  // namespace bimip::v1
 
 namespace bimip::frontend {
 
 class Bearer;
 
+// As the wire has it.
+[[nodiscard]] v1::EntityGapReason reason_of(engine::EntityGapKind kind);
 // As a delivery has it. kDamaged: its headers are none.
 [[nodiscard]] engine::Status describe_record(const engine::Record& record,
                                              v1::DeliveredRecord& into);

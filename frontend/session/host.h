@@ -15,6 +15,7 @@
 namespace bimip::frontend {
 
 class Broker;
+class InboxService;
 class Session;
 class TokenService;
 
@@ -49,6 +50,8 @@ class SessionHost {
   [[nodiscard]] virtual Broker& broker() = 0;
   // The entities' sessions of the whole node.
   [[nodiscard]] virtual EntityCount& entities() = 0;
+  // The node's inboxes.
+  [[nodiscard]] virtual InboxService& inboxes() = 0;
   // Shared scratch.
   [[nodiscard]] virtual DeliveryWriter& delivery_writer() = 0;
   // The request has its answer. Thread-safe; deliver() is never called inside.

@@ -73,13 +73,19 @@ Session::Session(SessionHost& host, std::string id, Framing framing, Moment now)
       bearer_(host, outbox_),
       publisher_(host, outbox_),
       subscriber_(host, outbox_),
-      entities_(host, bearer_, outbox_) {
+      entities_(host, bearer_, outbox_),
+      mailer_(host, bearer_, outbox_) {
   host.metrics().sessions_begun.add();
   const std::uint64_t rate = host.limits().publish_rate;
   if (rate > 0) publish_pace_ = std::make_unique<Pace>(rate, now.monotonic);
 }
 
 Session::~Session() { host_.metrics().sessions_gone.add(); }
+
+Inboxes& Session::inboxes() {
+  if (!inboxes_) inboxes_ = std::make_unique<Inboxes>(host_, bearer_, outbox_);
+  return *inboxes_;
+}
 
 void Session::on_frame(Bytes frame, Moment now) {
   if (state_ == State::kOver || state_ == State::kDraining) return;
@@ -146,6 +152,18 @@ void Session::on_request(const v1::Stanza& stanza, Moment now) {
       return entities_.read(shared_from_this(), id, stanza.read_entity());
     case v1::Stanza::kListEntities:
       return entities_.list(shared_from_this(), id, stanza.list_entities());
+    case v1::Stanza::kSend:
+      return mailer_.send(shared_from_this(), id, stanza.send());
+    case v1::Stanza::kOpenInbox:
+      return inboxes().open(shared_from_this(), id, stanza.open_inbox());
+    case v1::Stanza::kAcknowledgeInbox:
+      return inboxes().acknowledge(shared_from_this(), id, stanza.acknowledge_inbox());
+    case v1::Stanza::kMarkRead:
+      return inboxes().mark_read(shared_from_this(), id, stanza.mark_read());
+    case v1::Stanza::kSendReceipt:
+      return inboxes().send_receipt(shared_from_this(), id, stanza.send_receipt());
+    case v1::Stanza::kCloseInbox:
+      return inboxes().close(id, stanza.close_inbox());
     case v1::Stanza::kTokenRefresh:
       return bearer_.refresh(shared_from_this(), id, stanza.token_refresh());
     case v1::Stanza::kTokenRevoke:
@@ -246,7 +264,9 @@ void Session::on_sent(std::size_t bytes) {
   outbox_.on_sent(bytes);
   if (had_room || !outbox_.has_room()) return;
   host_.metrics().hit(Limit::kOutput);
-  if (state_ == State::kOpen) subscriber_.pump(shared_from_this());
+  if (state_ != State::kOpen) return;
+  subscriber_.pump(shared_from_this());
+  if (inboxes_) inboxes_->pump(shared_from_this());
 }
 
 void Session::on_tick(Moment now) {
@@ -297,11 +317,12 @@ void Session::on_drain() {
   if (state_ == State::kOver) return;
   state_ = State::kDraining;
   subscriber_.close(*this);
+  if (inboxes_) inboxes_->close_all();
   on_answered();
 }
 
 void Session::on_answered() {
-  if (state_ == State::kDraining && publisher_.in_flight() == 0)
+  if (state_ == State::kDraining && publisher_.in_flight() == 0 && mailer_.in_flight() == 0)
     end(Code::kUnavailable, "the server is stopping");
 }
 
@@ -309,6 +330,7 @@ void Session::on_disconnected() {
   state_ = State::kOver;
   entry_ = {};
   subscriber_.close(*this);
+  if (inboxes_) inboxes_->close_all();
 }
 
 bool Session::takes_input() const {
@@ -323,6 +345,7 @@ void Session::end(Code code, std::string_view message) {
   ended_with_ = code;
   host_.metrics().ended(code);
   subscriber_.close(*this);
+  if (inboxes_) inboxes_->close_all();
 }
 
 }  // namespace bimip::frontend

@@ -10,10 +10,12 @@
 #include <vector>
 
 #include "frontend/session/bearer.h"
+#include "frontend/session/entity_access.h"
 #include "frontend/session/entity_count.h"
 #include "frontend/session/farewell.h"
-#include "frontend/session/entity_access.h"
 #include "frontend/session/host.h"
+#include "frontend/session/inboxes.h"
+#include "frontend/session/mailer.h"
 #include "frontend/session/outbox.h"
 #include "frontend/session/pace.h"
 #include "frontend/session/peer.h"
@@ -90,6 +92,8 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] Publisher& publisher() { return publisher_; }
   [[nodiscard]] Subscriber& subscriber() { return subscriber_; }
   [[nodiscard]] EntityAccess& entities() { return entities_; }
+  [[nodiscard]] Mailer& mailer() { return mailer_; }
+  [[nodiscard]] Inboxes& inboxes();
 
  private:
   enum class State : std::uint8_t { kUnidentified, kChecking, kOpen, kDraining, kOver };
@@ -123,6 +127,8 @@ class Session : public std::enable_shared_from_this<Session> {
   Publisher publisher_;
   Subscriber subscriber_;
   EntityAccess entities_;
+  Mailer mailer_;
+  std::unique_ptr<Inboxes> inboxes_;  // once it was asked for one
 };
 
 }  // namespace bimip::frontend

@@ -46,6 +46,18 @@ inline constexpr std::uint32_t kCreditMax = 1'000'000;
 inline constexpr std::size_t kEntityReadsMax = 16;
 inline constexpr std::size_t kEntitiesPerList = 500;
 
+// Inboxes: names of categories and receipts, a sender's name for a message.
+inline constexpr std::size_t kCategoryBytesMax = 32;
+inline constexpr std::size_t kMessageIdBytesMax = 128;
+// Messages a session has on their way to inboxes, inboxes it has open, and its requests about them
+// that are on their way.
+inline constexpr std::size_t kSendsInFlightMax = 1024;
+inline constexpr std::size_t kInboxesMax = 16;
+inline constexpr std::size_t kInboxRequestsMax = 16;
+// Messages of one read, and of one receipt.
+inline constexpr std::size_t kInboxRecordsPerRead = 500;
+inline constexpr std::size_t kReceiptMessagesMax = 500;
+
 // A subscription's filter. Every record is held against it.
 inline constexpr std::size_t kFilterBytesMax = 64 * 1024;
 // Records are due again this late at most.

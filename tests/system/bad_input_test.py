@@ -138,7 +138,7 @@ class BadInput(case.SystemTest):
                                ("topic create a --segment-bytes big", "no size"),
                                ("topic create a --segment-age old", "no duration"),
                                ("topic list --nonsense", "--nonsense"), ("topic describe", "TOPIC is required"),
-                               ("pub", "TOPIC is required"), ("pub a", "MESSAGE, - or --lines FILE"),
+                               ("pub", "TOPIC is required"), ("pub a", "MESSAGE, -, --lines FILE or --tombstone"),
                                ("pub a x --lines f", "excludes"), ("pub a x --header h", "NAME=VALUE"),
                                ("pub a x --durability maybe", "--durability"), ("pub a x --partition -1", "--partition"),
                                ("pub a x --key " + "k" * 1025, "at most 1024 bytes"),

@@ -90,6 +90,7 @@ class Commands(case.SystemTest):
         first, second = map(json.loads, self.read("events", "earliest", "--json"))
         self.assertRegex(first.pop("time"), r"^\d{4}-\d\d-\d\dT")
         self.assertEqual(first, {"topic": "events", "partition": 0, "offset": 0, "key": "user-7", "value": "plain",
+                                 "increment": 1,
                                  "headers": [{"name": "a", "value": "1"}, {"name": "b", "value": ""}]})
         self.assertEqual((second["offset"], second["value_base64"]), (1, "/wA="))
 
@@ -126,7 +127,8 @@ class Commands(case.SystemTest):
             goodbye = idle.end()
         self.assertEqual((goodbye.code, goodbye.retry), (wire.Code.CODE_UNAVAILABLE, True))
         self.node.start()
-        self.assertIn("1 partitions (1 closed cleanly)", self.node.log())
+        opened = [line for line in self.node.log().splitlines() if "closed cleanly" in line][-1]
+        self.assertRegex(opened, r" (\d+) partitions \(\1 closed cleanly\)")
         self.node.kill()
         self.node.start()
         self.assertEqual(self.read("events", "earliest"), ["one"])

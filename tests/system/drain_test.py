@@ -49,7 +49,8 @@ class Drain(case.SystemTest):
         for at in range(SESSIONS - some):  # as it was told: half as many as leave in a second leave in half of one
             self.assertGreater(times[at + some] - times[at], 0.9 * 500)
         server.start()
-        self.assertIn("(1 closed cleanly)", server.log())
+        opened = [line for line in server.log().splitlines() if "closed cleanly" in line][-1]
+        self.assertRegex(opened, r" (\d+) partitions \(\1 closed cleanly\)")
         crowd.comes_back = True
         back = time.monotonic()
         crowd.run(crowd.all_up, what="everybody is back")

@@ -48,9 +48,9 @@ class Entities(case.SystemTest):
     def test_what_is_not_there_is_said(self):
         self.bimipd.must("topic", "create", "t")
         self.publish("t", "there", "1")
-        self.refused(self.bimipd.bimip("entity", "get", "t", "nobody"), 1, "no such entity")
+        self.refused(self.bimipd.bimip("entity", "get", "t", "nobody"), 1, "no record of this key")
         self.refused(self.bimipd.bimip("entity", "get", "nothing", "there"), 1, "nothing")
-        self.refused(self.bimipd.bimip("entity", "history", "t", "nobody"), 1, "no such entity")
+        self.refused(self.bimipd.bimip("entity", "history", "t", "nobody"), 1, "no record of this key")
         self.refused(self.bimipd.bimip("entity", "history", "t", "there", "--from", "-1"), 2, "--from")
         self.assertEqual(self.bimipd.must("entity", "history", "t", "there", "--from", "5"), "")
         self.bimipd.must("pub", "t", "--key", "there", "--tombstone")

@@ -115,10 +115,11 @@ class Connection:
 class Session(Connection):
     """One that has said who it is."""
 
-    def __init__(self, server, eid="tester", producer_id=b"", **options):
+    def __init__(self, server, eid="tester", producer_id=b"", device="", **options):
         super().__init__(server, **options)
         self.send_bytes(PREFACE)
-        answer = self.ask(1, identity={"protocol_version": 1, "eid": eid, "producer_id": producer_id})
+        answer = self.ask(1, identity={"protocol_version": 1, "eid": eid, "device": device,
+                                    "producer_id": producer_id})
         if answer.WhichOneof("body") != "welcome":
             raise AssertionError(f"not welcome: {answer}")
         self.welcome = answer.welcome

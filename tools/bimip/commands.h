@@ -26,6 +26,8 @@ struct Globals {
   std::string token_file{};
   bool tls = false;
   std::string ca_file{};
+  std::string eid{};
+  std::string device{};
 };
 
 void add_topic_commands(CLI::App& program, const Globals& globals, int& exit_code);
@@ -35,6 +37,8 @@ void add_keys_commands(CLI::App& program, int& exit_code);
 void add_token_commands(CLI::App& program, const Globals& globals, int& exit_code);
 void add_context_commands(CLI::App& program, const Globals& globals, int& exit_code);
 void add_sub_command(CLI::App& program, const Globals& globals, int& exit_code);
+void add_send_command(CLI::App& program, const Globals& globals, int& exit_code);
+void add_inbox_command(CLI::App& program, const Globals& globals, int& exit_code);
 void add_entity_commands(CLI::App& program, const Globals& globals, int& exit_code);
 
 }  // namespace bimip::tools

@@ -61,6 +61,8 @@ engine::Result<client::Endpoint> server_of(const Globals& globals) {
   auto endpoint = client::parse_endpoint(server.empty() ? "127.0.0.1" : server);
   if (!endpoint) return endpoint;
   endpoint->ca_file = first_of({globals.ca_file, saved->ca_file});
+  endpoint->eid = globals.eid;
+  endpoint->device = globals.device;
   endpoint->tls = globals.tls || saved->tls || !endpoint->ca_file.empty();
   if (!globals.token.empty() || !globals.token_file.empty()) {
     endpoint->token = globals.token;

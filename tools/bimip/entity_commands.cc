@@ -42,7 +42,7 @@ int with_server(const Globals& globals, const std::function<int(client::Connecti
 }
 
 int run_get(const Globals& globals, const Arguments& arguments) {
-  return with_server(globals, [&](client::Connection& connection) {
+  return with_server(globals, [&](client::Connection& connection) -> int {
     v1::Stanza request;
     request.mutable_get_entity()->set_topic(arguments.topic);
     request.mutable_get_entity()->set_key(arguments.key);
@@ -77,7 +77,7 @@ const char* reason_text(v1::EntityGapReason reason) {
 }
 
 int run_history(const Globals& globals, const Arguments& arguments) {
-  return with_server(globals, [&](client::Connection& connection) {
+  return with_server(globals, [&](client::Connection& connection) -> int {
     Output output;
     bool is_damaged = false;
     std::uint64_t from = arguments.from;
@@ -133,7 +133,7 @@ Status list_partition(client::Connection& connection, const Arguments& arguments
 }
 
 int run_list(const Globals& globals, const Arguments& arguments) {
-  return with_server(globals, [&](client::Connection& connection) {
+  return with_server(globals, [&](client::Connection& connection) -> int {
     v1::Stanza request;
     request.mutable_describe_topic()->set_topic(arguments.topic);
     const Result<v1::Stanza> topic = connection.ask(std::move(request), kAnswerWithin);

@@ -41,6 +41,9 @@ int main(int argc, char** argv) try {
   app.add_option("--token", globals.token, "The token to show; else BIMIP_TOKEN, else the context");
   app.add_option("--token-file", globals.token_file,
                  "A file with the token, read again when the token is at its end");
+  app.add_option("--as", globals.eid,
+                 "The entity to be, on a server with --dev; else the token says it");
+  app.add_option("--device", globals.device, "The device to be");
   app.add_flag("--tls", globals.tls, "Speak TLS to the server; else as the context says");
   app.add_option("--ca", globals.ca_file,
                  "A PEM file with the authorities that the server's certificate may be of; implies "
@@ -50,6 +53,8 @@ int main(int argc, char** argv) try {
   add_pub_command(app, globals, exit_code);
   add_sub_command(app, globals, exit_code);
   add_entity_commands(app, globals, exit_code);
+  add_send_command(app, globals, exit_code);
+  add_inbox_command(app, globals, exit_code);
   add_bench_command(app, globals, exit_code);
   add_keys_commands(app, exit_code);
   add_token_commands(app, globals, exit_code);

@@ -155,8 +155,8 @@ void add_pub_command(CLI::App& program, const Globals& globals, int& exit_code) 
       command->add_option("--lines", arguments->lines, "Each line of this file is a message");
   message->excludes(lines);
   CLI::Option* key = command->add_option("--key", arguments->key, "The key of every message");
-  key->check([](const std::string& key) {
-    return key.size() <= engine::limits::kKeyBytesMax ? "" : "a key has at most 1024 bytes";
+  key->check([](const std::string& text) {
+    return text.size() <= engine::limits::kKeyBytesMax ? "" : "a key has at most 1024 bytes";
   });
   command->add_option("--partition", arguments->partition,
                       "Where to in the topic; else the key says, else one for the whole run");
@@ -181,7 +181,7 @@ void add_pub_command(CLI::App& program, const Globals& globals, int& exit_code) 
   command->callback([arguments, message, &globals, &exit_code] {
     if (message->count() > 0 && arguments->message == "-") arguments->lines = "-";
     if (message->count() == 0 && arguments->lines.empty() && !arguments->tombstone)
-      throw CLI::RequiredError("MESSAGE, - , --lines FILE or --tombstone");
+      throw CLI::RequiredError("MESSAGE, -, --lines FILE or --tombstone");
     exit_code = run(globals, *arguments);
   });
 }

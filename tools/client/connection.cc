@@ -161,7 +161,9 @@ Status Connection::identify(const ProducerIdentity& producer, Clock::time_point 
   if (!token) return std::unexpected(std::move(token.error()));
   token_ = *token;
   identity.set_token(token_);
-  if (token_.empty()) identity.set_eid("bimip");
+  identity.set_eid(endpoint_.eid);
+  if (token_.empty() && endpoint_.eid.empty()) identity.set_eid("bimip");
+  identity.set_device(endpoint_.device);
   identity.set_client("bimip");
   identity.set_producer_id(producer.id);
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());

@@ -22,6 +22,9 @@ struct Endpoint {
   // warns that the token is at its end; it goes over `token`. Neither: a server with --dev.
   std::string token{};
   std::string token_file{};
+  // Who the client says it is; empty: as the token says, or "bimip" on a server with --dev.
+  std::string eid{};
+  std::string device{};
 };
 
 // The token to show now; empty: none. kIo when the file cannot be read.

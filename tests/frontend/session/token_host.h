@@ -14,6 +14,7 @@
 #include "engine/device/sim_device.h"
 #include "engine/store/store.h"
 #include "frontend/services/broker/broker.h"
+#include "frontend/services/inbox/inbox_service.h"
 #include "frontend/services/tokens/token_service.h"
 #include "frontend/session/session.h"
 #include "tests/frontend/identity/tokens.h"
@@ -71,6 +72,7 @@ class TokenHost final : public SessionHost {
   [[nodiscard]] SessionMetrics& metrics() override { return metrics_; }
   [[nodiscard]] Broker& broker() override { return *broker_; }
   [[nodiscard]] EntityCount& entities() override { return entities_; }
+  [[nodiscard]] InboxService& inboxes() override { return *inboxes_; }
   [[nodiscard]] DeliveryWriter& delivery_writer() override { return writer_; }
   void came_back(SessionRequest& request) override {
     const std::lock_guard lock(mutex_);
@@ -92,6 +94,7 @@ class TokenHost final : public SessionHost {
     store_ = std::move(
         *engine::Store::open({.directory = "/data", .free_space_floor = 0, .device = &device_}));
     broker_ = std::move(*Broker::open(*store_));
+    inboxes_ = std::move(*InboxService::open(*store_, {}));
     if (checks_ == Checks::kNothing) return;
     ring_ = std::move(*KeyRing::open(keys_path()));
     auto opened = TokenService::open({.log = *store_,
@@ -105,8 +108,10 @@ class TokenHost final : public SessionHost {
   }
   void stop() {
     broker_->settle();
+    inboxes_->settle();
     store_->close();
     broker_.reset();
+    inboxes_.reset();
     tokens_.reset();
     ring_.reset();
     store_.reset();
@@ -120,6 +125,7 @@ class TokenHost final : public SessionHost {
   engine::SimDevice device_{1};
   std::unique_ptr<engine::Store> store_;
   std::unique_ptr<Broker> broker_;
+  std::unique_ptr<InboxService> inboxes_;
   std::unique_ptr<KeyRing> ring_;
   std::unique_ptr<TokenService> tokens_;
   const SessionLimits limits_;

@@ -55,6 +55,9 @@ World::World() {
   auto broker = Broker::open(*scripted_);
   EXPECT_TRUE(broker) << broker.error().message;
   broker_ = std::move(*broker);
+  auto inboxes = InboxService::open(*scripted_, {});
+  EXPECT_TRUE(inboxes) << inboxes.error().message;
+  inboxes_ = std::move(*inboxes);
 }
 
 World::~World() {

@@ -14,6 +14,7 @@
 #include "engine/device/sim_device.h"
 #include "engine/store/store.h"
 #include "frontend/services/broker/broker.h"
+#include "frontend/services/inbox/inbox_service.h"
 #include "frontend/session/session.h"
 
 namespace bimip::testing {
@@ -106,6 +107,7 @@ class World final : public SessionHost {
   TokenService* tokens() override { return nullptr; }
   SessionMetrics& metrics() override { return metrics_; }
   Broker& broker() override { return *broker_; }
+  InboxService& inboxes() override { return *inboxes_; }
   EntityCount& entities() override { return entities_; }
   DeliveryWriter& delivery_writer() override { return writer_; }
   void came_back(SessionRequest& request) override { answers_.push_back(&request); }
@@ -130,6 +132,7 @@ class World final : public SessionHost {
   std::unique_ptr<engine::Store> store_;
   std::unique_ptr<ScriptedLog> scripted_;
   std::unique_ptr<Broker> broker_;
+  std::unique_ptr<InboxService> inboxes_;
   SessionMetrics metrics_;
   EntityCount entities_{kSessionsPerEntity};
   DeliveryWriter writer_;

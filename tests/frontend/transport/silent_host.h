@@ -54,6 +54,8 @@ class SilentHost final : public frontend::SessionHost {
   [[nodiscard]] frontend::EntityCount& entities() override { return entities_; }
   // For groups, which no topic has here.
   [[nodiscard]] frontend::Broker& broker() override { std::abort(); }
+  // No entity asks for one here.
+  [[nodiscard]] frontend::InboxService& inboxes() override { std::abort(); }
   [[nodiscard]] frontend::DeliveryWriter& delivery_writer() override { return writer_; }
   void came_back(frontend::SessionRequest&) override {}
   void run_blocking(std::move_only_function<void()>) override {}

@@ -1,0 +1,201 @@
+#include "frontend/services/inbox/marks.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace bimip::frontend {
+
+using engine::ErrorCode;
+using engine::IncrementId;
+
+namespace {
+
+// Kind (1), category's topic id (4), the entity, and for a cursor a zero and the device.
+std::string encode_key(const MarkKey& key) {
+  std::array<std::byte, 1 + sizeof(std::uint32_t)> fixed{};
+  fixed[0] = static_cast<std::byte>(key.kind);
+  engine::store(fixed.data() + 1, key.category.value());
+  std::string text = std::string(engine::as_text(fixed)) + key.eid;
+  if (key.kind == MarkKind::kCursor) text += std::string(1, '\0') + key.device;
+  return text;
+}
+
+std::string encode_value(IncrementId value) {
+  std::array<std::byte, sizeof(std::uint64_t)> bytes{};
+  engine::store(bytes.data(), value.value());
+  return std::string(engine::as_text(bytes));
+}
+
+}  // namespace
+
+// Reads the mark's newest record. Owns itself until it is answered.
+class Mark::Look final : public engine::EntityReadRequest {
+ public:
+  Look(std::shared_ptr<Mark> mark, std::string key_bytes)
+      : mark_(std::move(mark)), key_bytes_(std::move(key_bytes)) {
+    key = engine::as_bytes(key_bytes_);
+    order = engine::EntityOrder::kNewestFirst;
+    records_max = 1;
+  }
+  void on_entity_read(engine::Result<engine::EntityBatch> result) override {
+    const std::unique_ptr<Look> self(this);
+    mark_->looked(std::move(result));
+  }
+
+ private:
+  const std::shared_ptr<Mark> mark_;
+  const std::string key_bytes_;
+};
+
+// A value on its way to the log. Owns itself until it is answered.
+class Mark::Append final : public engine::AppendRequest {
+ public:
+  Append(std::shared_ptr<Mark> mark, std::string key_bytes, IncrementId value)
+      : mark_(std::move(mark)), key_bytes_(std::move(key_bytes)), value_(encode_value(value)) {
+    fields_.key = engine::as_bytes(key_bytes_);
+    fields_.value = engine::as_bytes(value_);
+    records = {&fields_, 1};
+  }
+  void on_appended(engine::Result<engine::Appended> result) override {
+    const std::unique_ptr<Append> self(this);
+    mark_->appended(result);
+  }
+
+ private:
+  const std::shared_ptr<Mark> mark_;
+  const std::string key_bytes_;
+  const std::string value_;
+  engine::RecordFields fields_{};
+};
+
+Mark::~Mark() { marks_.forget(key_); }
+
+void Mark::when_known(Known known) {
+  std::optional<IncrementId> value;
+  {
+    const engine::MutexLock lock(mutex_);
+    value = value_;
+    if (!value) {
+      knowing_.push_back(std::move(known));
+      if (std::exchange(looking_, true)) return;
+    }
+  }
+  if (value) return known(*value);
+  auto look = std::make_unique<Look>(shared_from_this(), encode_key(key_));
+  look->topic = marks_.topic_;
+  look->partition = engine::partition_of_key(look->key, marks_.partitions_);
+  marks_.in_flight_.begun();
+  marks_.log_.read_entity(*look.release());
+}
+
+void Mark::looked(engine::Result<engine::EntityBatch> result) {
+  engine::Result<IncrementId> value = IncrementId(0);
+  if (!result && result.error().code != ErrorCode::kNotFound) {
+    value = std::unexpected(std::move(result.error()));
+  } else if (result && !result->records().empty()) {
+    engine::ByteReader reader(result->records().front().value);
+    value = IncrementId(reader.read<std::uint64_t>());
+    if (!reader.ok() || reader.remaining() > 0)
+      value = engine::fail(ErrorCode::kDamaged, "a mark's record is none");
+  }
+  std::vector<Known> knowing;
+  {
+    const engine::MutexLock lock(mutex_);
+    looking_ = false;
+    if (value) value_ = stored_ = on_its_way_to_ = claimed_ = *value;
+    knowing.swap(knowing_);
+  }
+  for (Known& known : knowing) known(value);
+  marks_.in_flight_.ended();
+}
+
+IncrementId Mark::value() const {
+  const engine::MutexLock lock(mutex_);
+  return value_.value_or(IncrementId(0));
+}
+
+void Mark::advance(IncrementId to, Stored stored) {
+  std::unique_ptr<Append> append;
+  bool is_stored = false;
+  {
+    const engine::MutexLock lock(mutex_);
+    value_ = std::max(value_.value_or(to), to);
+    is_stored = stored_ >= to;
+    if (!is_stored) storing_.emplace_back(to, std::move(stored));
+    append = next_append();
+  }
+  if (is_stored) stored({});
+  if (append) marks_.log_.append(*append.release());
+}
+
+// One at a time: what comes meanwhile goes together.
+std::unique_ptr<Mark::Append> Mark::next_append() {
+  if (on_its_way_ || !value_ || stored_ >= *value_) return nullptr;
+  on_its_way_ = true;
+  on_its_way_to_ = *value_;
+  auto append = std::make_unique<Append>(shared_from_this(), encode_key(key_), *value_);
+  append->topic = marks_.topic_;
+  append->partition = engine::partition_of_key(append->records.front().key, marks_.partitions_);
+  marks_.in_flight_.begun();
+  return append;
+}
+
+void Mark::appended(const engine::Result<engine::Appended>& result) {
+  std::vector<std::pair<IncrementId, Stored>> answered;
+  std::unique_ptr<Append> append;
+  {
+    const engine::MutexLock lock(mutex_);
+    on_its_way_ = false;
+    if (result) stored_ = std::max(stored_, on_its_way_to_);
+    const auto is_waiting = [&](const auto& waiting) { return result && waiting.first > stored_; };
+    const auto done = std::stable_partition(storing_.begin(), storing_.end(), is_waiting);
+    std::move(done, storing_.end(), std::back_inserter(answered));
+    storing_.erase(done, storing_.end());
+    // What was refused is tried again with the next advance.
+    if (result) append = next_append();
+  }
+  const engine::Status status = result ? engine::Status{} : std::unexpected(result.error());
+  for (auto& [to, stored] : answered) stored(status);
+  if (append) marks_.log_.append(*append.release());
+  marks_.in_flight_.ended();
+}
+
+std::optional<Mark::Range> Mark::claim(IncrementId to) {
+  const engine::MutexLock lock(mutex_);
+  claimed_ = std::max(claimed_, value_.value_or(IncrementId(0)));
+  if (to <= claimed_) return std::nullopt;
+  const Range range{.first = claimed_ + 1, .last = to};
+  claimed_ = to;
+  return range;
+}
+
+void Mark::give_back() {
+  const engine::MutexLock lock(mutex_);
+  claimed_ = value_.value_or(IncrementId(0));
+}
+
+engine::Result<std::unique_ptr<Marks>> Marks::open(engine::Log& log) {
+  auto topic = log.find_topic(kTopic);
+  if (!topic) topic = log.create_topic(kTopic, {.compaction = engine::Compaction::kNewest});
+  if (!topic) return std::unexpected(std::move(topic.error()));
+  return std::unique_ptr<Marks>(new Marks(log, *topic));
+}
+
+std::shared_ptr<Mark> Marks::of(const MarkKey& key) {
+  const engine::MutexLock lock(mutex_);
+  std::weak_ptr<Mark>& held = held_[key];
+  if (std::shared_ptr<Mark> mark = held.lock()) return mark;
+  auto mark = std::make_shared<Mark>(*this, key);
+  held = mark;
+  return mark;
+}
+
+// Another one of the same key may be there already.
+void Marks::forget(const MarkKey& key) {
+  const engine::MutexLock lock(mutex_);
+  const auto at = held_.find(key);
+  if (at != held_.end() && at->second.expired()) held_.erase(at);
+}
+
+}  // namespace bimip::frontend

@@ -1,0 +1,139 @@
+#include "frontend/services/inbox/receipts.h"
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "bimip/v1/stanza.pb.h"
+#include "frontend/stanza/limits.h"
+
+namespace bimip::frontend {
+
+using engine::ErrorCode;
+using engine::IncrementId;
+using engine::Result;
+using engine::Status;
+
+// One job. Owns itself until it is done.
+class Receipts::Run final : public engine::EntityReadRequest {
+ public:
+  Run(Receipts& receipts, ReceiptJob job, Done done)
+      : receipts_(receipts), job_(std::move(job)), done_(std::move(done)) {
+    topic = job_.inbox.category;
+    partition = job_.partition;
+    key = engine::as_bytes(job_.inbox.eid);
+    from = job_.first;
+    records_max = limits::kReceiptMessagesMax;
+  }
+
+  void read() { receipts_.log_.read_entity(*this); }
+
+  void on_entity_read(Result<engine::EntityBatch> result) override {
+    // An inbox that never had a message has no author to be told.
+    if (!result && result.error().code == ErrorCode::kNotFound) return end({});
+    if (!result) return end(std::unexpected(std::move(result.error())));
+    std::map<std::string, std::vector<std::string>> by_author;
+    for (const engine::Record& record : result->records()) {
+      if (record.entity->increment > job_.last) break;
+      v1::InboxMessage message;
+      if (!message.ParseFromArray(record.value.data(), static_cast<int>(record.value.size())))
+        continue;
+      if (message.kind() != v1::INBOX_MESSAGE_KIND_MESSAGE || message.from() == job_.inbox.eid)
+        continue;
+      by_author[message.from()].push_back(message.message_id());
+    }
+    next_ = result->next();
+    at_end_ = next_ > result->last_increment() || next_ > job_.last;
+    append(by_author);
+  }
+
+ private:
+  class Receipt;
+
+  void append(const std::map<std::string, std::vector<std::string>>& by_author);
+  void appended(const Status& status);
+  void go_on() {
+    if (failed_) return end(std::unexpected(*failed_));
+    if (at_end_) return end({});
+    from = next_;
+    read();
+  }
+  void end(Status status) {
+    const std::unique_ptr<Run> self(this);
+    done_(std::move(status));
+    receipts_.in_flight_.ended();
+  }
+
+  Receipts& receipts_;
+  const ReceiptJob job_;
+  Done done_;
+  IncrementId next_{};
+  bool at_end_ = false;
+  std::atomic<std::size_t> waiting_{0};
+  engine::Mutex mutex_;
+  std::optional<engine::Error> failed_{};
+  std::deque<Receipt> receipts_of_page_{};
+};
+
+// Of one author.
+class Receipts::Run::Receipt final : public engine::AppendRequest {
+ public:
+  Receipt(Run& run, std::string author, std::string value)
+      : run_(run), author_(std::move(author)), value_(std::move(value)) {
+    fields_.key = engine::as_bytes(author_);
+    fields_.value = engine::as_bytes(value_);
+    records = {&fields_, 1};
+    topic = run_.receipts_.topic_.id;
+    partition = engine::partition_of_key(fields_.key, run_.receipts_.topic_.config.partitions);
+  }
+  void on_appended(Result<engine::Appended> result) override {
+    if (result) run_.receipts_.hub_.tell({.category = topic, .eid = author_});
+    run_.appended(result ? Status{} : std::unexpected(std::move(result.error())));
+  }
+
+ private:
+  Run& run_;
+  const std::string author_;
+  const std::string value_;
+  engine::RecordFields fields_{};
+};
+
+void Receipts::Run::append(const std::map<std::string, std::vector<std::string>>& by_author) {
+  if (by_author.empty()) return go_on();
+  receipts_of_page_.clear();
+  for (const auto& [author, message_ids] : by_author) {
+    v1::InboxMessage message;
+    message.set_kind(v1::INBOX_MESSAGE_KIND_RECEIPT);
+    message.set_from(job_.inbox.eid);
+    message.set_from_device(job_.device);
+    v1::Receipt& receipt = *message.mutable_receipt();
+    receipt.set_name(job_.name);
+    receipt.set_category(job_.category);
+    for (const std::string& id : message_ids) receipt.add_message_ids(id);
+    receipts_of_page_.emplace_back(*this, author, message.SerializeAsString());
+  }
+  waiting_ = receipts_of_page_.size();
+  // The last answer may take all of this away.
+  std::vector<Receipt*> all;
+  for (Receipt& receipt : receipts_of_page_) all.push_back(&receipt);
+  engine::Log& log = receipts_.log_;
+  for (Receipt* receipt : all) log.append(*receipt);
+}
+
+void Receipts::Run::appended(const Status& status) {
+  if (!status) {
+    const engine::MutexLock lock(mutex_);
+    failed_ = status.error();
+  }
+  if (--waiting_ == 0) go_on();
+}
+
+void Receipts::tell(ReceiptJob job, Done done) {
+  in_flight_.begun();
+  auto run = std::make_unique<Run>(*this, std::move(job), std::move(done));
+  run.release()->read();
+}
+
+}  // namespace bimip::frontend

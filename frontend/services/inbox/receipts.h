@@ -1,0 +1,46 @@
+// Tells authors what became of their messages.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "engine/store/log.h"
+#include "frontend/services/in_flight.h"
+#include "frontend/services/inbox/inbox_hub.h"
+
+namespace bimip::frontend {
+
+// About the messages [first, last] of an inbox.
+struct ReceiptJob {
+  std::string name{};      // "delivered", "read", an application's own
+  std::string category{};  // of the messages
+  InboxKey inbox{};
+  engine::PartitionId partition{};  // of the inbox
+  std::string device{};             // of the inbox's owner, which says it
+  engine::IncrementId first{};
+  engine::IncrementId last{};
+};
+
+// Reads the messages and stores, in the inbox of each author, one receipt for those of a page. A
+// job that was cut short and is done again may tell an author twice; it says the same. Thread-safe.
+// Outlives its log's answers.
+class Receipts {
+ public:
+  Receipts(engine::Log& log, engine::TopicInfo topic, const InboxHub& hub)
+      : log_(log), topic_(std::move(topic)), hub_(hub) {}
+
+  using Done = std::move_only_function<void(engine::Status)>;
+  // `done` once all of them survive power loss, on any thread.
+  void tell(ReceiptJob job, Done done);
+  // Waits until the log has answered for everything: before it is closed.
+  void settle() { in_flight_.wait(); }
+
+ private:
+  class Run;
+  engine::Log& log_;
+  const engine::TopicInfo topic_;
+  const InboxHub& hub_;
+  InFlight in_flight_;
+};
+
+}  // namespace bimip::frontend

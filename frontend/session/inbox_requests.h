@@ -1,0 +1,169 @@
+// What a session's inboxes ask of the log and of the node, and what they are told.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "frontend/services/inbox/inbox_service.h"
+#include "frontend/session/inboxes.h"
+#include "frontend/session/session.h"
+
+namespace bimip::frontend {
+
+// Marks, and an inbox's last number, on their way. What follows is done on the session's thread.
+class Inboxes::Looking final : public engine::EntityRequest, public SessionRequest {
+ public:
+  struct What {
+    std::uint64_t id = 0;     // of the peer's request
+    std::uint64_t inbox = 0;  // that is being opened; 0: none
+    engine::TopicId topic{};
+    engine::PartitionId partition{};
+    std::string eid{};
+    std::string category{};
+    std::vector<std::shared_ptr<Mark>> marks{};
+  };
+  using Then = std::function<void(Looking&)>;
+  Looking(std::shared_ptr<Session> session, What what, Then then)
+      : SessionRequest(std::move(session)), what_(std::move(what)), then_(std::move(then)) {
+    EntityRequest::topic = what_.topic;
+    EntityRequest::partition = what_.partition;
+    EntityRequest::key = engine::as_bytes(what_.eid);
+  }
+  // The last answer may take this away.
+  void begin() {
+    left_ = what_.marks.size() + 1;
+    engine::Log& log = session()->host().log();
+    const std::vector<std::shared_ptr<Mark>> marks = what_.marks;
+    for (const std::shared_ptr<Mark>& mark : marks) {
+      mark->when_known([this](const engine::Result<engine::IncrementId>& value) {
+        came(value ? engine::Status{} : std::unexpected(value.error()));
+      });
+    }
+    log.find_entity(*this);
+  }
+  void on_entity(engine::Result<engine::EntityState> result) override {
+    if (result) last_ = result->last_increment;
+    const bool is_known = result || result.error().code == engine::ErrorCode::kNotFound;
+    came(is_known ? engine::Status{} : std::unexpected(result.error()));
+  }
+  void deliver(Moment) override { session()->inboxes().on_looked(*this); }
+  void go_on() { then_(*this); }
+
+  [[nodiscard]] const What& what() const { return what_; }
+  [[nodiscard]] std::uint64_t id() const { return what_.id; }
+  [[nodiscard]] std::uint64_t inbox() const { return what_.inbox; }
+  [[nodiscard]] engine::IncrementId last() const { return last_; }
+  [[nodiscard]] const std::optional<engine::Error>& error() const { return error_; }
+
+ private:
+  // On any thread.
+  void came(const engine::Status& status) {
+    if (!status) {
+      const engine::MutexLock lock(mutex_);
+      error_ = status.error();
+    }
+    if (--left_ == 0) session()->host().came_back(*this);
+  }
+
+  const What what_;
+  const Then then_;
+  std::atomic<std::size_t> left_{0};
+  engine::IncrementId last_{};
+  engine::Mutex mutex_;
+  std::optional<engine::Error> error_{};
+};
+
+// Some messages on their way from the log.
+class Inboxes::Fetch final : public engine::EntityReadRequest, public SessionRequest {
+ public:
+  Fetch(std::shared_ptr<Session> session, std::uint64_t inbox, std::string eid)
+      : SessionRequest(std::move(session)), inbox_(inbox), eid_(std::move(eid)) {
+    key = engine::as_bytes(eid_);
+  }
+  void on_entity_read(engine::Result<engine::EntityBatch> result) override {
+    result_ = std::move(result);
+    session()->host().came_back(*this);
+  }
+  void deliver(Moment) override { session()->inboxes().on_fetched(session(), *this); }
+  [[nodiscard]] std::uint64_t inbox() const { return inbox_; }
+  [[nodiscard]] const engine::Result<engine::EntityBatch>& result() const { return result_; }
+
+ private:
+  const std::uint64_t inbox_;
+  const std::string eid_;
+  engine::Result<engine::EntityBatch> result_{};
+};
+
+// Authors were told, a mark has moved.
+class Inboxes::Marked final : public SessionRequest {
+ public:
+  Marked(std::shared_ptr<Session> session, Looking::What what, engine::IncrementId last,
+         std::shared_ptr<Mark> read)
+      : SessionRequest(std::move(session)),
+        what_(std::move(what)),
+        last_(last),
+        read_(std::move(read)) {}
+  // On any thread. Other devices of the entity hear of it.
+  void end(engine::Status status) {
+    status_ = std::move(status);
+    SessionHost& host = session()->host();
+    if (status_) host.inboxes().hub().tell({.category = what_.topic, .eid = what_.eid});
+    host.came_back(*this);
+  }
+  void deliver(Moment) override { session()->inboxes().on_marked(*this); }
+  [[nodiscard]] const Looking::What& what() const { return what_; }
+  [[nodiscard]] engine::IncrementId last() const { return last_; }
+  [[nodiscard]] const std::shared_ptr<Mark>& read() const { return read_; }
+  [[nodiscard]] const engine::Status& status() const { return status_; }
+
+ private:
+  const Looking::What what_;
+  const engine::IncrementId last_;
+  const std::shared_ptr<Mark> read_;
+  engine::Status status_{};
+};
+
+class Inboxes::News final : public SessionRequest {
+ public:
+  News(std::shared_ptr<Session> session, std::uint64_t inbox)
+      : SessionRequest(std::move(session)), inbox_(inbox) {}
+  void deliver(Moment) override { session()->inboxes().on_news(session(), inbox_); }
+
+ private:
+  const std::uint64_t inbox_;
+};
+
+// An open inbox's ear. Owned by the inbox, on the session's thread; on_news() comes on any.
+class Inboxes::Seat final : public InboxListener {
+ public:
+  Seat(const std::shared_ptr<Session>& session, SessionHost& host, InboxKey key,
+       std::uint64_t inbox)
+      : session_(session), host_(host), key_(std::move(key)), inbox_(inbox) {
+    host_.inboxes().hub().listen(key_, *this);
+  }
+  ~Seat() override { host_.inboxes().hub().unlisten(key_, *this); }
+  Seat(const Seat&) = delete;
+  Seat& operator=(const Seat&) = delete;
+
+  // At most one note is on its way.
+  void on_news() override {
+    if (is_told_.exchange(true)) return;
+    if (std::shared_ptr<Session> session = session_.lock())
+      host_.came_back(*std::make_unique<News>(std::move(session), inbox_).release());
+  }
+  void heard() { is_told_.store(false); }
+
+ private:
+  const std::weak_ptr<Session> session_;
+  SessionHost& host_;
+  const InboxKey key_;
+  const std::uint64_t inbox_;
+  std::atomic<bool> is_told_{false};
+};
+
+}  // namespace bimip::frontend

@@ -1,0 +1,416 @@
+#include "frontend/session/inboxes.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "bimip/v1/stanza.pb.h"
+#include "frontend/services/inbox/inbox_service.h"
+#include "frontend/session/inbox_requests.h"
+#include "frontend/session/session.h"
+#include "frontend/stanza/limits.h"
+
+namespace bimip::frontend {
+
+using engine::ErrorCode;
+using engine::IncrementId;
+
+namespace {
+
+constexpr std::uint32_t kCreditDefault = 100;
+
+bool is_receipt_name(const std::string& name) {
+  const bool is_word = !name.empty() && name.size() <= limits::kCategoryBytesMax &&
+                       std::ranges::all_of(name, [](char c) {
+                         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                                (c >= '0' && c <= '9') || c == '-';
+                       });
+  return is_word && name != "delivered" && name != "read";
+}
+
+}  // namespace
+
+Inboxes::Inboxes(SessionHost& host, Bearer& bearer, Outbox& outbox)
+    : host_(host), bearer_(bearer), outbox_(outbox) {}
+Inboxes::~Inboxes() = default;
+
+void Inboxes::close_all() { inboxes_.clear(); }
+
+void Inboxes::refuse(std::uint64_t id, const engine::Error& error) {
+  outbox_.send_error(id, code_of(error.code), error.message);
+}
+
+std::optional<Inboxes::Place> Inboxes::place_of(std::uint64_t id, const std::string& category) {
+  const std::string name = category.empty() ? std::string(InboxService::kChat) : category;
+  const engine::TopicInfo* topic = host_.inboxes().find(name);
+  if (topic == nullptr) {
+    outbox_.send_error(id, Code::kNotFound, "there is no category '" + name + "'");
+    return std::nullopt;
+  }
+  const std::string& self = bearer_.grant().eid;
+  if (self.empty()) {
+    outbox_.send_error(id, Code::kInvalidArgument, "an inbox is an eid's; this session has none");
+    return std::nullopt;
+  }
+  if (in_flight_ >= limits::kInboxRequestsMax) {
+    outbox_.send_error(id, Code::kResourceExhausted,
+                       "at most " + std::to_string(limits::kInboxRequestsMax) +
+                           " requests about inboxes are on their way at a time");
+    return std::nullopt;
+  }
+  return Place{
+      .category = name,
+      .key = {.category = topic->id, .eid = self},
+      .partition = engine::partition_of_key(engine::as_bytes(self), topic->config.partitions)};
+}
+
+std::shared_ptr<Mark> Inboxes::mark(const Place& place, MarkKind kind) {
+  return host_.inboxes().marks().of(
+      {.category = place.key.category,
+       .kind = kind,
+       .eid = place.key.eid,
+       .device = kind == MarkKind::kCursor ? bearer_.device() : std::string()});
+}
+
+Inboxes::Inbox* Inboxes::find(std::uint64_t id, std::uint64_t inbox) {
+  const auto at = inboxes_.find(inbox);
+  if (at != inboxes_.end() && at->second.is_open) return &at->second;
+  outbox_.send_error(id, Code::kNotFound, "there is no open inbox " + std::to_string(inbox));
+  return nullptr;
+}
+
+void Inboxes::look(std::unique_ptr<Looking> looking) {
+  ++in_flight_;
+  looking.release()->begin();
+}
+
+void Inboxes::on_looked(Looking& looking) {
+  --in_flight_;
+  if (looking.error()) {
+    inboxes_.erase(looking.inbox());
+    return refuse(looking.id(), *looking.error());
+  }
+  looking.go_on();
+}
+
+// Listens before it looks: nothing falls between the two.
+void Inboxes::open(const std::shared_ptr<Session>& session, std::uint64_t id,
+                   const v1::OpenInbox& open) {
+  const std::optional<Place> place = place_of(id, open.category());
+  if (!place) return;
+  if (inboxes_.size() >= limits::kInboxesMax) {
+    return outbox_.send_error(
+        id, Code::kResourceExhausted,
+        "a session has at most " + std::to_string(limits::kInboxesMax) + " inboxes open");
+  }
+  if (open.credit() > host_.limits().credit)
+    return outbox_.send_error(id, Code::kInvalidArgument, "credit: more than credit_max");
+  Inbox& inbox = inboxes_[++last_id_];
+  inbox.id = last_id_;
+  inbox.place = *place;
+  inbox.cursor = mark(*place, MarkKind::kCursor);
+  inbox.delivered = mark(*place, MarkKind::kDelivered);
+  inbox.read = mark(*place, MarkKind::kRead);
+  inbox.only_looks = open.only_looks();
+  inbox.credit = open.credit() == 0 ? kCreditDefault : open.credit();
+  inbox.seat = std::make_unique<Seat>(session, host_, place->key, inbox.id);
+  look(
+      std::make_unique<Looking>(session,
+                                Looking::What{.id = id,
+                                              .inbox = inbox.id,
+                                              .topic = place->key.category,
+                                              .partition = place->partition,
+                                              .eid = place->key.eid,
+                                              .marks = {inbox.cursor, inbox.delivered, inbox.read}},
+                                [this, open](Looking& looking) { opened(looking, open); }));
+}
+
+void Inboxes::opened(Looking& looking, const v1::OpenInbox& open) {
+  const auto at = inboxes_.find(looking.inbox());
+  if (at == inboxes_.end()) return;
+  Inbox& inbox = at->second;
+  const IncrementId cursor = inbox.cursor->value();
+  inbox.last = looking.last();
+  inbox.told_read = inbox.read->value();
+  switch (open.from_case()) {
+    case v1::OpenInbox::kEarliest:
+      inbox.next = IncrementId(1);
+      break;
+    case v1::OpenInbox::kLatest:
+      inbox.next = inbox.last + 1;
+      break;
+    case v1::OpenInbox::kIncrement:
+      inbox.next = IncrementId(std::max<std::uint64_t>(open.increment(), 1));
+      break;
+    case v1::OpenInbox::FROM_NOT_SET:
+      inbox.next = cursor + 1;
+      break;
+  }
+  if (inbox.next > inbox.last + 1) {
+    outbox_.send_error(looking.id(), Code::kOutOfRange,
+                       "the inbox ends at " + std::to_string(inbox.last.value()));
+    inboxes_.erase(at);
+    return;
+  }
+  inbox.is_open = true;
+  v1::Stanza stanza;
+  stanza.set_id(looking.id());
+  v1::InboxOpened& opened = *stanza.mutable_inbox_opened();
+  opened.set_inbox_id(inbox.id);
+  opened.set_cursor(cursor.value());
+  opened.set_from_increment(inbox.next.value());
+  v1::InboxState& state = *opened.mutable_state();
+  state.set_category(inbox.place.category);
+  state.set_last_increment(inbox.last.value());
+  state.set_read_up_to(inbox.told_read.value());
+  state.set_unread(inbox.last.value() - std::min(inbox.last, inbox.told_read).value());
+  outbox_.send(stanza);
+  pump(looking.session(), inbox);
+}
+
+void Inboxes::pump(const std::shared_ptr<Session>& session) {
+  for (auto& [id, inbox] : inboxes_) pump(session, inbox);
+}
+
+void Inboxes::pump(const std::shared_ptr<Session>& session, Inbox& inbox) {
+  if (!inbox.is_open || inbox.fetching || !outbox_.has_room()) return;
+  if (!inbox.only_looks && inbox.credit == 0) return;
+  if (!inbox.has_news && inbox.next > inbox.last) return;
+  inbox.fetching = true;
+  inbox.has_news = false;
+  auto fetch = std::make_unique<Fetch>(session, inbox.id, inbox.place.key.eid);
+  fetch->topic = inbox.place.key.category;
+  fetch->partition = inbox.place.partition;
+  fetch->from = inbox.next;
+  fetch->records_max = limits::kInboxRecordsPerRead;
+  if (!inbox.only_looks)
+    fetch->records_max = std::min<std::uint64_t>(inbox.credit, fetch->records_max);
+  fetch->bytes_max = limits::kDeliveryBytes;
+  host_.log().read_entity(*fetch.release());
+}
+
+void Inboxes::on_fetched(const std::shared_ptr<Session>& session, Fetch& fetch) {
+  const auto at = inboxes_.find(fetch.inbox());
+  if (at == inboxes_.end()) return;
+  Inbox& inbox = at->second;
+  inbox.fetching = false;
+  if (fetch.result()) {
+    deliver(inbox, *fetch.result());
+  } else if (fetch.result().error().code != ErrorCode::kNotFound) {
+    // The peer decides: nothing was passed over.
+    refuse(0, fetch.result().error());
+    inboxes_.erase(at);
+    return;
+  }
+  pump(session, inbox);
+}
+
+void Inboxes::deliver(Inbox& inbox, const engine::EntityBatch& batch) {
+  v1::Stanza stanza;
+  v1::InboxDelivery& delivery = *stanza.mutable_inbox_delivery();
+  delivery.set_inbox_id(inbox.id);
+  for (const engine::EntityGap& gap : batch.gaps()) {
+    v1::EntityGap& out = *delivery.add_gaps();
+    out.set_reason(reason_of(gap.kind));
+    out.set_first_increment(gap.first.value());
+    out.set_last_increment(gap.last.value());
+  }
+  for (const engine::Record& record : batch.records()) {
+    v1::InboxItem& item = *delivery.add_items();
+    const bool parsed = item.mutable_message()->ParseFromArray(
+        record.value.data(), static_cast<int>(record.value.size()));
+    const IncrementId increment = record.entity->increment;
+    const std::string& to_device = item.message().to_device();
+    const bool is_for_another = item.message().kind() == v1::INBOX_MESSAGE_KIND_MESSAGE &&
+                                !to_device.empty() && to_device != bearer_.device();
+    if (!parsed || is_for_another) {
+      delivery.mutable_items()->RemoveLast();
+      if (parsed) continue;
+      v1::EntityGap& out = *delivery.add_gaps();
+      out.set_reason(v1::ENTITY_GAP_REASON_DAMAGE);
+      out.set_first_increment(increment.value());
+      out.set_last_increment(increment.value());
+      continue;
+    }
+    item.set_increment(increment.value());
+    item.set_server_time_us(micros(record.timestamp));
+    if (inbox.only_looks) continue;
+    --inbox.credit;
+    inbox.unacknowledged.push_back(increment);
+  }
+  inbox.next = std::max(inbox.next, batch.next());
+  inbox.last = std::max(inbox.last, batch.last_increment());
+  if (delivery.items_size() > 0 || delivery.gaps_size() > 0) outbox_.send(stanza);
+}
+
+void Inboxes::acknowledge(const std::shared_ptr<Session>& session, std::uint64_t id,
+                          const v1::AcknowledgeInbox& acknowledge) {
+  Inbox* inbox = find(id, acknowledge.inbox_id());
+  if (inbox == nullptr) return;
+  if (inbox->only_looks)
+    return outbox_.send_error(id, Code::kInvalidArgument, "the inbox was opened with only_looks");
+  const IncrementId up_to(acknowledge.up_to());
+  if (up_to >= inbox->next) {
+    return outbox_.send_error(id, Code::kInvalidArgument,
+                              "up_to: " + std::to_string(up_to.value()) +
+                                  " was not delivered; the next one is " +
+                                  std::to_string(inbox->next.value()));
+  }
+  while (!inbox->unacknowledged.empty() && inbox->unacknowledged.front() <= up_to) {
+    inbox->unacknowledged.pop_front();
+    ++inbox->credit;
+  }
+  if (up_to > inbox->cursor->value()) inbox->cursor->advance(up_to, [](const engine::Status&) {});
+  tell_delivered(*inbox, up_to);
+  pump(session, *inbox);
+}
+
+// The first device that has them.
+void Inboxes::tell_delivered(const Inbox& inbox, IncrementId up_to) {
+  if (InboxService::is_servers_own(inbox.place.category)) return;
+  const auto range = inbox.delivered->claim(up_to);
+  if (!range) return;
+  host_.inboxes().receipts().tell({.name = "delivered",
+                                   .category = inbox.place.category,
+                                   .inbox = inbox.place.key,
+                                   .partition = inbox.place.partition,
+                                   .device = bearer_.device(),
+                                   .first = range->first,
+                                   .last = range->last},
+                                  [mark = inbox.delivered, up_to](const engine::Status& told) {
+                                    if (!told) return mark->give_back();
+                                    mark->advance(up_to, [](const engine::Status&) {});
+                                  });
+}
+
+void Inboxes::close(std::uint64_t id, const v1::CloseInbox& close) {
+  if (find(id, close.inbox_id()) == nullptr) return;
+  inboxes_.erase(close.inbox_id());
+  v1::Stanza stanza;
+  stanza.set_id(id);
+  stanza.mutable_inbox_closed()->set_inbox_id(close.inbox_id());
+  outbox_.send(stanza);
+}
+
+void Inboxes::mark_read(const std::shared_ptr<Session>& session, std::uint64_t id,
+                        const v1::MarkRead& asked) {
+  const std::optional<Place> place = place_of(id, asked.category());
+  if (!place) return;
+  const IncrementId to(asked.up_to());
+  look(std::make_unique<Looking>(session,
+                                 Looking::What{.id = id,
+                                               .topic = place->key.category,
+                                               .partition = place->partition,
+                                               .eid = place->key.eid,
+                                               .category = place->category,
+                                               .marks = {mark(*place, MarkKind::kRead)}},
+                                 [this, to](Looking& looking) { move_read(looking, to); }));
+}
+
+// The authors are told first: a crash in between tells them again, and not never.
+void Inboxes::move_read(Looking& looking, IncrementId to) {
+  const std::shared_ptr<Mark>& read = looking.what().marks.front();
+  if (to > looking.last()) {
+    return outbox_.send_error(looking.id(), Code::kOutOfRange,
+                              "up_to: the inbox ends at " + std::to_string(looking.last().value()));
+  }
+  if (to <= read->value())
+    return tell_state(looking.id(), looking.what().category, looking.last(), read->value());
+  ++in_flight_;
+  auto* marked =
+      std::make_unique<Marked>(looking.session(), looking.what(), looking.last(), read).release();
+  const auto store = [read, to, marked](const engine::Status& told) {
+    if (told) return read->advance(to, [marked](engine::Status done) { marked->end(done); });
+    read->give_back();
+    marked->end(told);
+  };
+  const auto range = read->claim(to);
+  if (!range || InboxService::is_servers_own(looking.what().category)) return store({});
+  host_.inboxes().receipts().tell({.name = "read",
+                                   .category = looking.what().category,
+                                   .inbox = {looking.what().topic, looking.what().eid},
+                                   .partition = looking.what().partition,
+                                   .device = bearer_.device(),
+                                   .first = range->first,
+                                   .last = range->last},
+                                  store);
+}
+
+void Inboxes::send_receipt(const std::shared_ptr<Session>& session, std::uint64_t id,
+                           const v1::SendReceipt& receipt) {
+  const std::optional<Place> place = place_of(id, receipt.category());
+  if (!place) return;
+  if (!is_receipt_name(receipt.name())) {
+    return outbox_.send_error(id, Code::kInvalidArgument,
+                              "name: 1 to 32 letters, digits and hyphens, neither 'delivered' nor "
+                              "'read'");
+  }
+  if (receipt.first_increment() == 0 || receipt.last_increment() < receipt.first_increment())
+    return outbox_.send_error(id, Code::kInvalidArgument,
+                              "first_increment to last_increment: none");
+  look(std::make_unique<Looking>(
+      session,
+      Looking::What{.id = id,
+                    .topic = place->key.category,
+                    .partition = place->partition,
+                    .eid = place->key.eid,
+                    .category = place->category,
+                    .marks = {mark(*place, MarkKind::kRead)}},
+      [this, receipt](Looking& looking) { tell_authors(looking, receipt); }));
+}
+
+void Inboxes::tell_authors(Looking& looking, const v1::SendReceipt& receipt) {
+  if (IncrementId(receipt.last_increment()) > looking.last()) {
+    return outbox_.send_error(
+        looking.id(), Code::kOutOfRange,
+        "last_increment: the inbox ends at " + std::to_string(looking.last().value()));
+  }
+  ++in_flight_;
+  auto* marked = std::make_unique<Marked>(looking.session(), looking.what(), looking.last(),
+                                          looking.what().marks.front())
+                     .release();
+  host_.inboxes().receipts().tell({.name = receipt.name(),
+                                   .category = looking.what().category,
+                                   .inbox = {looking.what().topic, looking.what().eid},
+                                   .partition = looking.what().partition,
+                                   .device = bearer_.device(),
+                                   .first = IncrementId(receipt.first_increment()),
+                                   .last = IncrementId(receipt.last_increment())},
+                                  [marked](engine::Status told) { marked->end(told); });
+}
+
+void Inboxes::on_marked(Marked& marked) {
+  --in_flight_;
+  if (!marked.status()) return refuse(marked.what().id, marked.status().error());
+  // This session's own inboxes are told by the answer.
+  for (auto& [id, inbox] : inboxes_) {
+    if (inbox.read == marked.read()) inbox.told_read = marked.read()->value();
+  }
+  tell_state(marked.what().id, marked.what().category, marked.last(), marked.read()->value());
+}
+
+void Inboxes::on_news(const std::shared_ptr<Session>& session, std::uint64_t id) {
+  const auto at = inboxes_.find(id);
+  if (at == inboxes_.end()) return;
+  Inbox& inbox = at->second;
+  inbox.seat->heard();
+  inbox.has_news = true;
+  if (inbox.is_open && inbox.read->value() > inbox.told_read) {
+    inbox.told_read = inbox.read->value();
+    tell_state(0, inbox.place.category, std::max(inbox.last, inbox.told_read), inbox.told_read);
+  }
+  pump(session, inbox);
+}
+
+void Inboxes::tell_state(std::uint64_t id, const std::string& category, IncrementId last,
+                         IncrementId read) {
+  v1::Stanza stanza;
+  stanza.set_id(id);
+  v1::InboxState& state = *stanza.mutable_inbox_state();
+  state.set_category(category);
+  state.set_last_increment(last.value());
+  state.set_read_up_to(read.value());
+  state.set_unread(last.value() - std::min(last, read).value());
+  outbox_.send(stanza);
+}
+
+}  // namespace bimip::frontend

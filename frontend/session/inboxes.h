@@ -1,0 +1,111 @@
+// A session's own inboxes: delivered from a cursor on, followed, acknowledged, read.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/store/log.h"
+#include "frontend/services/inbox/inbox_hub.h"
+#include "frontend/services/inbox/marks.h"
+#include "frontend/session/host.h"
+#include "frontend/session/outbox.h"
+
+namespace bimip::v1 {
+class AcknowledgeInbox;
+class CloseInbox;
+class InboxState;
+class MarkRead;
+class OpenInbox;
+class SendReceipt;
+}  // namespace bimip::v1
+
+namespace bimip::frontend {
+
+class Bearer;
+
+// Owner-thread only. With no credit or room left nothing is kept of an inbox but the next number.
+class Inboxes {
+ public:
+  Inboxes(SessionHost& host, Bearer& bearer, Outbox& outbox);
+  ~Inboxes();
+
+  void open(const std::shared_ptr<Session>& session, std::uint64_t id, const v1::OpenInbox& open);
+  void acknowledge(const std::shared_ptr<Session>& session, std::uint64_t id,
+                   const v1::AcknowledgeInbox& acknowledge);
+  void close(std::uint64_t id, const v1::CloseInbox& close);
+  void mark_read(const std::shared_ptr<Session>& session, std::uint64_t id,
+                 const v1::MarkRead& mark);
+  void send_receipt(const std::shared_ptr<Session>& session, std::uint64_t id,
+                    const v1::SendReceipt& receipt);
+
+  // There is room in the outbox again.
+  void pump(const std::shared_ptr<Session>& session);
+  // The session is over: nothing more is delivered.
+  void close_all();
+
+  // What came back.
+  class Looking;
+  class Fetch;
+  class Marked;
+  class News;
+  void on_looked(Looking& looking);
+  void on_fetched(const std::shared_ptr<Session>& session, Fetch& fetch);
+  void on_marked(Marked& marked);
+  void on_news(const std::shared_ptr<Session>& session, std::uint64_t inbox);
+
+ private:
+  class Seat;
+  // Of the session's entity in a category.
+  struct Place {
+    std::string category{};
+    InboxKey key{};
+    engine::PartitionId partition{};
+  };
+  struct Inbox {
+    std::uint64_t id = 0;
+    Place place{};
+    std::shared_ptr<Mark> cursor{};
+    std::shared_ptr<Mark> delivered{};
+    std::shared_ptr<Mark> read{};
+    std::unique_ptr<Seat> seat{};
+    bool is_open = false;             // InboxOpened was sent
+    engine::IncrementId next{1};      // to be delivered
+    engine::IncrementId last{};       // as far as is known
+    engine::IncrementId told_read{};  // last told to the peer
+    bool only_looks = false;
+    std::uint64_t credit = 0;
+    std::deque<engine::IncrementId> unacknowledged{};
+    bool fetching = false;
+    bool has_news = true;  // since the last fetch began
+  };
+
+  [[nodiscard]] std::optional<Place> place_of(std::uint64_t id, const std::string& category);
+  [[nodiscard]] Inbox* find(std::uint64_t id, std::uint64_t inbox);
+  [[nodiscard]] std::shared_ptr<Mark> mark(const Place& place, MarkKind kind);
+  void look(std::unique_ptr<Looking> looking);
+  void opened(Looking& looking, const v1::OpenInbox& open);
+  void move_read(Looking& looking, engine::IncrementId to);
+  void tell_authors(Looking& looking, const v1::SendReceipt& receipt);
+  void pump(const std::shared_ptr<Session>& session, Inbox& inbox);
+  void deliver(Inbox& inbox, const engine::EntityBatch& batch);
+  void tell_state(std::uint64_t id, const std::string& category, engine::IncrementId last,
+                  engine::IncrementId read);
+  void tell_delivered(const Inbox& inbox, engine::IncrementId up_to);
+  void refuse(std::uint64_t id, const engine::Error& error);
+
+  SessionHost& host_;
+  Bearer& bearer_;
+  Outbox& outbox_;
+  std::map<std::uint64_t, Inbox> inboxes_;
+  std::uint64_t last_id_ = 0;
+  std::size_t in_flight_ = 0;  // looks and marks
+};
+
+}  // namespace bimip::frontend

@@ -1,0 +1,267 @@
+"""Messages between entities, against the real server: order, devices, cursors, receipts, kills."""
+
+import json
+
+import case
+import programs
+from wire import Code, Session, stanza
+
+
+class Device(Session):
+    """A session of an entity's device that has inboxes open."""
+
+    def __init__(self, server, eid, device="phone"):
+        self.inboxes = {}  # id: items
+        self.states = []
+        self.gaps = []
+        super().__init__(server, eid=eid, device=device)
+
+    def ask(self, id, **body):
+        self.send(stanza(id, **body))
+        answers = []
+        programs.wait_until(lambda: self.hear(answers) or any(one.id == id for one in answers), what="the answer")
+        return next(one for one in answers if one.id == id)
+
+    def hear(self, others=None):
+        """Takes what there is."""
+        self.socket.settimeout(0.02)
+        try:
+            while True:
+                got = self.next()
+                kind = got.WhichOneof("body")
+                if kind == "inbox_delivery":
+                    self.inboxes.setdefault(got.inbox_delivery.inbox_id, []).extend(got.inbox_delivery.items)
+                    self.gaps += got.inbox_delivery.gaps
+                elif kind == "inbox_state" and got.id == 0:
+                    self.states.append(got.inbox_state)
+                elif others is not None:
+                    others.append(got)
+        except TimeoutError:
+            pass
+
+    def open(self, category="chat", **how):
+        answer = self.ask(2, open_inbox={"category": category, **how})
+        if answer.WhichOneof("body") != "inbox_opened":
+            raise AssertionError(f"not opened: {answer}")
+        self.inboxes.setdefault(answer.inbox_opened.inbox_id, [])
+        return answer.inbox_opened
+
+    def has(self, inbox, count):
+        def is_so():
+            self.hear()
+            return len(self.inboxes[inbox]) >= count
+        programs.wait_until(is_so, what=f"{count} messages")
+        return self.inboxes[inbox]
+
+    def message(self, to, body, message_id, **more):
+        return self.ask(3, send={"to": to, "body": body.encode(), "message_id": message_id, **more})
+
+
+def bodies(items):
+    return [item.message.body.decode() for item in items]
+
+
+class Inbox(case.SystemTest):
+    def setUp(self):
+        super().setUp()
+        self.bimipd = self.server("--inbox-categories", "orders")
+
+    def test_messages_wait_in_order_and_are_followed_live(self):
+        with Device(self.bimipd, "alice") as alice:
+            for i in range(20):
+                self.assertEqual(alice.message("bob", f"{i}", f"m{i}").WhichOneof("body"), "sent")
+            with Device(self.bimipd, "bob") as bob:
+                opened = bob.open()
+                self.assertEqual((opened.cursor, opened.from_increment, opened.state.last_increment,
+                                  opened.state.unread), (0, 1, 20, 20))
+                items = bob.has(opened.inbox_id, 20)
+                self.assertEqual(bodies(items), [f"{i}" for i in range(20)])
+                self.assertEqual([item.increment for item in items], list(range(1, 21)))
+                self.assertEqual({item.message.__getattribute__("from") for item in items}, {"alice"})
+                alice.message("bob", "live", "m20")
+                self.assertEqual(bodies(bob.has(opened.inbox_id, 21))[-1], "live")
+
+    def test_a_cursor_is_a_devices_own_and_moves_by_acknowledgement_only(self):
+        with Device(self.bimipd, "alice") as alice:
+            for i in range(10):
+                alice.message("bob", f"{i}", f"m{i}")
+        with Device(self.bimipd, "bob", "phone") as phone:
+            opened = phone.open()
+            phone.has(opened.inbox_id, 10)
+            phone.send(stanza(0, acknowledge_inbox={"inbox_id": opened.inbox_id, "up_to": 7}))
+            phone.ask(4, close_inbox={"inbox_id": opened.inbox_id})
+        self.bimipd.stop()
+        self.bimipd.start()
+        with Device(self.bimipd, "bob", "phone") as phone:
+            opened = phone.open()
+            self.assertEqual((opened.cursor, opened.from_increment), (7, 8))
+            self.assertEqual(bodies(phone.has(opened.inbox_id, 3)), ["7", "8", "9"])
+            phone.send(stanza(9, acknowledge_inbox={"inbox_id": opened.inbox_id, "up_to": 11}))
+            phone.socket.settimeout(10)
+            self.assertEqual(phone.next().error.code, Code.CODE_INVALID_ARGUMENT)
+        with Device(self.bimipd, "bob", "tablet") as tablet:
+            self.assertEqual(tablet.open().from_increment, 1)
+            self.assertEqual(tablet.open(latest=True).from_increment, 11)
+            self.assertEqual(tablet.open(increment=5).from_increment, 5)
+
+    def test_credit_bounds_what_is_on_its_way(self):
+        with Device(self.bimipd, "alice") as alice, Device(self.bimipd, "bob") as bob:
+            for i in range(12):
+                alice.message("bob", f"{i}", f"m{i}")
+            opened = bob.open(credit=5)
+            bob.has(opened.inbox_id, 5)
+            bob.hear()
+            self.assertEqual(len(bob.inboxes[opened.inbox_id]), 5)
+            bob.send(stanza(0, acknowledge_inbox={"inbox_id": opened.inbox_id, "up_to": 3}))
+            self.assertEqual(bodies(bob.has(opened.inbox_id, 8)), [f"{i}" for i in range(8)])
+
+    def test_read_is_the_same_on_every_device_and_told_to_the_author(self):
+        with Device(self.bimipd, "alice") as alice, Device(self.bimipd, "bob", "phone") as phone, \
+                Device(self.bimipd, "bob", "tablet") as tablet:
+            receipts = alice.open("receipt")
+            for i in range(4):
+                alice.message("bob", f"{i}", f"m{i}")
+            on_phone, on_tablet = phone.open(), tablet.open()
+            phone.has(on_phone.inbox_id, 4)
+            phone.send(stanza(0, acknowledge_inbox={"inbox_id": on_phone.inbox_id, "up_to": 4}))
+            receipt = alice.has(receipts.inbox_id, 1)[0].message
+            self.assertEqual((receipt.receipt.name, receipt.receipt.category, getattr(receipt, "from"),
+                              receipt.from_device), ("delivered", "chat", "bob", "phone"))
+            self.assertEqual(list(receipt.receipt.message_ids), ["m0", "m1", "m2", "m3"])
+            state = phone.ask(5, mark_read={"category": "chat", "up_to": 3}).inbox_state
+            self.assertEqual((state.last_increment, state.read_up_to, state.unread), (4, 3, 1))
+
+            def tablet_knows():
+                tablet.hear()
+                return tablet.states and tablet.states[-1].read_up_to == 3
+            programs.wait_until(tablet_knows, what="the tablet's state")
+            self.assertEqual(tablet.states[-1].unread, 1)
+            receipt = alice.has(receipts.inbox_id, 2)[1].message.receipt
+            self.assertEqual((receipt.name, list(receipt.message_ids)), ("read", ["m0", "m1", "m2"]))
+            # What was told once is not told again.
+            tablet.has(on_tablet.inbox_id, 4)
+            tablet.send(stanza(0, acknowledge_inbox={"inbox_id": on_tablet.inbox_id, "up_to": 4}))
+            tablet.ask(6, mark_read={"category": "chat", "up_to": 2})
+            tablet.ask(7, send_receipt={"category": "chat", "name": "played", "first_increment": 2, "last_increment": 2})
+            receipt = alice.has(receipts.inbox_id, 3)[2].message.receipt
+            self.assertEqual((receipt.name, list(receipt.message_ids)), ("played", ["m1"]))
+            alice.hear()
+            self.assertEqual(len(alice.inboxes[receipts.inbox_id]), 3)
+
+    def test_a_message_sent_again_is_stored_once(self):
+        with Device(self.bimipd, "alice") as alice, Device(self.bimipd, "bob") as bob:
+            first = alice.message("bob", "once", "the id").sent
+            self.bimipd.kill()
+            self.bimipd.start()
+        with Device(self.bimipd, "alice") as alice, Device(self.bimipd, "bob") as bob:
+            again = alice.message("bob", "once", "the id").sent
+            self.assertEqual(first, again)
+            other = alice.message("bob", "another", "another id").sent
+            self.assertNotEqual(first.offset, other.offset)
+            self.assertEqual(bodies(bob.has(bob.open().inbox_id, 2)), ["once", "another"])
+            self.assertEqual(len(alice.has(alice.open("sent").inbox_id, 2)), 2)
+
+    def test_the_senders_other_devices_have_copies(self):
+        with Device(self.bimipd, "alice", "phone") as phone, Device(self.bimipd, "alice", "desk") as desk:
+            copies = desk.open("sent")
+            phone.message("bob", "hello", "m1", category="orders")
+            phone.message("bob", "no copy", "m2", no_copy=True)
+            phone.message("carol", "hi", "m3")
+            items = desk.has(copies.inbox_id, 2)
+            self.assertEqual([(one.message.to, one.message.category, one.message.from_device) for one in items],
+                             [("bob", "orders", "phone"), ("carol", "chat", "phone")])
+
+    def test_a_message_for_one_device_is_given_to_that_one(self):
+        with Device(self.bimipd, "alice") as alice, Device(self.bimipd, "bob", "phone") as phone, \
+                Device(self.bimipd, "bob", "tablet") as tablet:
+            alice.message("bob", "for the phone", "m1", to_device="phone")
+            alice.message("bob", "for all", "m2")
+            self.assertEqual(bodies(phone.has(phone.open().inbox_id, 2)), ["for the phone", "for all"])
+            opened = tablet.open()
+            self.assertEqual(bodies(tablet.has(opened.inbox_id, 1)), ["for all"])
+            tablet.send(stanza(0, acknowledge_inbox={"inbox_id": opened.inbox_id, "up_to": 2}))
+
+    def test_what_makes_no_sense_is_refused(self):
+        with Device(self.bimipd, "alice") as alice:
+            def refused(code, **body):
+                answer = alice.ask(9, **body)
+                self.assertEqual(answer.WhichOneof("body"), "error", answer)
+                self.assertEqual(answer.error.code, code, answer.error.message)
+            good = {"to": "bob", "message_id": "m"}
+            refused(Code.CODE_PERMISSION_DENIED, send={**good, "from": "carol"})
+            refused(Code.CODE_PERMISSION_DENIED, send={**good, "category": "receipt"})
+            refused(Code.CODE_PERMISSION_DENIED, send={**good, "category": "sent"})
+            refused(Code.CODE_NOT_FOUND, send={**good, "category": "nonsense"})
+            refused(Code.CODE_INVALID_ARGUMENT, send={"message_id": "m"})
+            refused(Code.CODE_INVALID_ARGUMENT, send={"to": "bob"})
+            refused(Code.CODE_INVALID_ARGUMENT, send={"to": "bob", "message_id": "m" * 129})
+            refused(Code.CODE_INVALID_ARGUMENT, send={"to": "b" * 257, "message_id": "m"})
+            refused(Code.CODE_NOT_FOUND, open_inbox={"category": "nonsense"})
+            refused(Code.CODE_OUT_OF_RANGE, open_inbox={"category": "chat", "increment": 5})
+            refused(Code.CODE_OUT_OF_RANGE, mark_read={"category": "chat", "up_to": 1})
+            refused(Code.CODE_NOT_FOUND, acknowledge_inbox={"inbox_id": 77, "up_to": 1})
+            refused(Code.CODE_NOT_FOUND, close_inbox={"inbox_id": 77})
+            refused(Code.CODE_INVALID_ARGUMENT, send_receipt={"category": "chat", "name": "read",
+                                                              "first_increment": 1, "last_increment": 1})
+            refused(Code.CODE_PERMISSION_DENIED, publish={"topic": "$inbox.chat", "key": b"bob", "value": b"false"})
+            self.assertEqual(alice.message("alice", "to myself", "m").WhichOneof("body"), "sent")
+
+    def test_nothing_answered_is_lost_or_out_of_order_across_kills(self):
+        with Device(self.bimipd, "alice") as alice:
+            alice.message("bob", "0", "m0")
+        sent, seen, cursor = 1, [], 0
+        for kill in range(4):
+            with Device(self.bimipd, "alice") as alice, Device(self.bimipd, "bob") as bob:
+                opened = bob.open(credit=1000)
+                self.assertLessEqual(opened.cursor, cursor)
+                for _ in range(40):
+                    self.assertEqual(alice.message("bob", f"{sent}", f"m{sent}").WhichOneof("body"), "sent")
+                    sent += 1
+                items = bob.has(opened.inbox_id, sent - opened.cursor)
+                self.assertEqual([item.increment for item in items],
+                                 list(range(opened.from_increment, opened.from_increment + len(items))))
+                del seen[opened.cursor:]
+                seen += bodies(items)
+                cursor = items[-1].increment
+                bob.send(stanza(0, acknowledge_inbox={"inbox_id": opened.inbox_id, "up_to": cursor}))
+                self.bimipd.kill()
+            self.bimipd.start()
+        self.assertEqual(seen, [f"{i}" for i in range(sent)])
+
+    def test_the_tool_sends_and_reads(self):
+        must = self.bimipd.must
+        self.assertEqual(must("--as", "alice", "send", "bob", "hello", "--id", "first"), "first\n")
+        must("--as", "alice", "send", "bob", "two\nlines")
+        self.assertEqual(must("--as", "bob", "inbox", "--until-end"), "1\talice\thello\n2\talice\ttwo\\nlines\n")
+        shown = must("--as", "bob", "--device", "phone", "inbox", "--until-end", "--ack", "--mark-read", "--json")
+        self.assertEqual([json.loads(line)["body"] for line in shown.splitlines()], ["hello", "two\nlines"])
+        self.assertEqual(must("--as", "bob", "--device", "phone", "inbox", "--until-end"), "")
+
+        def told():
+            shown = must("--as", "alice", "inbox", "receipt", "--until-end")
+            return "delivered chat: first" in shown and "read chat: first" in shown
+        programs.wait_until(told, what="the receipts")
+        self.assertIn("to bob in chat: hello", must("--as", "alice", "inbox", "sent", "--until-end", "--count", "1"))
+        self.refused(self.bimipd.bimip("--as", "bob", "inbox", "nonsense"), 1, "nonsense")
+        self.refused(self.bimipd.bimip("--as", "bob", "inbox", "--from", "yesterday"), 2, "yesterday")
+
+    def test_a_long_backlog_comes_whole(self):
+        with Device(self.bimipd, "alice") as alice:
+            for start in range(0, 3000, 500):
+                alice.send(*[stanza(100 + i, send={"to": "bob", "body": b"x" * 300, "message_id": f"m{i}",
+                                                   "no_copy": True}) for i in range(start, start + 500)])
+                answers = []
+
+                def all_sent():
+                    alice.hear(answers)
+                    return len(answers) == 500
+                programs.wait_until(all_sent, what="the answers")
+                self.assertEqual({one.WhichOneof("body") for one in answers}, {"sent"})
+        with Device(self.bimipd, "bob") as bob:
+            opened = bob.open(only_looks=True)
+            items = bob.has(opened.inbox_id, 3000)
+            self.assertEqual([item.message.message_id for item in items], [f"m{i}" for i in range(3000)])
+
+
+if __name__ == "__main__":
+    case.main()
