@@ -257,7 +257,6 @@ Status SegmentKeeper::replace_segments(std::span<const ManifestSegment> sources,
     if (done.error().code == ErrorCode::kNoSpace) remove_segment(rewritten.epoch);
     return done;
   }
-  for (const ManifestSegment& source : sources) remove_segment(source.epoch);
   return {};
 }
 
@@ -275,7 +274,6 @@ Result<std::vector<ManifestSegment>> SegmentKeeper::move_start(Offset start) {
   manifest.log_start = start;
   if (Status done = replace_manifest(std::move(manifest)); !done)
     return std::unexpected(std::move(done.error()));
-  for (const ManifestSegment& segment : gone) remove_segment(segment.epoch);
   return gone;
 }
 
@@ -329,6 +327,10 @@ Status SegmentKeeper::fold_entities() {
                                   .directories = views,
                                   .lost = lost,
                                   .end = end});
+}
+
+void SegmentKeeper::remove_segments(std::span<const ManifestSegment> segments) {
+  for (const ManifestSegment& segment : segments) remove_segment(segment.epoch);
 }
 
 // Nobody who has it open is disturbed.

@@ -90,9 +90,9 @@ class SegmentKeeper {
 
   // Puts a rewritten segment, complete as EPOCH.segment.new beside its index and its entities, in
   // the place of those it was made from. When it has fewer records, what the sources say of
-  // entities is counted into the entity base first. Then name, then manifest, then the old files
-  // go. A crash leaves the old or the new; the next recovery removes the other. Durable when it
-  // returns. kNoSpace: nothing changed.
+  // entities is counted into the entity base first. Then name, then manifest. The old files stay,
+  // for readers that know of no others yet (remove_segments). A crash leaves the old or the new;
+  // the next recovery removes the other. Durable when it returns. kNoSpace: nothing changed.
   [[nodiscard]] Status replace_segments(std::span<const ManifestSegment> sources,
                                         const ManifestSegment& rewritten);
 
@@ -101,9 +101,11 @@ class SegmentKeeper {
   [[nodiscard]] Status fold_entities();
 
   // Moves the log's start up to `start`: the manifest forgets the sealed segments that end at or
-  // before it, then their files go. Answers those. Durable when it returns. kNoSpace: nothing
-  // changed.
+  // before it. Answers those; their files stay. Durable when it returns. kNoSpace: nothing changed.
   [[nodiscard]] Result<std::vector<ManifestSegment>> move_start(Offset start);
+  // The files of segments that the manifest does not list and no reader looks for any more. What is
+  // left of them is removed by the next recovery.
+  void remove_segments(std::span<const ManifestSegment> segments);
 
   // Durable when it returns. Losing it costs a longer recovery, nothing else. Adds what was written
   // since the one before to the segment's entity runs.

@@ -67,11 +67,24 @@ bool Upkeep::choose_retention() {
           return parts_.degrade(std::move(status.error()));
         if (!status) return failed(status.error());
         parts_.reader.moved_start(start, *gone);
-        for (const ManifestSegment& segment : *gone)
-          parts_.counters.bytes_freed += segment.file_bytes;
-        look_again_ = true;
+        let_go(*gone, [this, gone] {
+          for (const ManifestSegment& segment : *gone)
+            parts_.counters.bytes_freed += segment.file_bytes;
+          look_again_ = true;
+        });
       });
   return true;
+}
+
+// Readers were told before: one that opens a file it was told of finds it.
+void Upkeep::let_go(std::vector<ManifestSegment> segments, std::function<void()> then) {
+  if (stopped_) return then();  // the next recovery removes them
+  parts_.run_keeper(
+      [&keeper = parts_.keeper, segments = std::move(segments)] {
+        keeper.remove_segments(segments);
+        return Status{};
+      },
+      [then = std::move(then)](Status) { then(); });
 }
 
 bool Upkeep::is_skipped(const ManifestSegment& segment) const {
@@ -248,16 +261,22 @@ void Upkeep::replace() {
         const SegmentRewrite::Outcome& outcome = rewrite_->outcome();
         const std::vector<ManifestSegment>& sources = rewrite_->plan().sources;
         parts_.reader.replaced(sources, outcome.segment);
-        std::uint64_t before = 0;
-        for (const ManifestSegment& source : sources) before += source.file_bytes;
-        UpkeepCounters& counters = parts_.counters;
-        counters.rewrites += 1;
-        counters.records_dropped += outcome.records_dropped;
-        counters.bytes_read += outcome.bytes_read;
-        counters.bytes_written += outcome.bytes_written;
-        counters.bytes_freed += before - std::min(before, outcome.segment.file_bytes);
-        finish();
+        let_go(sources, [this] { replaced(); });
       });
+}
+
+void Upkeep::replaced() {
+  if (!rewrite_) return;
+  const SegmentRewrite::Outcome& outcome = rewrite_->outcome();
+  std::uint64_t before = 0;
+  for (const ManifestSegment& source : rewrite_->plan().sources) before += source.file_bytes;
+  UpkeepCounters& counters = parts_.counters;
+  counters.rewrites += 1;
+  counters.records_dropped += outcome.records_dropped;
+  counters.bytes_read += outcome.bytes_read;
+  counters.bytes_written += outcome.bytes_written;
+  counters.bytes_freed += before - std::min(before, outcome.segment.file_bytes);
+  finish();
 }
 
 // Nothing was lost: the sources are as they were. What is damaged as a whole is not tried again.

@@ -101,6 +101,8 @@ class Upkeep {
   void advance();
   void stepped(Result<bool> done);
   void replace();
+  void replaced();
+  void let_go(std::vector<ManifestSegment> segments, std::function<void()> then);
   void failed(const Error& error);
   void finish();
   [[nodiscard]] bool enter();

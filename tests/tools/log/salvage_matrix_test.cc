@@ -330,7 +330,7 @@ bool is_in(const std::vector<OffsetRange>& ranges, Offset offset) {
 // Opens it: what is there, and that it goes on where it must.
 void expect_goes_on(const Path& salvaged, const Records& survivors, const Json& report) {
   const std::unique_ptr<Device> device = make_posix_device();
-  const auto store = open_as_it_is(salvaged, *device);
+  const auto store = open_store(salvaged, *device);
   EXPECT_TRUE(store->report().unusable.empty());
   const Records found = records_of(*store);
   for (const auto& [place, record] : survivors) {
