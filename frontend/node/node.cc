@@ -16,6 +16,7 @@
 #include "frontend/node/shard.h"
 #include "frontend/services/broker/broker.h"
 #include "frontend/services/inbox/inbox_service.h"
+#include "frontend/session/closed_sessions.h"
 #include "frontend/transport/grpc/grpc_server.h"
 #include "frontend/transport/http/http_carrier.h"
 #include "frontend/transport/stream_carrier.h"
@@ -90,6 +91,11 @@ class Node::Parts {
                        .broker = *broker_,
                        .entities = entities_,
                        .inboxes = *inboxes_,
+                       .closed = closed_sessions_,
+                       .survey =
+                           [this](std::unique_ptr<SessionSurvey> survey) {
+                             show_sessions(0, std::move(survey));
+                           },
                        .run_blocking =
                            [this](std::move_only_function<void()> work) {
                              boost::asio::post(blocking_, std::move(work));
@@ -179,6 +185,16 @@ class Node::Parts {
   [[nodiscard]] const engine::Store& store() const { return *store_; }
 
  private:
+  // From shard to shard, in their order; and then it comes back to who asked.
+  void show_sessions(std::size_t shard, std::unique_ptr<SessionSurvey> survey) {
+    shards_[shard]->post([this, shard, survey = std::move(survey)]() mutable {
+      shards_[shard]->show_sessions(*survey);
+      if (shard + 1 < shards_.size()) return show_sessions(shard + 1, std::move(survey));
+      SessionHost& asker = survey->session()->host();
+      asker.came_back(*survey.release());
+    });
+  }
+
   // On any thread.
   std::optional<PeerSeat> seat() {
     if (!count_.add()) return std::nullopt;
@@ -246,6 +262,7 @@ class Node::Parts {
   boost::asio::thread_pool blocking_{1};
   std::unique_ptr<Security> security_;
   // The shards' peers count in these until they are gone.
+  ClosedSessions closed_sessions_{engine::system_clock()};
   EntityCount entities_{or_all(settings_.limits.sessions_per_entity)};
   AddressLimits addresses_{
       {.connections = or_all(settings_.limits.connections_per_address),

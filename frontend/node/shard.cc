@@ -212,6 +212,15 @@ std::vector<std::shared_ptr<Peer>> Shard::all_peers() const {
   return all;
 }
 
+void Shard::show_sessions(SessionSurvey& survey) {
+  for (const std::shared_ptr<Peer>& peer : all_peers()) {
+    Session* const session = peer->session();
+    if (session == nullptr) continue;
+    survey.visit(*session);
+    if (session->is_over()) peer->pump();
+  }
+}
+
 std::future<void> Shard::drain(const DrainPlan& plan) {
   auto done = std::make_shared<std::promise<void>>();
   std::future<void> when_done = done->get_future();

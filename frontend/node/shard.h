@@ -36,6 +36,8 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
     Broker& broker;
     EntityCount& entities;
     InboxService& inboxes;
+    ClosedSessions& closed;
+    std::function<void(std::unique_ptr<SessionSurvey>)> survey;
     std::function<void(std::move_only_function<void()>)> run_blocking;
     std::function<void(std::move_only_function<void()>)> run_check;
     const TlsContext* tls = nullptr;             // null: connections are plain
@@ -60,6 +62,8 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
   [[nodiscard]] std::future<void> drain(const DrainPlan& plan);
   // Closes the peers that are left; done when none is.
   [[nodiscard]] std::future<void> close_all();
+  // On this shard's thread.
+  void show_sessions(SessionSurvey& survey);
   // Ticks now: something changed that sessions look at then. Thread-safe.
   void tick_soon();
   // Takes the last answers and joins. The log gives none after that.
@@ -73,6 +77,8 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
   [[nodiscard]] Broker& broker() override { return parts_.broker; }
   [[nodiscard]] EntityCount& entities() override { return parts_.entities; }
   [[nodiscard]] InboxService& inboxes() override { return parts_.inboxes; }
+  [[nodiscard]] ClosedSessions& closed_sessions() override { return parts_.closed; }
+  void survey(std::unique_ptr<SessionSurvey> survey) override { parts_.survey(std::move(survey)); }
   [[nodiscard]] DeliveryWriter& delivery_writer() override { return delivery_writer_; }
   void came_back(SessionRequest& request) override;
   void run_blocking(std::move_only_function<void()> work) override;

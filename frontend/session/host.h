@@ -16,6 +16,7 @@ namespace bimip::frontend {
 
 class Broker;
 class InboxService;
+class ClosedSessions;
 class Session;
 class TokenService;
 
@@ -36,6 +37,14 @@ class SessionRequest {
   SessionRequest* mail_next_ = nullptr;
 };
 
+// A look at every session of the node.
+class SessionSurvey : public SessionRequest {
+ public:
+  using SessionRequest::SessionRequest;
+  // On the visited session's thread; one thread at a time, and deliver() after the last.
+  virtual void visit(Session& visited) = 0;
+};
+
 // One thread's sessions share it. It outlives them and their requests. Called on that thread only,
 // but for came_back().
 class SessionHost {
@@ -52,6 +61,10 @@ class SessionHost {
   [[nodiscard]] virtual EntityCount& entities() = 0;
   // The node's inboxes.
   [[nodiscard]] virtual InboxService& inboxes() = 0;
+  // What is remembered of the whole node's.
+  [[nodiscard]] virtual ClosedSessions& closed_sessions() = 0;
+  // Shows it all the sessions, and then it comes back.
+  virtual void survey(std::unique_ptr<SessionSurvey> survey) = 0;
   // Shared scratch.
   [[nodiscard]] virtual DeliveryWriter& delivery_writer() = 0;
   // The request has its answer. Thread-safe; deliver() is never called inside.

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "bimip/v1/stanza.pb.h"
+#include "frontend/session/closed_sessions.h"
+#include "frontend/session/session_commands.h"
 #include "frontend/session/topic_commands.h"
 #include "frontend/stanza/limits.h"
 
@@ -68,6 +70,7 @@ Session::Session(SessionHost& host, std::string id, Framing framing, Moment now)
     : host_(host),
       id_(std::move(id)),
       began_(now.monotonic),
+      opened_at_(now.wall),
       last_heard_(now.monotonic),
       outbox_(framing, host.limits().output_bytes, host.metrics()),
       bearer_(host, outbox_),
@@ -164,6 +167,10 @@ void Session::on_request(const v1::Stanza& stanza, Moment now) {
       return inboxes().send_receipt(shared_from_this(), id, stanza.send_receipt());
     case v1::Stanza::kCloseInbox:
       return inboxes().close(id, stanza.close_inbox());
+    case v1::Stanza::kListSessions:
+      return list_sessions(shared_from_this(), id, stanza.list_sessions());
+    case v1::Stanza::kKickSessions:
+      return kick_sessions(shared_from_this(), id, stanza.kick_sessions());
     case v1::Stanza::kTokenRefresh:
       return bearer_.refresh(shared_from_this(), id, stanza.token_refresh());
     case v1::Stanza::kTokenRevoke:
@@ -202,6 +209,7 @@ void Session::open(std::uint64_t id, Moment now) {
     return end(Code::kResourceExhausted, "limits.sessions_per_entity is reached");
   }
   entry_ = std::move(*entry);
+  is_known_ = true;
   state_ = State::kOpen;
   welcome(id, now);
   for (const v1::Stanza& stanza : std::exchange(held_, {})) {
@@ -326,11 +334,41 @@ void Session::on_answered() {
     end(Code::kUnavailable, "the server is stopping");
 }
 
+void Session::on_stalled() { remember(Code::kTimeout, "it took nothing for limits.write_stall"); }
+
+void Session::kick(std::string_view why) { end(Code::kKicked, why); }
+
 void Session::on_disconnected() {
+  remember(Code::kUnspecified, "the peer ended the connection");
   state_ = State::kOver;
   entry_ = {};
   subscriber_.close(*this);
   if (inboxes_) inboxes_->close_all();
+}
+
+SessionFacts Session::facts() const {
+  SessionFacts facts{.id = id_,
+                     .eid = bearer_.grant().eid,
+                     .device = bearer_.device(),
+                     .opened_at = opened_at_,
+                     .subscriptions = subscriber_.count(),
+                     .publishes_in_flight = publisher_.in_flight(),
+                     .output_bytes = outbox_.waiting()};
+  if (peer_ != nullptr) {
+    PeerFacts peer = peer_->facts();
+    facts.transport = peer.transport;
+    facts.address = std::move(peer.address);
+  }
+  return facts;
+}
+
+// Strangers and calls are not: there may be any number of them.
+void Session::remember(Code code, std::string_view why) {
+  if (!std::exchange(is_known_, false) || (peer_ != nullptr && peer_->facts().is_call)) return;
+  SessionFacts ended = facts();
+  ended.code = code;
+  ended.message = why;
+  host_.closed_sessions().add(std::move(ended));
 }
 
 bool Session::takes_input() const {
@@ -344,6 +382,7 @@ void Session::end(Code code, std::string_view message) {
   state_ = State::kOver;
   ended_with_ = code;
   host_.metrics().ended(code);
+  remember(code, message);
   subscriber_.close(*this);
   if (inboxes_) inboxes_->close_all();
 }

@@ -20,6 +20,7 @@
 #include "frontend/session/pace.h"
 #include "frontend/session/peer.h"
 #include "frontend/session/publisher.h"
+#include "frontend/session/session_facts.h"
 #include "frontend/session/subscriber.h"
 #include "frontend/stanza/framing.h"
 
@@ -62,6 +63,10 @@ class Session : public std::enable_shared_from_this<Session> {
   void on_identified(std::uint64_t id, TokenCheck& check, Moment now);
   // For the publisher: another publish was answered.
   void on_answered();
+  // The peer takes nothing; on_disconnected() follows.
+  void on_stalled();
+  // Somebody who may do so ends it; why.
+  void kick(std::string_view why);
   // The connection is gone. Nothing but answers on their way comes after.
   void on_disconnected();
 
@@ -86,9 +91,11 @@ class Session : public std::enable_shared_from_this<Session> {
   void set_peer(Peer* peer) { peer_ = peer; }
 
   [[nodiscard]] const std::string& id() const { return id_; }
+  [[nodiscard]] SessionFacts facts() const;
   [[nodiscard]] SessionHost& host() { return host_; }
   [[nodiscard]] Outbox& outbox() { return outbox_; }
   [[nodiscard]] Bearer& bearer() { return bearer_; }
+  [[nodiscard]] const Bearer& bearer() const { return bearer_; }
   [[nodiscard]] Publisher& publisher() { return publisher_; }
   [[nodiscard]] Subscriber& subscriber() { return subscriber_; }
   [[nodiscard]] EntityAccess& entities() { return entities_; }
@@ -106,16 +113,19 @@ class Session : public std::enable_shared_from_this<Session> {
   void pace(Moment now);
   void answer_ping(const v1::Stanza& stanza, Moment now);
   void end(Code code, std::string_view message);
+  void remember(Code code, std::string_view why);
 
   SessionHost& host_;
   const std::string id_;
   const std::chrono::nanoseconds began_;
+  const engine::Timestamp opened_at_;
   std::chrono::nanoseconds last_heard_;
   bool pinged_ = false;                   // since it was last heard
   std::chrono::nanoseconds pinged_at_{};  // 0: its Pong has come
   std::chrono::milliseconds come_back_after_{};
   EntityCount::Entry entry_;            // once it has said who it is
   std::unique_ptr<Pace> publish_pace_;  // null: as fast as the log takes them
+  bool is_known_ = false;               // it was welcomed, and its end is not yet remembered
   State state_ = State::kUnidentified;
   Code ended_with_ = Code::kUnspecified;
   Peer* peer_ = nullptr;

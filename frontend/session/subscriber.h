@@ -59,6 +59,7 @@ class Subscriber {
   void on_buried(const std::shared_ptr<Session>& session, Burial& burial);
   void on_reassigned(const std::shared_ptr<Session>& session, std::uint64_t subscription,
                      GroupChange change, Moment now);
+  [[nodiscard]] std::size_t count() const { return subscriptions_.size(); }
 
  private:
   using Subscriptions = std::map<std::uint64_t, Subscription>;

@@ -33,9 +33,10 @@ enum class Code : std::uint8_t {
   kTimeout = 18,
   kTokenExpired = 19,
   kRevoked = 20,
+  kKicked = 21,
 };
 
-inline constexpr std::size_t kCodeCount = static_cast<std::size_t>(Code::kRevoked) + 1;
+inline constexpr std::size_t kCodeCount = static_cast<std::size_t>(Code::kKicked) + 1;
 
 enum class Retry : std::uint8_t { kNo, kYes };
 

@@ -120,6 +120,9 @@ inline constexpr std::size_t kGrpcMemoryBytes = 256 * 1024 * 1024;
 inline constexpr std::size_t kFetchBytes = 2 * 1024 * 1024;
 inline constexpr std::uint32_t kFetchRecordsMax = 10'000;
 
+// Sessions that have ended and are still told of; each some 300 bytes.
+inline constexpr std::size_t kClosedSessionsKept = 10'000;
+
 // Connections of a node. Each costs a descriptor; the log needs some too.
 inline constexpr std::size_t kConnectionsMax = 10'000;
 // Connections that one address may open in a second; what a handshake costs, thousands of times.

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "frontend/session/farewell.h"
 #include "frontend/session/moment.h"
@@ -38,6 +39,8 @@ class Carrier {
   // The connection ends once the output was sent.
   [[nodiscard]] virtual bool is_over() const = 0;
 
+  // What is spoken: "tcp", say.
+  [[nodiscard]] virtual std::string_view name() const = 0;
   // The session that is carried, once there is one.
   [[nodiscard]] virtual Session* session() = 0;
   // Not null: what goes on in this one's place from now on, its output included.

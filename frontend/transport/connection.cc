@@ -179,6 +179,7 @@ void Connection::on_tick(Moment now) {
   if (closed_) return;
   if (sending_ && has_stalled(now)) {
     owner_.metrics().hit(Limit::kWriteStall);
+    if (Session* session = carrier_->session()) session->on_stalled();
     return close();
   }
   carrier_->on_tick(now);
@@ -197,9 +198,20 @@ bool Connection::has_stalled(Moment now) {
   return now.monotonic - sending_->last_progress >= owner_.write_stall();
 }
 
+PeerFacts Connection::facts() const {
+  ErrorCode error;
+  const boost::asio::ip::tcp::endpoint peer = socket_.remote_endpoint(error);
+  if (error) return {.transport = carrier_->name()};
+  const std::string address = peer.address().to_string();
+  const std::string port = std::to_string(peer.port());
+  return {.transport = carrier_->name(),
+          .address = peer.address().is_v6() ? "[" + address + "]:" + port : address + ":" + port};
+}
+
 void Connection::close() {
   if (closed_) return;
   closed_ = true;
+  carrier_->on_closed();
   ErrorCode ignored;
   if (tls_ && !tls_->is_established()) owner_.metrics().tls_failures.add();
   if (tls_) tls_->shut_down();
@@ -218,7 +230,6 @@ void Connection::close() {
   } else {
     socket_.close(ignored);
   }
-  carrier_->on_closed();
   Session* session = carrier_->session();
   if (session != nullptr) session->set_peer(nullptr);
   owner_.on_closed(*this, session);

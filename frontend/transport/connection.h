@@ -35,6 +35,8 @@ class Connection final : public Peer, public std::enable_shared_from_this<Connec
   void on_farewell(const Farewell& farewell) override { carrier_->on_farewell(farewell); }
   void on_drain() override;
   void close() override;
+  [[nodiscard]] Session* session() const override { return carrier_->session(); }
+  [[nodiscard]] PeerFacts facts() const override;
 
  private:
   void await_input();

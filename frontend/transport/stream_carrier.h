@@ -26,6 +26,7 @@ class StreamCarrier final : public Carrier {
   [[nodiscard]] std::string take_output() override;
   [[nodiscard]] bool takes_input() const override { return !refused_ && session_->takes_input(); }
   [[nodiscard]] bool is_over() const override { return refused_ || session_->is_over(); }
+  [[nodiscard]] std::string_view name() const override { return "tcp"; }
   [[nodiscard]] Session* session() override { return session_.get(); }
 
  private:

@@ -30,6 +30,7 @@ def wait_until(is_so, within=WITHIN, what="it"):
 class ClientTest(unittest.TestCase):
     FLAGS = ()
     trust = ()  # flags of bimip
+    dev = ("--dev",)
 
     def before_start(self):
         """Files that the server is to find."""
@@ -42,7 +43,7 @@ class ClientTest(unittest.TestCase):
         self.flags = self.FLAGS
         self.before_start()
         any_port = "127.0.0.1:0"
-        command = [BIN / "bimipd", "--data-dir", self.folder / "data", "--dev", "--tcp", any_port, "--http", any_port,
+        command = [BIN / "bimipd", "--data-dir", self.folder / "data", *self.dev, "--tcp", any_port, "--http", any_port,
                    "--grpc", any_port, *self.flags]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, stdin=subprocess.DEVNULL,
                                         bufsize=0)  # select() must see what readline() has not

@@ -34,6 +34,7 @@ void add_topic_commands(CLI::App& program, const Globals& globals, int& exit_cod
 void add_pub_command(CLI::App& program, const Globals& globals, int& exit_code);
 void add_bench_command(CLI::App& program, const Globals& globals, int& exit_code);
 void add_keys_commands(CLI::App& program, int& exit_code);
+void add_session_commands(CLI::App& program, const Globals& globals, int& exit_code);
 void add_token_commands(CLI::App& program, const Globals& globals, int& exit_code);
 void add_context_commands(CLI::App& program, const Globals& globals, int& exit_code);
 void add_sub_command(CLI::App& program, const Globals& globals, int& exit_code);

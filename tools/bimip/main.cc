@@ -57,6 +57,7 @@ int main(int argc, char** argv) try {
   add_inbox_command(app, globals, exit_code);
   add_bench_command(app, globals, exit_code);
   add_keys_commands(app, exit_code);
+  add_session_commands(app, globals, exit_code);
   add_token_commands(app, globals, exit_code);
   add_context_commands(app, globals, exit_code);
   add_log_commands(app, exit_code);

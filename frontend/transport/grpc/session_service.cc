@@ -34,8 +34,13 @@ class StreamReactor;
 // session writes it in the form of a SessionResponse (Framing::kField), so it is sent as it is.
 class SessionStream final : public Peer, public std::enable_shared_from_this<SessionStream> {
  public:
-  SessionStream(const GrpcHost& host, PeerSeat seat, StreamReactor& reactor, std::string token)
-      : grpc_(host), seat_(seat), reactor_(&reactor), token_(std::move(token)) {}
+  SessionStream(const GrpcHost& host, PeerSeat seat, StreamReactor& reactor,
+                const grpc::CallbackServerContext& context)
+      : grpc_(host),
+        seat_(seat),
+        reactor_(&reactor),
+        token_(bearer_token(context)),
+        address_(peer_address(context)) {}
 
   void begin() {
     session_ = grpc_.session(seat_.host, Framing::kField, seat_.owner.now());
@@ -50,6 +55,10 @@ class SessionStream final : public Peer, public std::enable_shared_from_this<Ses
   void on_farewell(const Farewell& farewell) override { session_->on_farewell(farewell); }
   void on_drain() override { session_->on_drain(); }
   void close() override { leave(Code::kUnavailable); }
+  [[nodiscard]] Session* session() const override { return session_.get(); }
+  [[nodiscard]] PeerFacts facts() const override {
+    return {.transport = "grpc", .address = address_};
+  }
 
   // Thread-safe: they hand over.
   void on_read(bool ok, ByteBuffer message) {
@@ -81,6 +90,7 @@ class SessionStream final : public Peer, public std::enable_shared_from_this<Ses
   const PeerSeat seat_;
   StreamReactor* reactor_;  // until it is told to finish
   std::string token_;       // until the session has it
+  const std::string address_;
   std::shared_ptr<Session> session_;
   bool reading_ = false;
   bool half_closed_ = false;
@@ -99,7 +109,7 @@ class StreamReactor final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffe
       Finish(status_of(Code::kResourceExhausted));
       return;
     }
-    stream_ = std::make_shared<SessionStream>(host, *seat, *this, bearer_token(*context));
+    stream_ = std::make_shared<SessionStream>(host, *seat, *this, *context);
     seat->owner.post([stream = stream_] { stream->begin(); });
   }
 
@@ -181,6 +191,7 @@ void SessionStream::on_tick(Moment now) {
   if (left_) return;
   if (writing_ > 0 && now.monotonic - write_began_ >= seat_.owner.write_stall()) {
     seat_.owner.metrics().hit(Limit::kWriteStall);
+    session_->on_stalled();
     return close();
   }
   session_->on_tick(now);

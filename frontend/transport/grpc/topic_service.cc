@@ -37,6 +37,7 @@ grpc::Status refusal(v1::Code code, const std::string& message) {
 // its construction.
 struct Question {
   std::string token{};
+  std::string address{};
   v1::Identity identity{};
   v1::Stanza request{};
   // True: the response is complete.
@@ -76,6 +77,10 @@ class Call final : public Peer, public std::enable_shared_from_this<Call> {
   }
   void on_drain() override { session_->on_drain(); }
   void close() override { leave(refusal(v1::CODE_UNAVAILABLE, "the server is stopping")); }
+  [[nodiscard]] Session* session() const override { return session_.get(); }
+  [[nodiscard]] PeerFacts facts() const override {
+    return {.transport = "grpc", .address = question_.address, .is_call = true};
+  }
   void on_cancelled() {
     seat_.owner.post([self = shared_from_this()] { self->leave(grpc::Status::CANCELLED); });
   }
@@ -154,7 +159,7 @@ void Call::leave(const grpc::Status& status) {
 }
 
 Question question_of(const grpc::CallbackServerContext& context) {
-  Question question{.token = bearer_token(context)};
+  Question question{.token = bearer_token(context), .address = peer_address(context)};
   question.identity.set_protocol_version(kProtocolVersion);
   return question;
 }

@@ -27,6 +27,7 @@ class HttpCarrier final : public Carrier {
   [[nodiscard]] std::string take_output() override;
   [[nodiscard]] bool takes_input() const override { return !answered_; }
   [[nodiscard]] bool is_over() const override { return answered_; }
+  [[nodiscard]] std::string_view name() const override { return "http"; }
   [[nodiscard]] Session* session() override { return nullptr; }
   [[nodiscard]] std::unique_ptr<Carrier> take_successor() override;
 

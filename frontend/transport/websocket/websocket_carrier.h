@@ -47,6 +47,7 @@ class WebSocketCarrier final : public Carrier {
   [[nodiscard]] std::string take_output() override;
   [[nodiscard]] bool takes_input() const override;
   [[nodiscard]] bool is_over() const override { return state_ == State::kOver; }
+  [[nodiscard]] std::string_view name() const override { return "websocket"; }
   [[nodiscard]] Session* session() override { return session_.get(); }
 
  private:

@@ -16,6 +16,7 @@
 #include "frontend/services/broker/broker.h"
 #include "frontend/services/inbox/inbox_service.h"
 #include "frontend/services/tokens/token_service.h"
+#include "frontend/session/closed_sessions.h"
 #include "frontend/session/session.h"
 #include "tests/frontend/identity/tokens.h"
 #include "tests/support/temp_directory.h"
@@ -73,6 +74,9 @@ class TokenHost final : public SessionHost {
   [[nodiscard]] Broker& broker() override { return *broker_; }
   [[nodiscard]] EntityCount& entities() override { return entities_; }
   [[nodiscard]] InboxService& inboxes() override { return *inboxes_; }
+  [[nodiscard]] ClosedSessions& closed_sessions() override { return closed_; }
+  // Of no sessions.
+  void survey(std::unique_ptr<SessionSurvey> survey) override { came_back(*survey.release()); }
   [[nodiscard]] DeliveryWriter& delivery_writer() override { return writer_; }
   void came_back(SessionRequest& request) override {
     const std::lock_guard lock(mutex_);
@@ -131,6 +135,7 @@ class TokenHost final : public SessionHost {
   const SessionLimits limits_;
   SessionMetrics metrics_;
   EntityCount entities_{1000};
+  ClosedSessions closed_{engine::system_clock()};
   DeliveryWriter writer_;
   std::mutex mutex_;
   std::condition_variable arrived_;

@@ -106,6 +106,11 @@ void World::settle() {
   }
 }
 
+void World::survey(std::unique_ptr<SessionSurvey> survey) {
+  for (Session* session : sessions) survey->visit(*session);
+  came_back(*survey.release());
+}
+
 engine::Status World::watch(Session& session, TopicId topic, PartitionId partition) {
   auto watch = std::make_unique<PartitionWatch>(topic, partition);
   if (engine::Status watched = store_->watch(topic, partition, *watch); !watched) return watched;
@@ -126,13 +131,16 @@ void World::unwatch(Session& session, TopicId topic, PartitionId partition) {
 
 Client::Client(World& world)
     : world_(world),
-      session_(std::make_shared<Session>(world, "session-1", Framing::kLength, world.now())) {}
+      session_(std::make_shared<Session>(world, "session-1", Framing::kLength, world.now())) {
+  world.sessions.push_back(session_.get());
+}
 
-std::unique_ptr<Client> Client::welcomed(World& world, const std::string& producer_id) {
+std::unique_ptr<Client> Client::welcomed(World& world, const std::string& producer_id,
+                                         const std::string& eid) {
   auto client = std::make_unique<Client>(world);
   v1::Stanza stanza;
   stanza.mutable_identity()->set_protocol_version(1);
-  stanza.mutable_identity()->set_eid("tester");
+  stanza.mutable_identity()->set_eid(eid);
   stanza.mutable_identity()->set_producer_id(producer_id);
   EXPECT_TRUE(client->ask(stanza).has_welcome());
   return client;

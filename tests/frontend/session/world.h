@@ -15,6 +15,7 @@
 #include "engine/store/store.h"
 #include "frontend/services/broker/broker.h"
 #include "frontend/services/inbox/inbox_service.h"
+#include "frontend/session/closed_sessions.h"
 #include "frontend/session/session.h"
 
 namespace bimip::testing {
@@ -109,6 +110,10 @@ class World final : public SessionHost {
   Broker& broker() override { return *broker_; }
   InboxService& inboxes() override { return *inboxes_; }
   EntityCount& entities() override { return entities_; }
+  ClosedSessions& closed_sessions() override { return closed_; }
+  // Comes back with settle().
+  void survey(std::unique_ptr<SessionSurvey> survey) override;
+  std::vector<Session*> sessions;
   DeliveryWriter& delivery_writer() override { return writer_; }
   void came_back(SessionRequest& request) override { answers_.push_back(&request); }
   void run_blocking(std::move_only_function<void()> work) override {
@@ -135,6 +140,7 @@ class World final : public SessionHost {
   std::unique_ptr<InboxService> inboxes_;
   SessionMetrics metrics_;
   EntityCount entities_{kSessionsPerEntity};
+  ClosedSessions closed_{clock};
   DeliveryWriter writer_;
   std::deque<SessionRequest*> answers_;
   std::deque<std::move_only_function<void()>> blocking_;
@@ -145,9 +151,13 @@ class World final : public SessionHost {
 class Client {
  public:
   explicit Client(World& world);
-  ~Client() { session_->on_disconnected(); }
+  ~Client() {
+    std::erase(world_.sessions, session_.get());
+    session_->on_disconnected();
+  }
   // The same after its Welcome.
-  static std::unique_ptr<Client> welcomed(World& world, const std::string& producer_id = {});
+  static std::unique_ptr<Client> welcomed(World& world, const std::string& producer_id = {},
+                                          const std::string& eid = "tester");
 
   void say(const v1::Stanza& stanza);
   // Everything the session has said since the last call, unless nobody reads.

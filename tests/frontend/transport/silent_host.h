@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 
+#include "frontend/session/closed_sessions.h"
 #include "frontend/session/session.h"
 
 namespace bimip::testing {
@@ -52,6 +53,8 @@ class SilentHost final : public frontend::SessionHost {
   [[nodiscard]] frontend::SessionMetrics& metrics() override { return metrics_; }
   [[nodiscard]] frontend::TokenService* tokens() override { return nullptr; }
   [[nodiscard]] frontend::EntityCount& entities() override { return entities_; }
+  [[nodiscard]] frontend::ClosedSessions& closed_sessions() override { return closed_; }
+  void survey(std::unique_ptr<frontend::SessionSurvey>) override { std::abort(); }
   // For groups, which no topic has here.
   [[nodiscard]] frontend::Broker& broker() override { std::abort(); }
   // No entity asks for one here.
@@ -69,6 +72,7 @@ class SilentHost final : public frontend::SessionHost {
   EmptyLog log_;
   frontend::SessionLimits limits_;
   frontend::EntityCount entities_{1000};
+  frontend::ClosedSessions closed_{engine::system_clock()};
   frontend::SessionMetrics metrics_;
   frontend::DeliveryWriter writer_;
 };
