@@ -121,9 +121,15 @@ class Walk {
       Result<std::optional<Known>> known = directory_at(reader_, offset - 1);
       if (!known && known.error().code != ErrorCode::kDamaged)
         return std::unexpected(std::move(known.error()));
-      if (!known || !*known) {
-        // Not yet in a directory, or in a segment that cannot be opened.
-        offset = known ? std::min(offset - 1, indexed_end(offset)) : known.error().range.first;
+      if (!known) {  // a segment that cannot be opened
+        offset = known.error().range.first;
+        continue;
+      }
+      if (!*known) {
+        const Offset first = std::min(offset - 1, indexed_end(offset));
+        Result<std::optional<Offset>> found = search({.first = first, .end = offset});
+        if (!found || *found) return found;
+        offset = first;
         continue;
       }
       if (const std::optional<EntityEntry> entry = (*known)->view.find(hash_))
@@ -131,6 +137,27 @@ class Walk {
       offset = (*known)->view.offsets().first;
     }
     return std::nullopt;
+  }
+
+  // The newest record of the entity in a stretch that no directory knows yet.
+  Result<std::optional<Offset>> search(OffsetRange stretch) {
+    std::optional<Offset> newest;
+    for (Offset from = stretch.first; from < stretch.end;) {
+      Result<RecordBatch> batch = reader_.read_disk(from, limits::kCommitPayloadBytes);
+      if (!batch && batch.error().code != ErrorCode::kDamaged)
+        return std::unexpected(std::move(batch.error()));
+      const OffsetRange read = batch ? batch->range() : batch.error().range;
+      if (read.end <= from) break;
+      if (batch) {
+        const Status visited = batch->for_each([&](const Record& record) {
+          if (record.offset < stretch.end && std::ranges::equal(record.key, key_))
+            newest = record.offset;
+        });
+        if (!visited) return std::unexpected(visited.error());
+      }
+      from = read.end;
+    }
+    return newest;
   }
 
   // The end of the directories of the segment that holds the offset before this one.

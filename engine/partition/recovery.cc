@@ -58,7 +58,10 @@ class Recovery {
     if (!bytes) return std::unexpected(std::move(bytes.error()));
     out_.report.bytes_read += bytes->size();
     Result<Manifest> manifest = decode_manifest(place_.partition, *bytes);
-    if (!manifest) return fail_at(path.string(), std::move(manifest.error()));
+    if (!manifest) {
+      manifest.error().message += "; 'bimip log verify' says what is left of the partition";
+      return fail_at(path.string(), std::move(manifest.error()));
+    }
     out_.keeper = std::make_unique<SegmentKeeper>(device_, place_, std::move(*manifest));
     return {};
   }

@@ -82,7 +82,9 @@ Status Store::create_catalog() {
     if (!names) return std::unexpected(std::move(names.error()));
     if (!names->empty()) {
       return fail(ErrorCode::kDamaged,
-                  options_.directory.string() + ": the catalog is missing, but there are topics");
+                  options_.directory.string() +
+                      ": the catalog is missing, but there are topics; 'bimip log verify' says "
+                      "what is left of the store");
     }
   }
   if (Status done = device_->create_directory(topics); !done) return done;
@@ -105,7 +107,10 @@ Status Store::load_catalog() {
   Result<std::vector<std::byte>> bytes = read_file(*device_, path, kCatalogBytesMax);
   if (!bytes) return std::unexpected(std::move(bytes.error()));
   Result<Catalog> catalog = decode_catalog(*bytes);
-  if (!catalog) return fail_at(path.string(), std::move(catalog.error()));
+  if (!catalog) {
+    catalog.error().message += "; 'bimip log verify' says what is left of the store";
+    return fail_at(path.string(), std::move(catalog.error()));
+  }
   const MutexLock lock(catalog_mutex_);
   catalog_ = std::move(*catalog);
   report_.store = catalog_.store;
