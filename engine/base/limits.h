@@ -116,6 +116,18 @@ inline constexpr std::size_t kEntityRecordsPerRead = 4096;
 // Appends to entities that are not in memory, looked up together.
 inline constexpr std::size_t kColdLookupsMax = 1024;
 
+// The online check of sealed segments: what it reads a second at most (and least, while there is
+// something to read), the age no verified byte is to exceed, what one step reads, how often it
+// writes down where it stands, how often it looks for what is next, and after how many bytes in a
+// row that the device does not give the rest of a segment is taken for lost.
+inline constexpr std::uint64_t kScrubBytesPerSecondMax = 16ULL * 1024 * 1024;
+inline constexpr std::uint64_t kScrubBytesPerSecondMin = 256ULL * 1024;
+inline constexpr std::chrono::seconds kScrubAgeGoal = 7 * 24h;
+inline constexpr std::uint64_t kScrubStepBytes = 256ULL * 1024;
+inline constexpr auto kScrubStateEvery = 60s;
+inline constexpr auto kScrubLookEvery = 60s;
+inline constexpr std::uint64_t kScrubUnreadableMax = 1024ULL * 1024;
+
 // Names. A topic's name is its folder's name.
 inline constexpr std::size_t kTopicNameBytesMax = 200;
 inline constexpr std::uint32_t kTopicsMax = 10'000;

@@ -42,6 +42,12 @@ class File {
   // Fills `into` from `position`; answers the bytes read, fewer than asked only at the file's end.
   [[nodiscard]] virtual Result<std::size_t> read_at(FilePosition position,
                                                     MutableBytes into) const = 0;
+  // The same around the page cache where the device can: what the medium holds, and nobody else's
+  // pages are displaced. Position, length and memory are aligned to limits::kSectorBytes.
+  [[nodiscard]] virtual Result<std::size_t> read_aligned_at(FilePosition position,
+                                                            MutableBytes into) const {
+    return read_at(position, into);
+  }
   // Writes all of `bytes`, or fails. Not durable before sync(). For small metadata and recovery,
   // not for commits.
   [[nodiscard]] virtual Status write_at(FilePosition position, Bytes bytes) = 0;

@@ -92,10 +92,23 @@ Result<std::shared_ptr<File>> PosixFile::open(const Path& path, OpenMode mode,
 }
 
 Result<std::size_t> PosixFile::read_at(FilePosition position, MutableBytes into) const {
+  return read_all(buffered_.get(), position, into);
+}
+
+Result<std::size_t> PosixFile::read_aligned_at(FilePosition position, MutableBytes into) const {
+  BIMIP_ASSERT(position.value() % limits::kSectorBytes == 0 &&
+               into.size() % limits::kSectorBytes == 0);
+  return read_all(direct_descriptor(), position, into);
+}
+
+Result<std::size_t> PosixFile::read_all(int descriptor, FilePosition position,
+                                        MutableBytes into) const {
   counters_.reads.fetch_add(1, std::memory_order_relaxed);
   std::size_t done = 0;
   while (done < into.size()) {
-    const ssize_t got = ::pread(buffered_.get(), into.data() + done, into.size() - done,
+    // What is left behind a short direct read is the file's end, or need not be aligned.
+    const int from = done % limits::kSectorBytes == 0 ? descriptor : buffered_.get();
+    const ssize_t got = ::pread(from, into.data() + done, into.size() - done,
                                 static_cast<off_t>(position.value() + done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail_posix(errno, "read", path_);
@@ -189,7 +202,7 @@ Result<std::unique_ptr<Mapping>> PosixFile::map() const {
   return std::make_unique<PosixMapping>(Bytes(static_cast<const std::byte*>(at), *size));
 }
 
-int PosixFile::direct_descriptor() {
+int PosixFile::direct_descriptor() const {
   std::call_once(direct_tried_, [this] {
     // Through /proc, because the file may have been renamed since it was opened.
     const Path self = "/proc/self/fd/" + std::to_string(buffered_.get());

@@ -36,6 +36,8 @@ class PosixFile final : public File {
 
   [[nodiscard]] Result<std::size_t> read_at(FilePosition position,
                                             MutableBytes into) const override;
+  [[nodiscard]] Result<std::size_t> read_aligned_at(FilePosition position,
+                                                    MutableBytes into) const override;
   [[nodiscard]] Status write_at(FilePosition position, Bytes bytes) override;
   [[nodiscard]] Status write_aligned_at(FilePosition position, Bytes bytes) override;
   [[nodiscard]] Status sync() override;
@@ -48,19 +50,21 @@ class PosixFile final : public File {
   [[nodiscard]] int buffered_descriptor() const { return buffered_.get(); }
   // Opened O_DIRECT; the buffered one where the file system or the device's sectors do not allow
   // that, which is slower and keeps every promise.
-  [[nodiscard]] int direct_descriptor();
+  [[nodiscard]] int direct_descriptor() const;
 
  private:
   PosixFile(Path path, Descriptor buffered, DeviceCounters& counters)
       : path_(std::move(path)), buffered_(std::move(buffered)), counters_(counters) {}
+  [[nodiscard]] Result<std::size_t> read_all(int descriptor, FilePosition position,
+                                             MutableBytes into) const;
   [[nodiscard]] Status write_all(int descriptor, FilePosition position, Bytes bytes);
   [[nodiscard]] Status write_zeros(std::uint64_t from, std::uint64_t end);
 
   const Path path_;
   const Descriptor buffered_;
   DeviceCounters& counters_;
-  std::once_flag direct_tried_;
-  Descriptor direct_;  // set once under direct_tried_
+  mutable std::once_flag direct_tried_;
+  mutable Descriptor direct_;  // set once under direct_tried_
 };
 
 }  // namespace bimip::engine

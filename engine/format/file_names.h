@@ -3,6 +3,7 @@
 // In the data directory:
 //   LOCK                                held by the process that has the store open
 //   catalog                             table: store identity and topics
+//   scrub                               table: which segments were read again when, what was found
 //   spare/N.spare                       zeros: a segment file that nobody uses yet
 //   topics/NAME/PARTITION/              a partition's folder
 // In a partition's folder:
@@ -39,6 +40,7 @@ inline constexpr std::string_view kLosses = "losses";
 inline constexpr std::string_view kNewSuffix = ".new";
 
 inline constexpr std::string_view kSpares = "spare";
+inline constexpr std::string_view kScrub = "scrub";
 
 std::string partition(PartitionId partition);  // "0", "1", ...
 std::string segment(Epoch epoch);              // "0000000001.segment": ten digits, more when needed

@@ -1,5 +1,6 @@
 // The envelope of every file that is written whole and never changed in place: catalog, manifest,
-// index, producers, checkpoint, entities, losses. Normative page: docs/design/format-tables.md.
+// index, producers, checkpoint, entities, losses, scrub. Normative page:
+// docs/design/format-tables.md.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,7 @@ enum class TableKind : std::uint16_t {
   kCheckpoint = 5,
   kEntities = 6,
   kLosses = 7,
+  kScrub = 8,
 };
 
 struct Table {

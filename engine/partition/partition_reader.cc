@@ -77,6 +77,16 @@ LogBounds PartitionReader::bounds() const {
           .durable_end = Offset(durable_.load(std::memory_order_acquire))};
 }
 
+std::vector<SealedPlace> PartitionReader::sealed_segments() const {
+  std::vector<SealedPlace> sealed;
+  const MutexLock lock(mutex_);
+  for (const Known& known : segments_) {
+    if (!known.open)
+      sealed.push_back({.place = known.place, .last_timestamp = known.last_timestamp});
+  }
+  return sealed;
+}
+
 std::optional<Result<RecordBatch>> PartitionReader::read_memory(Offset from,
                                                                 std::size_t bytes_max) const {
   const LogBounds now = bounds();

@@ -17,6 +17,12 @@
 
 namespace bimip::engine {
 
+// A sealed segment: where it is, and the time of its last record.
+struct SealedPlace {
+  SealedSegment::Place place{};
+  Timestamp last_timestamp{};
+};
+
 // Thread-safe. The partition's writer tells it what became visible and how the segments changed.
 class PartitionReader {
  public:
@@ -44,6 +50,8 @@ class PartitionReader {
   }
 
   [[nodiscard]] LogBounds bounds() const;
+
+  [[nodiscard]] std::vector<SealedPlace> sealed_segments() const;
 
   // The answer when it needs no disk: from the tail cache, empty at the end, or a refusal; else
   // nothing.

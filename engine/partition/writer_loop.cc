@@ -20,7 +20,7 @@ void wake_after_answers(Wakeup& wakeup) {
 }
 
 WriterLoop::WriterLoop(Parts parts, std::unique_ptr<WriteQueue> queue)
-    : parts_(parts),
+    : parts_(std::move(parts)),
       queue_(std::move(queue)),
       reopener_({.device = parts.device,
                  .jobs = parts.jobs,
@@ -186,7 +186,9 @@ void WriterLoop::tick_if_due() {
       reopener_.heal(*partition, now);
   }
   reopener_.tick(now);
-  if (!stopping_.load(std::memory_order_acquire)) parts_.spares.tick(parts_.jobs);
+  if (stopping_.load(std::memory_order_acquire)) return;
+  parts_.spares.tick(parts_.jobs);
+  parts_.on_tick();
 }
 
 }  // namespace bimip::engine

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -29,6 +30,7 @@ class WriterLoop {
     RewriteBudget& budget;
     UpkeepCounters& counters;
     TroubleCounters& troubles;
+    std::function<void()> on_tick;  // a few times a second, on the loop's thread; must not block
   };
   WriterLoop(Parts parts, std::unique_ptr<WriteQueue> queue);
   ~WriterLoop();

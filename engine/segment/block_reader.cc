@@ -18,8 +18,10 @@ Result<Bytes> BlockReader::look(FilePosition position, std::size_t count) {
   const bool inside =
       chunk_ && position >= chunk_start_ && position + count <= chunk_start_ + chunk_bytes_;
   if (!inside) {
-    chunk_ = std::make_shared<Buffer>(pool_.take(std::max(count, kChunkBytes)));
-    Result<std::size_t> got = place_.file->read_at(position, chunk_->bytes());
+    Result<std::size_t> got = read_chunk(position, std::max(count, kChunkBytes));
+    // Of a device that fails somewhere in there, just what is wanted.
+    if (!got && place_.through == ReadThrough::kDevice && count < kChunkBytes)
+      got = read_chunk(position, count);
     if (!got) {
       chunk_.reset();
       return std::unexpected(std::move(got.error()));
@@ -30,6 +32,13 @@ Result<Bytes> BlockReader::look(FilePosition position, std::size_t count) {
   }
   const std::size_t skip = position - chunk_start_;
   return Bytes(chunk_->bytes()).subspan(skip, std::min(count, chunk_bytes_ - skip));
+}
+
+Result<std::size_t> BlockReader::read_chunk(FilePosition position, std::size_t bytes) {
+  chunk_ = std::make_shared<Buffer>(pool_.take(bytes));
+  return place_.through == ReadThrough::kCache
+             ? place_.file->read_at(position, chunk_->bytes())
+             : place_.file->read_aligned_at(position, chunk_->bytes());
 }
 
 Result<BlockRef> BlockReader::block_at(FilePosition position) {

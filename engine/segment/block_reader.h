@@ -12,6 +12,9 @@
 
 namespace bimip::engine {
 
+// Around the page cache: what the medium holds.
+enum class ReadThrough : std::uint8_t { kCache, kDevice };
+
 // Verifies everything it answers: checksums and that the block belongs to this segment at this
 // position. Thread-compatible. `pool` outlives the blocks.
 class BlockReader {
@@ -21,6 +24,7 @@ class BlockReader {
     SegmentIdentity segment;
     FilePosition from;  // a block begins here
     FilePosition end;   // no block begins at or after this; may be past the file's end
+    ReadThrough through = ReadThrough::kCache;
     // resync() gives up behind so many zeros in a row.
     std::uint64_t zeros_max = std::numeric_limits<std::uint64_t>::max();
   };
@@ -48,6 +52,7 @@ class BlockReader {
  private:
   // The bytes at `position`, at least `count` of them unless the file ends first.
   [[nodiscard]] Result<Bytes> look(FilePosition position, std::size_t count);
+  [[nodiscard]] Result<std::size_t> read_chunk(FilePosition position, std::size_t bytes);
   [[nodiscard]] Result<BlockRef> block_at(FilePosition position);
 
   Place place_;

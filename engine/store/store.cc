@@ -141,6 +141,16 @@ Status Store::start_threads() {
     background_ = std::make_unique<ThreadJobRunner>(1);
   }
   budget_ = std::make_unique<RewriteBudget>(*clock_, options_.rewrite_bytes_per_second);
+  scrubber_ = std::make_unique<Scrubber>(
+      Scrubber::Parts{.device = *device_,
+                      .pool = pool_,
+                      .clock = *clock_,
+                      .background = background_ ? *background_ : *jobs_,
+                      .state_file = options_.directory / file_names::kScrub,
+                      .store = report_.store,
+                      .options = options_.scrub,
+                      .segments = [this] { return sealed_segments(); }});
+  scrubber_->load();
   loop_ = std::make_unique<WriterLoop>(
       WriterLoop::Parts{.device = *device_,
                         .jobs = *jobs_,
@@ -151,7 +161,8 @@ Status Store::start_threads() {
                         .background = background_ ? *background_ : *jobs_,
                         .budget = *budget_,
                         .counters = upkeep_,
-                        .troubles = troubles_},
+                        .troubles = troubles_,
+                        .on_tick = [this] { scrubber_->tick(); }},
       std::move(*queue));
   std::vector<CatalogTopic> topics;
   {
@@ -164,6 +175,16 @@ Status Store::start_threads() {
     loop_runs_ = true;
   }
   return {};
+}
+
+std::vector<SealedPlace> Store::sealed_segments() const {
+  std::vector<SealedPlace> sealed;
+  const std::shared_lock lock(names_mutex_);
+  for (const std::unique_ptr<Topic>& topic : topics_) {
+    for (const std::unique_ptr<Partition>& partition : topic->partitions)
+      std::ranges::move(partition->reader().sealed_segments(), std::back_inserter(sealed));
+  }
+  return sealed;
 }
 
 Path Store::topic_folder(std::string_view name) const {
@@ -493,6 +514,7 @@ bool Store::step() {
 
 void Store::close() {
   if (closed_.exchange(true) || !loop_) return;
+  scrubber_->stop();
   if (loop_runs_) {
     loop_->stop();
   } else if (manual_ != nullptr) {

@@ -19,6 +19,7 @@
 #include "engine/partition/tail_cache.h"
 #include "engine/partition/writer_loop.h"
 #include "engine/store/log.h"
+#include "engine/store/scrubber.h"
 
 namespace bimip::engine {
 
@@ -38,6 +39,7 @@ struct StoreOptions {
   std::size_t entities_in_memory_max = limits::kEntitiesInMemoryMax;
   // What writing segments anew may read and write a second; 0: as fast as the disk.
   std::uint64_t rewrite_bytes_per_second = limits::kRewriteBytesPerSecond;
+  ScrubOptions scrub{};
   // Seams. Not given: the machine's best device, the machine's clock. They outlive the store.
   Device* device = nullptr;
   const Clock* clock = nullptr;
@@ -75,6 +77,8 @@ class Store final : public Log {
   [[nodiscard]] const StoreReport& report() const { return report_; }
   [[nodiscard]] Device& device() { return *device_; }
   [[nodiscard]] const UpkeepCounters& upkeep() const { return upkeep_; }
+  // The online check of sealed segments.
+  [[nodiscard]] const Scrubber& scrubber() const { return *scrubber_; }
   [[nodiscard]] const TroubleCounters& trouble_counters() const { return troubles_; }
 
   // Refuses new appends, answers those accepted, makes all durable. The store only answers kClosed
@@ -117,6 +121,7 @@ class Store final : public Log {
   [[nodiscard]] Status load_catalog() EXCLUDES(catalog_mutex_);
   [[nodiscard]] Status start_threads();
   [[nodiscard]] Status find_orphans() REQUIRES(catalog_mutex_);
+  [[nodiscard]] std::vector<SealedPlace> sealed_segments() const;
   void open_topic(const CatalogTopic& topic);
   [[nodiscard]] Status make_topic_files(const CatalogTopic& topic);
   [[nodiscard]] Status set_aside(const Path& folder);
@@ -146,6 +151,7 @@ class Store final : public Log {
   std::unique_ptr<JobRunner> background_;
   std::unique_ptr<RewriteBudget> budget_;
   UpkeepCounters upkeep_;
+  std::unique_ptr<Scrubber> scrubber_;
   ManualJobRunner* manual_ = nullptr;  // all of them, when threading is manual
   std::unique_ptr<WriterLoop> loop_;
   bool loop_runs_ = false;

@@ -25,6 +25,7 @@ struct Settings {
   bool dev = false;
   std::uint64_t shards = 0;
   std::uint64_t spare_space = 2 * engine::limits::kSegmentBytesDefault;
+  std::uint64_t scrub_rate = engine::limits::kScrubBytesPerSecondMax;
   std::uint64_t free_space_floor = engine::limits::kFreeSpaceFloorDefault;
   std::string tokens_keys{};
   std::string tokens_issuer = "bimip";

@@ -9,9 +9,11 @@
 #include <vector>
 
 #include "engine/base/random.h"
+#include "frontend/config/server_log.h"
 #include "frontend/node/listener.h"
 #include "frontend/node/node_metrics.h"
 #include "frontend/node/refusal.h"
+#include "frontend/node/report_text.h"
 #include "frontend/node/security.h"
 #include "frontend/node/shard.h"
 #include "frontend/services/broker/broker.h"
@@ -288,7 +290,11 @@ std::expected<std::unique_ptr<Node>, NodeError> Node::open(const Settings& setti
   engine::Result<std::unique_ptr<engine::Store>> store =
       engine::Store::open({.directory = settings.data_dir,
                            .free_space_floor = settings.free_space_floor,
-                           .spare_bytes = settings.spare_space});
+                           .spare_bytes = settings.spare_space,
+                           .scrub = {.bytes_per_second_max = settings.scrub_rate,
+                                     .on_finding = [](const engine::ScrubFinding& finding) {
+                                       log_warning(finding_line(finding));
+                                     }}});
   if (!store) {
     const ErrorCode code = store.error().code;
     const bool machine = code == ErrorCode::kIo || code == ErrorCode::kNoSpace ||

@@ -180,6 +180,22 @@ void add_log(MetricsPage& page, const NodeNumbers& numbers) {
                troubles.degraded.load());
   page.counter({.name = "bimip_partition_reopens_total", .help = "How often one came back."},
                troubles.reopened.load());
+  const engine::Scrubber& scrubber = numbers.store.scrubber();
+  const engine::ScrubCounters& scrub = scrubber.counters();
+  page.gauge({.name = "bimip_scrub_findings",
+              .help = "Damaged places in sealed segments that the scrub found and that are still "
+                      "there."},
+             scrubber.finding_count());
+  page.gauge({.name = "bimip_scrub_behind_bytes",
+              .help = "Bytes of sealed segments that were not read again within the age goal."},
+             scrub.bytes_behind.load());
+  page.gauge({.name = "bimip_scrub_oldest_seconds",
+              .help = "Since the sealed segment that was verified least recently was."},
+             static_cast<std::uint64_t>(std::max<std::int64_t>(0, scrub.oldest_age_s.load())));
+  page.counter({.name = "bimip_scrub_segments_total", .help = "Sealed segments read again."},
+               scrub.segments.load());
+  page.counter({.name = "bimip_scrub_read_bytes_total", .help = "Bytes read for that."},
+               scrub.bytes.load());
   const engine::DeviceCounters& device = numbers.store.device().counters();
   page.counter({.name = "bimip_device_writes_total", .help = "Writes to the file system."},
                device.writes.load());

@@ -57,4 +57,13 @@ std::vector<std::string> report_lines(const engine::StoreReport& report,
   return lines;
 }
 
+std::string finding_line(const engine::ScrubFinding& finding) {
+  const engine::OffsetRange& lost = finding.offsets;
+  return fmt::format(
+      "DAMAGED: {}: bytes [{}, {}): {}", finding.why, finding.from.value(), finding.end.value(),
+      lost.first == lost.end
+          ? std::string("no record is lost")
+          : fmt::format("offsets [{}, {}) cannot be read", lost.first.value(), lost.end.value()));
+}
+
 }  // namespace bimip::frontend

@@ -13,4 +13,7 @@ namespace bimip::frontend {
 [[nodiscard]] std::vector<std::string> report_lines(const engine::StoreReport& report,
                                                     const std::vector<engine::TopicInfo>& topics);
 
+// What the check of sealed segments found.
+[[nodiscard]] std::string finding_line(const engine::ScrubFinding& finding);
+
 }  // namespace bimip::frontend

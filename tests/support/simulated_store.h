@@ -34,6 +34,7 @@ class SimulatedStore {
   void open() {
     Result<std::unique_ptr<Store>> opened = Store::open({.directory = "/data",
                                                          .free_space_floor = floor_,
+                                                         .scrub = scrub,
                                                          .device = device_.get(),
                                                          .clock = &clock_,
                                                          .threading = Threading::kManual});
@@ -42,6 +43,8 @@ class SimulatedStore {
     client_.emplace(*store_, [this] { step(); });
   }
   void close() { store_.reset(); }
+
+  ScrubOptions scrub{};  // from the next open() on
 
   // Power goes, and comes back over what this mode leaves.
   void lose_power(LossMode mode, std::uint64_t seed) {

@@ -253,7 +253,7 @@ class Taker {
     const std::string name = path.filename();
     const auto file = file_names::parse(name);
     const bool is_table = name == file_names::kManifest || name == file_names::kCatalog ||
-                          name == file_names::kEntityBase ||
+                          name == file_names::kEntityBase || name == file_names::kScrub ||
                           (file && file->kind != file_names::FileKind::kSegment);
     Result<Probe> probe = probe_segment(path);
     if (!probe) return std::unexpected(std::move(probe.error()));

@@ -127,6 +127,10 @@ TEST(Golden, TablesAreReadBack) {
   EXPECT_EQ(decode_losses(sample_partition(), golden("losses")), sample_losses());
 }
 
+TEST(Golden, TheScrubsStateIsReadBack) {
+  EXPECT_EQ(decode_scrub_state(sample_segment().store, golden("scrub")), sample_scrub());
+}
+
 TEST(Golden, IndexesAreReadBack) {
   const auto bytes = golden("index");
   const Result<IndexView> view = IndexView::open(sample_segment(), bytes);

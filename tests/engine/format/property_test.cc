@@ -103,6 +103,8 @@ TEST(RoundTrip, Tables) {
     EXPECT_EQ(decode_producer_state(segment, encode_producer_state(segment, producers)), producers);
     const Checkpoint checkpoint = values.checkpoint();
     EXPECT_EQ(decode_checkpoint(segment, encode_checkpoint(segment, checkpoint)), checkpoint);
+    const ScrubState scrub = values.scrub(segment.store);
+    EXPECT_EQ(decode_scrub_state(segment.store, encode_scrub_state(segment.store, scrub)), scrub);
   });
 }
 

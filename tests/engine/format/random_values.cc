@@ -181,6 +181,28 @@ ProducerState RandomValues::producers() {
   return state;
 }
 
+ScrubState RandomValues::scrub(const StoreId& store) {
+  const auto segment = [&] {
+    SegmentIdentity made = identity();
+    made.store = store;
+    return made;
+  };
+  ScrubState state;
+  for (std::uint64_t i = below(4); i > 0; --i)
+    state.segments.push_back({.segment = segment(), .verified_at = time()});
+  for (std::uint64_t i = below(4); i > 0; --i) {
+    const Offset first(below(1ULL << 60U));
+    const FilePosition from(below(1ULL << 60U));
+    state.findings.push_back({.segment = segment(),
+                              .from = from,
+                              .end = from + below(1ULL << 20U),
+                              .offsets = {.first = first, .end = first + below(1ULL << 20U)},
+                              .found_at = time(),
+                              .why = text(below(40))});
+  }
+  return state;
+}
+
 Checkpoint RandomValues::checkpoint() {
   Checkpoint made{.index = index(), .producers = producers()};
   made.tail = {.position = FilePosition((20'000 + below(1000)) * limits::kSectorBytes),

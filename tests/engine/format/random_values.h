@@ -28,6 +28,7 @@ class RandomValues {
   std::vector<IndexEntry> index();
   ProducerState producers();
   Checkpoint checkpoint();
+  ScrubState scrub(const StoreId& store);
   EntityHash entity_hash();
   SampleDirectory directory(OffsetRange offsets);
   SampleBase base();

@@ -243,6 +243,19 @@ LossTable sample_losses() {
       {.offsets = {.first = Offset(1890), .end = Offset(1900)}, .recorded_at = sample_time() + 1h}};
 }
 
+ScrubState sample_scrub() {
+  SegmentIdentity damaged = sample_segment();
+  damaged.epoch = Epoch(11);
+  return {.segments = {{.segment = damaged, .verified_at = sample_time()},
+                       {.segment = sample_segment(), .verified_at = sample_time() + 20s}},
+          .findings = {{.segment = damaged,
+                        .from = FilePosition(8192),
+                        .end = FilePosition(16384),
+                        .offsets = {.first = Offset(1001), .end = Offset(1040)},
+                        .found_at = sample_time(),
+                        .why = "checksum"}}};
+}
+
 std::vector<std::byte> encode_directory(const SegmentIdentity& segment,
                                         const SampleDirectory& directory) {
   EntityDirectoryWriter out(directory.offsets);
@@ -342,6 +355,7 @@ std::vector<SampleBytes> all_samples() {
       {"entity-base", encode_base(sample_base())},
       {"checkpoint", encode_checkpoint(sample_segment(), sample_checkpoint())},
       {"losses", encode_losses(sample_partition(), sample_losses())},
+      {"scrub", encode_scrub_state(sample_segment().store, sample_scrub())},
   };
 }
 

@@ -14,6 +14,7 @@
 #include "engine/format/manifest.h"
 #include "engine/format/producer_state.h"
 #include "engine/format/record.h"
+#include "engine/format/scrub_state.h"
 #include "engine/format/segment_header.h"
 #include "engine/format/segment_index.h"
 
@@ -47,6 +48,7 @@ std::vector<IndexEntry> sample_index();
 ProducerState sample_producers();
 Checkpoint sample_checkpoint();
 LossTable sample_losses();
+ScrubState sample_scrub();
 
 // One entity of a directory.
 struct SampleEntity {

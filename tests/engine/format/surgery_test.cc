@@ -44,6 +44,7 @@ const std::vector<Format> kFormats{
     {"entity-base", [](Bytes b) { return code_of(read_base(sample_partition(), b)); }},
     {"checkpoint", [](Bytes b) { return code_of(decode_checkpoint(sample_segment(), b)); }},
     {"losses", [](Bytes b) { return code_of(decode_losses(sample_partition(), b)); }},
+    {"scrub", [](Bytes b) { return code_of(decode_scrub_state(sample_segment().store, b)); }},
 };
 
 class Surgery : public ::testing::TestWithParam<Format> {

@@ -32,7 +32,8 @@ void PartitionBench::open(const TopicConfig& config) {
                                                          .background = jobs_,
                                                          .budget = budget_,
                                                          .counters = upkeep_,
-                                                         .troubles = troubles_},
+                                                         .troubles = troubles_,
+                                                         .on_tick = [] {}},
                                        std::move(queue));
   partition_ = std::make_unique<Partition>(
       Partition::Parts{.loop = *loop_, .reader = {.pool = pool_, .tail = tail_, .sealed = sealed_}},

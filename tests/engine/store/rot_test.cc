@@ -122,10 +122,9 @@ class RotTest : public ::testing::Test {
     }
     for (const auto& [offset, record] : missing) {
       ASSERT_TRUE(contains(lost, offset)) << "offset " << offset << " is lost, not in the block";
-      ASSERT_TRUE(std::ranges::any_of(all->gaps, [&](const OffsetRange& gap) {
-        return contains(gap, offset);
-      })) << "offset "
-          << offset << " is missing and no gap says so";
+      ASSERT_TRUE(std::ranges::any_of(
+          all->gaps, [&](const OffsetRange& gap) { return contains(gap, offset); }))
+          << "offset " << offset << " is missing and no gap says so";
     }
     for (const OffsetRange& gap : all->gaps) {
       ASSERT_GE(gap.first, lost.first);
@@ -234,8 +233,7 @@ TEST_F(RotTest, InADerivedFileLosesNothing) {
   };
   for (const char* ending : {".index", ".producers", ".checkpoint", ".entities", ".entity-runs"})
     ASSERT_NO_FATAL_FAILURE(flip_all(a_, ending));
-  for (const char* ending : {".index", ".entities"})
-    ASSERT_NO_FATAL_FAILURE(flip_all(c_, ending));
+  for (const char* ending : {".index", ".entities"}) ASSERT_NO_FATAL_FAILURE(flip_all(c_, ending));
   EXPECT_GT(flips, 500U);
 }
 
@@ -283,8 +281,7 @@ TEST_F(RotTest, InABlockLosesThatBlockAndNoMore) {
     for (const std::uint64_t at : positions) {
       SCOPED_TRACE(block.file + " at " + std::to_string(at));
       const auto sim = flip(block.file, at);
-      ASSERT_NO_FATAL_FAILURE(
-          expect_lost_at_most(*sim, *truth, block.offsets));
+      ASSERT_NO_FATAL_FAILURE(expect_lost_at_most(*sim, *truth, block.offsets));
       ++flips;
     }
   }
@@ -339,9 +336,8 @@ TEST_F(RotTest, BlocksThatChangedPlacesAreRefused) {
       SCOPED_TRACE(one.file + " " + std::to_string(one.begin.value()));
       auto device = sound_->image(LossMode::kKeepAll, 1);
       const auto from = *device->contents(other.file);
-      ASSERT_TRUE(
-          device->overwrite(one.file, one.begin,
-                            Bytes(from).subspan(other.begin.value(), other.end - other.begin)));
+      ASSERT_TRUE(device->overwrite(
+          one.file, one.begin, Bytes(from).subspan(other.begin.value(), other.end - other.begin)));
       SimulatedStore sim(std::move(device));
       ASSERT_NO_FATAL_FAILURE(expect_lost_at_most(sim, a_, one.offsets));
       ++swaps;
