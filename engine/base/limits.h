@@ -94,8 +94,18 @@ inline constexpr std::size_t kTailCacheBytes = 32 * 1024 * 1024;
 // Commit and read buffers, a store: the tail cache and what is in flight. Registered with the
 // kernel where it allows.
 inline constexpr std::size_t kBufferArenaBytes = 64 * 1024 * 1024;
-// Sealed segments kept open and mapped, a store.
+// Sealed segments kept open and mapped, a store: a descriptor each, and a map or two.
 inline constexpr std::size_t kOpenSegmentsMax = 1024;
+// Partitions whose files are open for writing, a store: two descriptors each, four once half of a
+// segment is full. The others take their turn. Where the process may open fewer than 4,096 files,
+// both are smaller.
+inline constexpr std::size_t kOpenPartitionsMax = 512;
+// A partition that was not written to for this long gives its files back.
+inline constexpr auto kGiveBackAfter = 10s;
+// So many partitions together are synced by one call.
+inline constexpr std::size_t kSyncTogetherFrom = 16;
+// First step by which the space of a partition that was hardly written to grows.
+inline constexpr std::uint64_t kExtendBytesYoung = 32 * 1024;
 
 // Retried publishes. A producer that has more records unanswered than this cannot be told apart.
 inline constexpr std::size_t kProducerNumbersKept = 1024;

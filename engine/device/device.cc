@@ -12,6 +12,20 @@ Status write_new_file(Device& device, const Path& path, Bytes bytes) {
 
 }  // namespace
 
+// File by file; a device that knows a better way has its own.
+Status Device::sync_tree(const Path& folder) {
+  Result<std::vector<std::string>> names = list(folder);
+  if (!names) return std::unexpected(std::move(names.error()));
+  for (const std::string& name : *names) {
+    if (auto file = open(folder / name, OpenMode::kRead)) {
+      if (Status done = (*file)->sync(); !done) return done;
+    } else if (Status done = sync_tree(folder / name); !done) {
+      return done;
+    }
+  }
+  return sync_directory(folder);
+}
+
 Status replace_file(Device& device, const Path& path, Bytes bytes) {
   Path aside = path;
   aside += kAsideSuffix;

@@ -118,6 +118,7 @@ struct DeviceCounters {
   std::atomic<std::uint64_t> writes{0};
   std::atomic<std::uint64_t> bytes_written{0};
   std::atomic<std::uint64_t> syncs{0};
+  std::atomic<std::uint64_t> open_files{0};  // now
 };
 
 // Holds a lock file; the lock ends with the object or the process.
@@ -148,6 +149,11 @@ class Device {
   // Replaces `to`, atomically even across power loss; durable after sync_directory of the folder.
   [[nodiscard]] virtual Status rename(const Path& from, const Path& to) = 0;
   [[nodiscard]] virtual Status sync_directory(const Path& folder) = 0;
+  // What was done below the folder so far, bytes, sizes and names, survives power loss once this
+  // returns: one call in place of thousands. It may wait for what others wrote to the same disk.
+  [[nodiscard]] virtual Status sync_tree(const Path& folder);
+  // Files that may be open at a time.
+  [[nodiscard]] virtual std::size_t open_files_max() const { return 65'536; }
   [[nodiscard]] virtual Result<std::uint64_t> free_bytes(const Path& folder) = 0;
   // Creates the file when it is missing. kLocked, naming the holder's process id, when another
   // holds it.

@@ -31,6 +31,7 @@ Descriptor open_descriptor(const Path& path, int flags);
 // outlive it.
 class PosixFile final : public File {
  public:
+  ~PosixFile() override { counters_.open_files.fetch_sub(1, std::memory_order_relaxed); }
   static Result<std::shared_ptr<File>> open(const Path& path, OpenMode mode,
                                             DeviceCounters& counters);
 
@@ -54,7 +55,9 @@ class PosixFile final : public File {
 
  private:
   PosixFile(Path path, Descriptor buffered, DeviceCounters& counters)
-      : path_(std::move(path)), buffered_(std::move(buffered)), counters_(counters) {}
+      : path_(std::move(path)), buffered_(std::move(buffered)), counters_(counters) {
+    counters_.open_files.fetch_add(1, std::memory_order_relaxed);
+  }
   [[nodiscard]] Result<std::size_t> read_all(int descriptor, FilePosition position,
                                              MutableBytes into) const;
   [[nodiscard]] Status write_all(int descriptor, FilePosition position, Bytes bytes);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -97,6 +98,21 @@ Status PosixFileSystem::sync_directory(const Path& folder) {
   if (!descriptor.is_open()) return fail_posix(errno, "open the folder", folder);
   if (::fsync(descriptor.get()) != 0) return fail_posix(errno, "sync the folder", folder);
   return {};
+}
+
+// The whole file system: Linux has nothing between this and one file.
+Status PosixFileSystem::sync_tree(const Path& folder) {
+  counters().syncs.fetch_add(1, std::memory_order_relaxed);
+  const Descriptor descriptor = open_descriptor(folder, O_RDONLY | O_DIRECTORY);
+  if (!descriptor.is_open()) return fail_posix(errno, "open the folder", folder);
+  if (::syncfs(descriptor.get()) != 0) return fail_posix(errno, "sync the file system of", folder);
+  return {};
+}
+
+std::size_t PosixFileSystem::open_files_max() const {
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return Device::open_files_max();
+  return static_cast<std::size_t>(descriptors.rlim_cur);
 }
 
 Result<std::uint64_t> PosixFileSystem::free_bytes(const Path& folder) {

@@ -16,6 +16,8 @@ class PosixFileSystem : public Device {
   [[nodiscard]] Status remove(const Path& path) override;
   [[nodiscard]] Status rename(const Path& from, const Path& to) override;
   [[nodiscard]] Status sync_directory(const Path& folder) override;
+  [[nodiscard]] Status sync_tree(const Path& folder) override;
+  [[nodiscard]] std::size_t open_files_max() const override;
   [[nodiscard]] Result<std::uint64_t> free_bytes(const Path& folder) override;
   [[nodiscard]] Result<std::unique_ptr<FileLock>> lock(const Path& path) override;
 };

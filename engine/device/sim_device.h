@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -110,6 +111,9 @@ class SimDevice final : public Device {
   // called.
   void set_capacity(std::uint64_t bytes);
 
+  [[nodiscard]] std::size_t open_files_max() const override { return open_files_max_; }
+  void set_open_files_max(std::size_t files) { open_files_max_ = files; }
+
   // For tests that look at or damage stored bytes: durable at once, no step, no fault, power on or
   // off.
   [[nodiscard]] std::vector<std::string> files() const;
@@ -121,6 +125,7 @@ class SimDevice final : public Device {
 
  private:
   const std::shared_ptr<SimDisk> disk_;
+  std::atomic<std::size_t> open_files_max_{Device::open_files_max()};
 };
 
 }  // namespace bimip::engine

@@ -22,7 +22,10 @@ class SimFile final : public File {
         node_(std::move(node)),
         path_(std::move(path)),
         mode_(mode),
-        counters_(counters) {}
+        counters_(counters) {
+    counters_.open_files.fetch_add(1, std::memory_order_relaxed);
+  }
+  ~SimFile() override { counters_.open_files.fetch_sub(1, std::memory_order_relaxed); }
 
   [[nodiscard]] Result<std::size_t> read_at(FilePosition position,
                                             MutableBytes into) const override;

@@ -123,7 +123,7 @@ std::optional<PartitionTrouble> Partition::trouble() const {
 }
 
 void Partition::close_writer() {
-  writer_->release_file();
+  writer_->release_files();
   writer_.reset();
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/assert.h"
+#include "engine/format/file_names.h"
 #include "engine/segment/block_reader.h"
 
 namespace bimip::engine {
@@ -199,10 +200,24 @@ Result<RecordBatch> PartitionReader::read_disk(Offset from, std::size_t bytes_ma
   return read_segment(**segment, wanted, end, bytes_max);
 }
 
+// A segment whose writer has given the file back. It may take it again, go on, and the name may be
+// gone before it is opened here; then the segment has its file.
+Result<std::shared_ptr<const File>> PartitionReader::file_of(const Segment& segment) const {
+  if (std::shared_ptr<const File> open = segment.file()) return open;
+  Result<std::shared_ptr<File>> file =
+      parts_.sealed.open_file(folder_ / file_names::segment(segment.identity().epoch));
+  if (file) return *file;
+  if (std::shared_ptr<const File> open = segment.file()) return open;
+  if (is_shortage(file.error())) return std::unexpected(std::move(file.error()));
+  return fail(ErrorCode::kIo, std::move(file.error().message));
+}
+
 Result<RecordBatch> PartitionReader::read_segment(const Segment& segment, OffsetRange wanted,
                                                   Offset segment_end, std::size_t bytes_max) const {
   const IndexEntry start = segment.find(wanted.first);
-  BlockReader reader({.file = segment.file(),
+  Result<std::shared_ptr<const File>> file = file_of(segment);
+  if (!file) return std::unexpected(std::move(file.error()));
+  BlockReader reader({.file = std::move(*file),
                       .segment = segment.identity(),
                       .from = start.position,
                       .end = segment.end()},

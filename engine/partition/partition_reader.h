@@ -91,6 +91,7 @@ class PartitionReader {
   [[nodiscard]] Error out_of_range(Offset offset) const;
   [[nodiscard]] Offset end_of(const Known& segment) const;
   [[nodiscard]] Result<std::shared_ptr<const Segment>> open(const Known& known) const;
+  [[nodiscard]] Result<std::shared_ptr<const File>> file_of(const Segment& segment) const;
   [[nodiscard]] Result<RecordBatch> read_segment(const Segment& segment, OffsetRange wanted,
                                                  Offset segment_end, std::size_t bytes_max) const;
 

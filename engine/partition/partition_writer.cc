@@ -17,7 +17,7 @@ PartitionWriter::PartitionWriter(WriterParts parts, const TopicConfig& config,
       keeper_(std::move(recovered.keeper)),
       upkeep_(upkeep_parts(), config),
       space_{.epoch = recovered.active->identity().epoch,
-             .file = recovered.active->file(),
+             .file = nullptr,
              .allocated_end = recovered.allocated_end},
       active_(std::move(recovered.active)),
       tail_(recovered.tail),
@@ -34,11 +34,12 @@ PartitionWriter::PartitionWriter(WriterParts parts, const TopicConfig& config,
   sync_operation_.owner = &parts_.partition;
   sync_operation_.kind = DeviceOperation::Kind::kSync;
   reader_.reset(keeper_->manifest(), active_, visible_end_);
-  Result<FileSlot> slot = parts_.queue.attach(space_.file);
-  if (slot) {
-    slot_ = *slot;
+  const Files files{.active = active_->file(), .prepared = prepared_ ? prepared_->file : nullptr};
+  if (parts_.places.take(parts_.partition)) {
+    files_opened(files);
   } else {
-    degrade(std::move(slot.error()));
+    active_->release_file();
+    if (prepared_) prepared_->file.reset();
   }
 }
 
@@ -80,8 +81,10 @@ void PartitionWriter::accept(AppendRequest& request) {
 }
 
 void PartitionWriter::pump() {
-  while (!pending_.empty() && phase_ == Phase::kWriting && in_flight_ < commits_.size() &&
-         !degraded_ && worth_committing() && entities_are_here() && commit_some()) {
+  if (!slot_ && !pending_.empty()) want_files();
+  while (slot_ && !yielding_ && !pending_.empty() && phase_ == Phase::kWriting &&
+         in_flight_ < commits_.size() && !degraded_ && worth_committing() && entities_are_here() &&
+         commit_some()) {
   }
 }
 
@@ -280,7 +283,8 @@ PartitionWriter::Commit& PartitionWriter::next_commit() {
 void PartitionWriter::submit(Commit& commit) {
   commit.finished = false;
   ++in_flight_;
-  last_activity_ = parts_.clock.monotonic();
+  last_used_ = last_activity_ = parts_.clock.monotonic();
+  has_written_ = true;
   parts_.queue.submit(commit.operation);
 }
 
@@ -397,6 +401,7 @@ void PartitionWriter::write_witness() {
 void PartitionWriter::tick() {
   const std::chrono::nanoseconds now = parts_.clock.monotonic();
   if (degraded_) return;
+  if (!slot_) return tick_without_files(now);
   if (blocked_seal_ && !closing_ && now >= space_retry_at_) {
     const std::shared_ptr<SealWork> again = std::move(blocked_seal_);
     seal_behind(again);
@@ -414,9 +419,19 @@ void PartitionWriter::tick() {
     write_witness();
     return;
   }
-  const bool aged =
-      totals_.record_count > 0 && parts_.clock.now() - totals_.first_timestamp >= roll_age(config_);
-  if (settled && aged && !closing_) start_roll();
+  if (settled && is_aged() && !closing_) start_roll();
+  upkeep_.tick();
+}
+
+bool PartitionWriter::is_aged() const {
+  return totals_.record_count > 0 &&
+         parts_.clock.now() - totals_.first_timestamp >= roll_age(config_);
+}
+
+void PartitionWriter::tick_without_files(std::chrono::nanoseconds now) {
+  const bool witness_due =
+      !witnessed_ && (closing_ || now - last_activity_ >= limits::kWitnessAfter);
+  if (witness_due || (is_aged() && !closing_)) want_files();
   upkeep_.tick();
 }
 
@@ -438,12 +453,6 @@ bool PartitionWriter::idle() const {
   if (degraded_) return true;
   if (!pending_.empty() || phase_ != Phase::kWriting) return false;
   return !closing_ || no_space_ || (witnessed_ && durable_end_ == written_end_);
-}
-
-void PartitionWriter::release_file() {
-  BIMIP_ASSERT(degraded_ && idle());
-  if (slot_) parts_.queue.detach(*slot_);
-  slot_.reset();
 }
 
 void PartitionWriter::degrade(Error error) {

@@ -13,6 +13,7 @@
 #include "engine/base/clock.h"
 #include "engine/device/device.h"
 #include "engine/partition/jobs.h"
+#include "engine/partition/open_partitions.h"
 #include "engine/partition/partition_reader.h"
 #include "engine/partition/recovery.h"
 #include "engine/partition/request_queue.h"
@@ -36,6 +37,7 @@ struct WriterParts {
   RewriteBudget& budget;
   UpkeepCounters& counters;
   TroubleCounters& troubles;
+  OpenPartitions& places;
   std::function<void(Job)> post;  // runs a job on the writer loop's thread, soon; thread-safe
 };
 
@@ -66,8 +68,20 @@ class PartitionWriter {
   void configure(const TopicConfig& config);
   // Nothing is in flight and, after close(), nothing will be.
   [[nodiscard]] bool idle() const;
-  // It is degraded and idle: the queue lets go of its file. Nothing but destroying it may follow.
-  void release_file();
+  // It is degraded and idle: it lets go of its place and the queue of its file, which readers keep.
+  // Nothing but destroying it may follow.
+  void release_files();
+
+  // Its place among the open partitions. It begins without one when all are taken, and asks for it
+  // when there is something to write.
+  void open_files();
+  [[nodiscard]] bool can_give_back() const;
+  void give_back_files();
+  // Others wait for the place: finish what is under way. Whoever has written nothing yet keeps it:
+  // else all would come and go, and nobody write.
+  void yield_files() { yielding_ = yielding_ || has_written_; }
+  [[nodiscard]] bool is_yielding() const { return yielding_; }
+  [[nodiscard]] std::chrono::nanoseconds last_used() const { return last_used_; }
 
   [[nodiscard]] Offset visible_end() const { return visible_end_; }
   [[nodiscard]] const std::optional<Error>& degraded() const { return degraded_; }
@@ -124,6 +138,17 @@ class PartitionWriter {
   void on_synced();
   void durable_moved();
   void write_witness();
+  void tick_without_files(std::chrono::nanoseconds now);
+  [[nodiscard]] bool is_aged() const;
+
+  // Files.
+  void want_files();
+  struct Files {
+    std::shared_ptr<File> active{};
+    std::shared_ptr<File> prepared{};
+  };
+  void files_opened(const Files& files);
+  void release_slot();
 
   // Segments.
   void start_roll();
@@ -146,6 +171,7 @@ class PartitionWriter {
   void run_job(KeeperJob job);
   void start_next_job();
   [[nodiscard]] ZeroAhead zero_ahead() const;
+  [[nodiscard]] bool is_young() const;
   [[nodiscard]] std::uint64_t extend_bytes() const;
   [[nodiscard]] Upkeep::Parts upkeep_parts();
 
@@ -162,7 +188,10 @@ class PartitionWriter {
   Upkeep upkeep_;
 
   SegmentSpace space_;
-  std::optional<FileSlot> slot_{};
+  std::optional<FileSlot> slot_{};  // while the files are open
+  bool wants_files_ = false;
+  bool has_written_ = false;  // since they were opened
+  bool yielding_ = false;
   std::shared_ptr<ActiveSegment> active_{};
   LogTail tail_{};  // behind the last packed block
   SegmentTotals totals_{};
@@ -210,6 +239,7 @@ class PartitionWriter {
   std::optional<Error> no_space_{};  // until space_retry_at_
   bool closing_ = false;
   std::chrono::nanoseconds last_activity_{};
+  std::chrono::nanoseconds last_used_{};
   std::chrono::nanoseconds last_sync_{};
   std::chrono::nanoseconds last_checkpoint_{};
   std::chrono::nanoseconds space_retry_at_{};

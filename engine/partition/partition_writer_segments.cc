@@ -27,14 +27,20 @@ bool PartitionWriter::make_room(std::size_t block_bytes) {
 }
 
 ZeroAhead PartitionWriter::zero_ahead() const {
+  if (is_young()) return ZeroAhead::kNo;
   return mean_block_bytes_ < limits::kZeroAheadBelowCommitBytes ? ZeroAhead::kYes : ZeroAhead::kNo;
+}
+
+// Whether nearly nothing was written yet, and perhaps not much ever will be.
+bool PartitionWriter::is_young() const {
+  return tail_.position.value() < limits::kExtendBytesYoung;
 }
 
 // Grows with the segment, so that ten thousand quiet partitions reserve little and a busy one
 // seldom asks.
 std::uint64_t PartitionWriter::extend_bytes() const {
-  const std::uint64_t bytes =
-      std::clamp(tail_.position.value(), limits::kExtendBytesMin, limits::kExtendBytesMax);
+  const std::uint64_t least = is_young() ? limits::kExtendBytesYoung : limits::kExtendBytesMin;
+  const std::uint64_t bytes = std::clamp(tail_.position.value(), least, limits::kExtendBytesMax);
   return bytes / limits::kSectorBytes * limits::kSectorBytes;
 }
 

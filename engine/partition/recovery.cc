@@ -26,8 +26,8 @@ constexpr std::uint64_t kTableBytesMax = 1ULL << 30;  // far above any table a s
 class Recovery {
  public:
   Recovery(Device& device, BufferPool& pool, const SegmentKeeper::Place& place, Timestamp now,
-           Offset known_durable)
-      : device_(device), pool_(pool), place_(place), now_(now), known_durable_(known_durable) {
+           const RecoveryOptions& options)
+      : device_(device), pool_(pool), place_(place), now_(now), options_(options) {
     out_.report.topic = place.partition.topic;
     out_.report.partition = place.partition.partition;
     out_.entities =
@@ -53,7 +53,9 @@ class Recovery {
   Status load_manifest() {
     const Path path = place_.folder / file_names::kManifest;
     // A process that ended between a rename and the folder's sync left a name that is not durable.
-    if (Status synced = device_.sync_directory(place_.folder); !synced) return synced;
+    if (options_.synced_by == SyncedBy::kRecovery) {
+      if (Status synced = device_.sync_directory(place_.folder); !synced) return synced;
+    }
     Result<std::vector<std::byte>> bytes = read_file(device_, path, kTableBytesMax);
     if (!bytes) return std::unexpected(std::move(bytes.error()));
     out_.report.bytes_read += bytes->size();
@@ -438,23 +440,25 @@ class Recovery {
     UnprovenBlocks unproven(
         **file, std::max(start.from.tail.next_offset, next ? next->base_offset : Offset(0)));
     Status settled;
-    Result<SegmentScan> scan = scan_segment(
-        {.place = {.file = *file,
-                   .segment = identity,
-                   .from = start.from.tail.position,
-                   .end = FilePosition(*size),
-                   .zeros_max = zeros_max()},
-         .tail = start.from.tail,
-         .known_durable = std::max(start.known_durable, next ? next->base_offset : known_durable_)},
-        pool_, [&](const Block& block) {
-          if (settled) settled = unproven.add(block);
-          index.add(block.header);
-          out_.totals.add(block.header);
-          remember(block);
-          remember_entities(block);
-        });
+    Result<SegmentScan> scan =
+        scan_segment({.place = {.file = *file,
+                                .segment = identity,
+                                .from = start.from.tail.position,
+                                .end = FilePosition(*size),
+                                .zeros_max = zeros_max()},
+                      .tail = start.from.tail,
+                      .known_durable = std::max(start.known_durable,
+                                                next ? next->base_offset : options_.known_durable)},
+                     pool_, [&](const Block& block) {
+                       if (settled) settled = unproven.add(block);
+                       index.add(block.header);
+                       out_.totals.add(block.header);
+                       remember(block);
+                       remember_entities(block);
+                     });
     if (!scan) return std::unexpected(std::move(scan.error()));
-    if (settled) settled = unproven.settle();
+    if (settled) settled = unproven.write_all();
+    if (settled && options_.synced_by == SyncedBy::kRecovery) settled = (*file)->sync();
     if (!settled) return settled;
     out_.report.bytes_read += scan->bytes_read;
     for (const DamagedRange& damage : scan->damaged) {
@@ -623,7 +627,7 @@ class Recovery {
   BufferPool& pool_;
   const SegmentKeeper::Place& place_;
   const Timestamp now_;
-  const Offset known_durable_;
+  const RecoveryOptions options_;
   RecoveredPartition out_;
 };
 
@@ -631,8 +635,8 @@ class Recovery {
 
 Result<RecoveredPartition> recover_partition(Device& device, BufferPool& pool,
                                              const SegmentKeeper::Place& place, Timestamp now,
-                                             Offset known_durable) {
-  return Recovery(device, pool, place, now, known_durable).run();
+                                             const RecoveryOptions& options) {
+  return Recovery(device, pool, place, now, options).run();
 }
 
 }  // namespace bimip::engine

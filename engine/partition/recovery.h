@@ -58,16 +58,27 @@ struct RecoveredPartition {
   PartitionReport report;
 };
 
+// Who syncs the files of a partition whose recovery begins and ends.
+enum class SyncedBy : std::uint8_t {
+  kRecovery,
+  kCaller,  // of many partitions together: before the first begins, and after the last has ended
+};
+
+struct RecoveryOptions {
+  // The offsets below were readable before: what of them is missing is a gap and not a torn tail.
+  Offset known_durable{};
+  SyncedBy synced_by = SyncedBy::kRecovery;
+};
+
 // Idempotent, also when it is cut short by a crash: nothing is overwritten before it is durable
 // elsewhere, but by itself. Reads the manifest, the newest checkpoint and what was written after
-// it, not the data. Everything it answers is durable, also after a write or sync that failed.
-// `known_durable`: the offsets below were readable before; what of them is missing is a gap and not
-// a torn tail. kDamaged, kForeign: the manifest, without which
-// nothing is believed. kUnsupportedVersion: the manifest, a header or a block of a later program;
+// it, not the data. Everything it answers is durable, also after a write or sync that failed, once
+// whoever syncs has. kDamaged, kForeign: the manifest, without which nothing is believed.
+// kUnsupportedVersion: the manifest, a header or a block of a later program;
 // nothing was changed in that file. kIo, kNoSpace.
 [[nodiscard]] Result<RecoveredPartition> recover_partition(Device& device, BufferPool& pool,
                                                            const SegmentKeeper::Place& place,
                                                            Timestamp now,
-                                                           Offset known_durable = Offset(0));
+                                                           const RecoveryOptions& options = {});
 
 }  // namespace bimip::engine

@@ -41,8 +41,9 @@ void Reopener::advance() {
 void Reopener::recover(Partition& partition) {
   const Offset visible = partition.reader().bounds().visible_end;
   parts_.jobs.post([this, &partition, visible] {
-    auto recovered = std::make_shared<Result<RecoveredPartition>>(recover_partition(
-        parts_.device, parts_.pool, partition.place(), parts_.clock.now(), visible));
+    auto recovered = std::make_shared<Result<RecoveredPartition>>(
+        recover_partition(parts_.device, parts_.pool, partition.place(), parts_.clock.now(),
+                          {.known_durable = visible}));
     parts_.post([this, &partition, recovered] { finish(partition, std::move(*recovered)); });
   });
 }

@@ -21,6 +21,10 @@ class SegmentCache {
   [[nodiscard]] Result<std::shared_ptr<const Segment>> open(const SealedSegment::Place& place);
   // Lets go of a segment that is no more. Who holds it keeps it.
   void forget(const SegmentIdentity& segment);
+  // Not kept: of a segment that its writer has given back.
+  [[nodiscard]] Result<std::shared_ptr<File>> open_file(const Path& path) const {
+    return device_.open(path, OpenMode::kRead);
+  }
 
  private:
   struct Key {

@@ -73,13 +73,11 @@ Status SegmentKeeper::check_presence(Epoch epoch) const {
   return {};
 }
 
+// As small as can be: space is reserved when there is something to write.
 Status SegmentKeeper::create(Device& device, const Place& place, Timestamp now) {
   const Epoch epoch(1);
   SegmentKeeper keeper(device, place, {});
-  if (Status room = keeper.check_space(limits::kExtendBytesMin); !room) return room;
-  Result<std::shared_ptr<File>> file = create_segment_file(
-      device, keeper.path(file_names::segment(epoch)), limits::kExtendBytesMin, ZeroAhead::kYes);
-  if (!file) return std::unexpected(std::move(file.error()));
+  if (Status room = keeper.check_space(2 * limits::kSectorBytes); !room) return room;
   Sector sector;
   encode_segment_header({.identity = keeper.identity(epoch),
                          .base_offset = {},
@@ -87,15 +85,24 @@ Status SegmentKeeper::create(Device& device, const Place& place, Timestamp now) 
                          .previous = {},
                          .created_at = now},
                         sector);
-  if (Status done = (*file)->write_at(FilePosition(0), sector); !done) return done;
-  if (Status done = (*file)->sync(); !done) return done;
+  if (Status done = keeper.write_new(file_names::segment(epoch), sector); !done) return done;
   Manifest manifest{.partition = place.partition,
-                    .version = 0,
+                    .version = 1,
                     .next_epoch = epoch + 1,
                     .log_start = {},
                     .segments = {}};
   manifest.segments.push_back({.epoch = epoch, .state = SegmentState::kActive});
-  return keeper.replace_manifest(std::move(manifest));
+  return keeper.write_new(std::string(file_names::kManifest), encode_manifest(manifest));
+}
+
+Status SegmentKeeper::write_new(const std::string& name, Bytes bytes) {
+  Result<std::shared_ptr<File>> file = device_.open(path(name), OpenMode::kCreate);
+  if (!file) return std::unexpected(std::move(file.error()));
+  return (*file)->write_at(FilePosition(0), bytes);
+}
+
+Result<std::shared_ptr<File>> SegmentKeeper::open_segment(Epoch epoch) const {
+  return device_.open(path(file_names::segment(epoch)), OpenMode::kReadWrite);
 }
 
 Status SegmentKeeper::replace_manifest(Manifest manifest) {

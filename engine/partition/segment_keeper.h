@@ -45,9 +45,11 @@ class SegmentKeeper {
   SegmentKeeper(Device& device, Place place, Manifest manifest)
       : device_(device), place_(std::move(place)), manifest_(std::move(manifest)) {}
 
-  // A new partition in an empty folder: its first segment, then its manifest. Durable when it
-  // returns, except the folder's own name.
+  // A new partition in an empty folder: its first segment, then its manifest. Not durable before
+  // the folder and all in it are synced.
   [[nodiscard]] static Status create(Device& device, const Place& place, Timestamp now);
+  // The file of a segment that was given back.
+  [[nodiscard]] Result<std::shared_ptr<File>> open_segment(Epoch epoch) const;
 
   [[nodiscard]] const Manifest& manifest() const { return manifest_; }
   [[nodiscard]] const Path& folder() const { return place_.folder; }
@@ -139,6 +141,7 @@ class SegmentKeeper {
   [[nodiscard]] Result<SegmentSpace> new_segment(Epoch epoch, const Space& space);
   [[nodiscard]] Status check_space(std::uint64_t bytes) const;
   void remove_segment(Epoch epoch);
+  [[nodiscard]] Status write_new(const std::string& name, Bytes bytes);
   [[nodiscard]] static Status cut_to(File& file, std::uint64_t bytes);
   void remove_quietly(const std::string& name);
   bool begin_runs(const SegmentHeader& header);

@@ -27,14 +27,14 @@ Status UnprovenBlocks::write_oldest() {
   const Block block = std::move(blocks_.front());
   blocks_.pop_front();
   bytes_ -= block.bytes.size();
-  return file_.write_aligned_at(block.header.position, block.bytes);
+  return file_.write_at(block.header.position, block.bytes);
 }
 
-Status UnprovenBlocks::settle() {
+Status UnprovenBlocks::write_all() {
   while (!blocks_.empty()) {
     if (Status done = write_oldest(); !done) return done;
   }
-  return file_.sync();
+  return {};
 }
 
 }  // namespace bimip::engine

@@ -20,8 +20,8 @@ class UnprovenBlocks {
 
   // Blocks come in order.
   [[nodiscard]] Status add(const Block& block);
-  // Everything that was added is durable when it returns.
-  [[nodiscard]] Status settle();
+  // Everything that was added is durable once the file is synced.
+  [[nodiscard]] Status write_all();
 
  private:
   // Held in memory until it is known whether they have to be written.

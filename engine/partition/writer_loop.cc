@@ -7,6 +7,8 @@ namespace bimip::engine {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{250};
+// A partition without open files is looked at in every so many-th tick.
+constexpr std::size_t kIdleParts = 8;
 
 // The loop whose round this thread is in.
 thread_local WriterLoop* current_loop = nullptr;
@@ -22,6 +24,7 @@ void wake_after_answers(Wakeup& wakeup) {
 WriterLoop::WriterLoop(Parts parts, std::unique_ptr<WriteQueue> queue)
     : parts_(std::move(parts)),
       queue_(std::move(queue)),
+      places_(parts_.open_partitions_max),
       reopener_({.device = parts.device,
                  .jobs = parts.jobs,
                  .pool = parts.pool,
@@ -64,6 +67,7 @@ void WriterLoop::adopt(Partition& partition, RecoveredPartition recovered) {
                   .budget = parts_.budget,
                   .counters = parts_.counters,
                   .troubles = parts_.troubles,
+                  .places = places_,
                   .post = [this](Job job) { post(std::move(job)); }},
                  std::move(recovered));
   touch(partition);
@@ -117,6 +121,7 @@ void WriterLoop::run_round(std::chrono::microseconds wait) {
     if (PartitionWriter* writer = partition->writer()) writer->pump();
   }
   wake_others();  // of requests that were refused
+  places_.serve();
   finished_.clear();
   queue_->poll(requests_.empty() ? wait : std::chrono::microseconds(0), finished_);
   for (DeviceOperation* operation : finished_) {
@@ -179,16 +184,31 @@ void WriterLoop::tick_if_due() {
   const std::chrono::nanoseconds now = parts_.clock.monotonic();
   if (now < next_tick_) return;
   next_tick_ = now + kTick;
-  for (Partition* partition : partitions_) {
-    PartitionWriter* writer = partition->writer();
-    if (writer != nullptr) writer->tick();
-    if (writer != nullptr && writer->degraded() && writer->may_heal())
-      reopener_.heal(*partition, now);
-  }
+  tick_partitions(now);
+  places_.take_from_idle(now);
   reopener_.tick(now);
   if (stopping_.load(std::memory_order_acquire)) return;
   parts_.spares.tick(parts_.jobs);
   parts_.on_tick();
+}
+
+// Those with open files have something to do soon; of the others, which may be ten thousand, a part
+// at a time is looked at.
+void WriterLoop::tick_partitions(std::chrono::nanoseconds now) {
+  const std::vector<Partition*> open = places_.open();
+  for (Partition* partition : open) tick(*partition, now);
+  const std::size_t part = std::min(partitions_.size(), partitions_.size() / kIdleParts + 1);
+  for (std::size_t i = 0; i < part; ++i) {
+    next_idle_ = (next_idle_ + 1) % partitions_.size();
+    tick(*partitions_[next_idle_], now);
+  }
+}
+
+void WriterLoop::tick(Partition& partition, std::chrono::nanoseconds now) {
+  PartitionWriter* writer = partition.writer();
+  if (writer == nullptr) return;
+  writer->tick();
+  if (writer->degraded() && writer->may_heal()) reopener_.heal(partition, now);
 }
 
 }  // namespace bimip::engine

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/base/thread_annotations.h"
+#include "engine/partition/open_partitions.h"
 #include "engine/partition/partition.h"
 #include "engine/partition/reopener.h"
 #include "engine/partition/spare_segments.h"
@@ -31,6 +32,7 @@ class WriterLoop {
     UpkeepCounters& counters;
     TroubleCounters& troubles;
     std::function<void()> on_tick;  // a few times a second, on the loop's thread; must not block
+    std::size_t open_partitions_max;
   };
   WriterLoop(Parts parts, std::unique_ptr<WriteQueue> queue);
   ~WriterLoop();
@@ -61,6 +63,8 @@ class WriterLoop {
   void run_posted();
   void touch(Partition& partition);
   void tick_if_due();
+  void tick_partitions(std::chrono::nanoseconds now);
+  void tick(Partition& partition, std::chrono::nanoseconds now);
   [[nodiscard]] bool all_idle() const;
   [[nodiscard]] std::chrono::microseconds until_tick() const;
 
@@ -72,7 +76,9 @@ class WriterLoop {
   std::atomic<bool> stopping_{false};
   bool closed_ = false;  // partitions were told
   std::vector<Partition*> partitions_;
+  OpenPartitions places_;
   Reopener reopener_;
+  std::size_t next_idle_ = 0;        // of partitions_, to be ticked next
   std::vector<Partition*> touched_;  // had something to do this round
   std::vector<DeviceOperation*> finished_;
   std::vector<Wakeup*> wakeups_;  // owed by this round, each once

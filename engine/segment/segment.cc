@@ -94,8 +94,15 @@ Result<std::shared_ptr<const EntityDirectories>> ActiveSegment::entities() const
       EntityDirectories::open(*runs.device, runs.path, identity(), runs.lengths);
   if (!opened && opened.error().code == ErrorCode::kIo) return opened;
   if (!opened) {
+    std::shared_ptr<const File> blocks = file();
+    if (!blocks) {
+      Result<std::shared_ptr<File>> named = runs.device->open(
+          runs.path.parent_path() / file_names::segment(identity().epoch), OpenMode::kRead);
+      if (!named) return std::unexpected(std::move(named.error()));
+      blocks = std::move(*named);
+    }
     Result<std::vector<std::byte>> built =
-        build_directory({.file = file(),
+        build_directory({.file = std::move(blocks),
                          .segment = identity(),
                          .from = FilePosition(limits::kSectorBytes),
                          .end = runs.log_end,

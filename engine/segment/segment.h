@@ -20,7 +20,11 @@ class Segment {
  public:
   virtual ~Segment() = default;
   [[nodiscard]] const SegmentIdentity& identity() const { return identity_; }
-  [[nodiscard]] const std::shared_ptr<File>& file() const { return file_; }
+  // None while its writer has given the file back: then it is opened under its name.
+  [[nodiscard]] std::shared_ptr<File> file() const {
+    const MutexLock lock(file_mutex_);
+    return file_;
+  }
   [[nodiscard]] Offset base_offset() const { return base_offset_; }
   // Where to begin reading for an offset or a time; the first block's place when nothing is nearer.
   [[nodiscard]] virtual IndexEntry find(Offset target) const = 0;
@@ -34,13 +38,18 @@ class Segment {
  protected:
   Segment(SegmentIdentity identity, std::shared_ptr<File> file, Offset base_offset)
       : identity_(identity), file_(std::move(file)), base_offset_(base_offset) {}
+  void set_file(std::shared_ptr<File> file) {
+    const MutexLock lock(file_mutex_);
+    file_.swap(file);  // the old one is closed after the lock is gone
+  }
   [[nodiscard]] IndexEntry first_block() const {
     return {.base_offset = base_offset_, .position = FilePosition(limits::kSectorBytes)};
   }
 
  private:
   SegmentIdentity identity_{};
-  std::shared_ptr<File> file_{};
+  mutable Mutex file_mutex_;
+  std::shared_ptr<File> file_ GUARDED_BY(file_mutex_){};
   Offset base_offset_{};
 };
 
@@ -58,6 +67,9 @@ class ActiveSegment final : public Segment {
   [[nodiscard]] const SegmentHeader& header() const { return header_; }
   void add(const BlockHeader& block);
   [[nodiscard]] std::vector<IndexEntry> entries() const;
+  // Gives the file back until it is needed again.
+  void release_file() { set_file(nullptr); }
+  using Segment::set_file;
 
   [[nodiscard]] IndexEntry find(Offset target) const override;
   [[nodiscard]] IndexEntry find(Timestamp target) const override;

@@ -13,6 +13,11 @@ namespace bimip::engine {
 namespace {
 
 constexpr std::uint64_t kCatalogBytesMax = 64 * 1024 * 1024;
+constexpr std::size_t kOpenFloor = 16;  // of what may be open, however few descriptors there are
+
+SyncedBy who_syncs(std::size_t partitions) {
+  return partitions < limits::kSyncTogetherFrom ? SyncedBy::kRecovery : SyncedBy::kCaller;
+}
 
 }  // namespace
 
@@ -45,7 +50,9 @@ Status Store::load() {
   }
   clock_ = options_.clock != nullptr ? options_.clock : &system_clock();
   report_.device = device_->name();
-  sealed_ = std::make_unique<SegmentCache>(*device_, pool_, limits::kOpenSegmentsMax);
+  sealed_ = std::make_unique<SegmentCache>(
+      *device_, pool_,
+      std::clamp(device_->open_files_max() / 4, kOpenFloor, limits::kOpenSegmentsMax));
 
   if (Status there = device_->create_directory(options_.directory); !there) return there;
   Result<std::vector<std::string>> names = device_->list(options_.directory);
@@ -162,18 +169,33 @@ Status Store::start_threads() {
                         .budget = *budget_,
                         .counters = upkeep_,
                         .troubles = troubles_,
-                        .on_tick = [this] { scrubber_->tick(); }},
+                        .on_tick = [this] { scrubber_->tick(); },
+                        .open_partitions_max = std::clamp(device_->open_files_max() / 8, kOpenFloor,
+                                                          limits::kOpenPartitionsMax)},
       std::move(*queue));
-  std::vector<CatalogTopic> topics;
-  {
-    const MutexLock lock(catalog_mutex_);
-    topics = catalog_.topics;
-  }
-  for (const CatalogTopic& topic : topics) open_topic(topic);
+  if (Status opened = open_topics(); !opened) return opened;
   if (options_.threading == Threading::kOwn) {
     loop_->start();
     loop_runs_ = true;
   }
+  return {};
+}
+
+Status Store::open_topics() {
+  std::vector<CatalogTopic> topics;
+  std::size_t partitions = 0;
+  {
+    const MutexLock lock(catalog_mutex_);
+    topics = catalog_.topics;
+  }
+  for (const CatalogTopic& topic : topics) partitions += topic.config.partitions;
+  SyncedBy synced_by = who_syncs(partitions);
+  // Before: what an earlier process left in memory is what the recoveries read. When that fails,
+  // each finds out for itself whether it is the one.
+  if (synced_by == SyncedBy::kCaller && !device_->sync_tree(options_.directory))
+    synced_by = SyncedBy::kRecovery;
+  for (const CatalogTopic& topic : topics) open_topic(topic, synced_by);
+  if (synced_by == SyncedBy::kCaller) return device_->sync_tree(options_.directory);
   return {};
 }
 
@@ -202,7 +224,7 @@ SegmentKeeper::Place Store::place_of(const CatalogTopic& topic, PartitionId part
       .entities_in_memory_max = options_.entities_in_memory_max};
 }
 
-void Store::open_topic(const CatalogTopic& topic) {
+void Store::open_topic(const CatalogTopic& topic, SyncedBy synced_by) {
   auto opened = std::make_unique<Topic>();
   opened->info = {
       .id = topic.id, .name = topic.name, .created_at = topic.created_at, .config = topic.config};
@@ -213,7 +235,8 @@ void Store::open_topic(const CatalogTopic& topic) {
                          .reader = {.pool = pool_, .tail = tail_, .sealed = *sealed_}},
         place, topic.config);
     Result<RecoveredPartition> recovered =
-        recover_partition(*device_, pool_, partition->place(), clock_->now());
+        recover_partition(*device_, pool_, partition->place(), clock_->now(),
+                          {.known_durable = {}, .synced_by = synced_by});
     if (recovered) {
       report_.partitions.push_back(recovered->report);
       hand_over(*partition, std::move(*recovered));
@@ -271,7 +294,7 @@ Result<TopicInfo> Store::create_topic(std::string_view name, const TopicConfig& 
       replace_file(*device_, options_.directory / file_names::kCatalog, encode_catalog(changed));
   if (!done) return std::unexpected(std::move(done.error()));
   catalog_ = std::move(changed);
-  open_topic(topic);
+  open_topic(topic, SyncedBy::kCaller);  // make_topic_files did
   return find_topic(name);
 }
 
@@ -310,13 +333,31 @@ Status Store::make_topic_files(const CatalogTopic& topic) {
     if (Status done = set_aside(folder); !done) return done;
   }
   if (Status done = device_->create_directory(folder); !done) return done;
+  const SyncedBy synced_by = who_syncs(topic.config.partitions);
   for (std::uint32_t i = 0; i < topic.config.partitions; ++i) {
     const SegmentKeeper::Place place = place_of(topic, PartitionId(i));
-    if (Status done = device_->create_directory(place.folder); !done) return done;
-    if (Status done = SegmentKeeper::create(*device_, place, topic.created_at); !done) return done;
+    Status done = make_partition_files(place, topic.created_at, synced_by);
+    if (!done) return done;
   }
-  if (Status done = device_->sync_directory(folder); !done) return done;
+  const Status done =
+      synced_by == SyncedBy::kCaller ? device_->sync_tree(folder) : device_->sync_directory(folder);
+  if (!done) return done;
   return device_->sync_directory(folder.parent_path());
+}
+
+Status Store::make_partition_files(const SegmentKeeper::Place& place, Timestamp now,
+                                   SyncedBy synced_by) {
+  if (Status done = device_->create_directory(place.folder); !done) return done;
+  if (Status done = SegmentKeeper::create(*device_, place, now); !done) return done;
+  if (synced_by == SyncedBy::kCaller) return {};
+  Result<std::vector<std::string>> names = device_->list(place.folder);
+  if (!names) return std::unexpected(std::move(names.error()));
+  for (const std::string& name : *names) {
+    Result<std::shared_ptr<File>> file = device_->open(place.folder / name, OpenMode::kRead);
+    if (!file) return std::unexpected(std::move(file.error()));
+    if (Status done = (*file)->sync(); !done) return done;
+  }
+  return device_->sync_directory(place.folder);
 }
 
 // A folder that the catalog does not know, from a creation that a crash cut short: renamed, never

@@ -122,7 +122,10 @@ class Store final : public Log {
   [[nodiscard]] Status start_threads();
   [[nodiscard]] Status find_orphans() REQUIRES(catalog_mutex_);
   [[nodiscard]] std::vector<SealedPlace> sealed_segments() const;
-  void open_topic(const CatalogTopic& topic);
+  [[nodiscard]] Status open_topics() EXCLUDES(catalog_mutex_);
+  void open_topic(const CatalogTopic& topic, SyncedBy synced_by);
+  [[nodiscard]] Status make_partition_files(const SegmentKeeper::Place& place, Timestamp now,
+                                            SyncedBy synced_by);
   [[nodiscard]] Status make_topic_files(const CatalogTopic& topic);
   [[nodiscard]] Status set_aside(const Path& folder);
   [[nodiscard]] Path topic_folder(std::string_view name) const;

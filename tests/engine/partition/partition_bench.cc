@@ -20,21 +20,30 @@ void PartitionBench::open(const TopicConfig& config) {
   config_ = config;
   if (!there("manifest")) {
     ASSERT_TRUE(SegmentKeeper::create(device_, place(), clock_.now()));
+    // With room, so that the first append need not wait for it.
+    const auto file =
+        device_.open(place().folder / file_names::segment(Epoch(1)), OpenMode::kReadWrite);
+    ASSERT_TRUE(file);
+    ASSERT_TRUE((*file)->allocate(FilePosition(limits::kSectorBytes), limits::kExtendBytesMin));
+    ASSERT_TRUE((*file)->sync());
+    ASSERT_TRUE(device_.sync_directory(place().folder));
   }
   auto queue = std::make_unique<HeldQueue>();
   queue_ = queue.get();
-  loop_ = std::make_unique<WriterLoop>(WriterLoop::Parts{.device = device_,
-                                                         .jobs = jobs_,
-                                                         .clock = clock_,
-                                                         .pool = pool_,
-                                                         .tail = tail_,
-                                                         .spares = *spares_,
-                                                         .background = jobs_,
-                                                         .budget = budget_,
-                                                         .counters = upkeep_,
-                                                         .troubles = troubles_,
-                                                         .on_tick = [] {}},
-                                       std::move(queue));
+  loop_ = std::make_unique<WriterLoop>(
+      WriterLoop::Parts{.device = device_,
+                        .jobs = jobs_,
+                        .clock = clock_,
+                        .pool = pool_,
+                        .tail = tail_,
+                        .spares = *spares_,
+                        .background = jobs_,
+                        .budget = budget_,
+                        .counters = upkeep_,
+                        .troubles = troubles_,
+                        .on_tick = [] {},
+                        .open_partitions_max = limits::kOpenPartitionsMax},
+      std::move(queue));
   partition_ = std::make_unique<Partition>(
       Partition::Parts{.loop = *loop_, .reader = {.pool = pool_, .tail = tail_, .sealed = sealed_}},
       place(), config_);
