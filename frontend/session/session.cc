@@ -145,6 +145,8 @@ void Session::on_request(const v1::Stanza& stanza, Moment now) {
       return create_topic(shared_from_this(), id, stanza.create_topic());
     case v1::Stanza::kAlterTopic:
       return alter_topic(shared_from_this(), id, stanza.alter_topic());
+    case v1::Stanza::kReopenTopic:
+      return reopen_topic(shared_from_this(), id, stanza.reopen_topic());
     case v1::Stanza::kDescribeTopic:
       return describe_topic(*this, id, stanza.describe_topic());
     case v1::Stanza::kListTopics:

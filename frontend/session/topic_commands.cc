@@ -1,16 +1,24 @@
 #include "frontend/session/topic_commands.h"
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <limits>
+#include <memory>
+#include <vector>
 
 #include "bimip/v1/stanza.pb.h"
 #include "frontend/session/session.h"
+#include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
 namespace {
 
-void describe(engine::Log& log, const engine::TopicInfo& info, v1::TopicDescription& into) {
+using Troubles = std::vector<engine::PartitionTrouble>;
+
+// `troubles`: of the log.
+void describe(engine::Log& log, const engine::TopicInfo& info, const Troubles& troubles,
+              v1::TopicDescription& into) {
   into.set_topic(info.name);
   into.set_topic_id(info.id.value());
   into.set_created_at_us(micros(info.created_at));
@@ -30,6 +38,11 @@ void describe(engine::Log& log, const engine::TopicInfo& info, v1::TopicDescript
   for (std::uint32_t i = 0; i < info.config.partitions; ++i) {
     v1::PartitionDescription& partition = *into.add_partitions();
     partition.set_partition(i);
+    const auto trouble = std::ranges::find_if(troubles, [&](const engine::PartitionTrouble& one) {
+      return one.topic == info.id && one.partition.value() == i;
+    });
+    if (trouble != troubles.end())
+      partition.set_trouble(trouble->error.message.substr(0, limits::kErrorTextBytes));
     // A partition that could not be opened has no bounds; its readers and writers are told why.
     if (const auto bounds = log.bounds(info.id, engine::PartitionId(i))) {
       partition.set_log_start_offset(bounds->start.value());
@@ -45,7 +58,8 @@ void answer(Session& session, std::uint64_t id, const engine::Result<engine::Top
   }
   v1::Stanza stanza;
   stanza.set_id(id);
-  describe(session.host().log(), *topic, *stanza.mutable_topic_description());
+  engine::Log& log = session.host().log();
+  describe(log, *topic, log.troubles(), *stanza.mutable_topic_description());
   session.outbox().send(stanza);
 }
 
@@ -103,7 +117,69 @@ void run_blocking(const std::shared_ptr<Session>& session, std::uint64_t id,
   session->host().run_blocking([at = request.release()] { at->run(); });
 }
 
+// Several partitions on their way back; the topic is described when all have answered.
+class TopicReopening final : public SessionRequest {
+ public:
+  TopicReopening(std::shared_ptr<Session> session, std::uint64_t id, engine::TopicInfo topic,
+                 const std::vector<engine::PartitionId>& partitions)
+      : SessionRequest(std::move(session)),
+        id_(id),
+        topic_(std::move(topic)),
+        left_(partitions.size()) {
+    for (const engine::PartitionId partition : partitions) {
+      parts_.push_back(std::make_unique<Part>(*this));
+      parts_.back()->topic = topic_.id;
+      parts_.back()->partition = partition;
+    }
+  }
+  // Owned by the log from here on: the last answer may end it before the last reopen() returns.
+  void run() {
+    engine::Log& log = session()->host().log();
+    std::vector<Part*> parts;
+    for (const std::unique_ptr<Part>& part : parts_) parts.push_back(part.get());
+    for (Part* part : parts) log.reopen(*part);
+  }
+  void deliver(Moment) override {
+    for (const std::unique_ptr<Part>& part : parts_) {
+      if (!part->result) return answer(*session(), id_, std::unexpected(part->result.error()));
+    }
+    answer(*session(), id_, topic_);
+  }
+
+ private:
+  struct Part final : engine::ReopenRequest {
+    explicit Part(TopicReopening& whole_) : whole(whole_) {}
+    void on_reopened(engine::Status status) override {
+      result = std::move(status);
+      if (whole.left_.fetch_sub(1) == 1) whole.session()->host().came_back(whole);
+    }
+    TopicReopening& whole;
+    engine::Status result{};
+  };
+  const std::uint64_t id_;
+  const engine::TopicInfo topic_;
+  std::atomic<std::size_t> left_;
+  std::vector<std::unique_ptr<Part>> parts_;
+};
+
 }  // namespace
+
+void reopen_topic(const std::shared_ptr<Session>& session, std::uint64_t id,
+                  const v1::ReopenTopic& reopen) {
+  if (!session->bearer().check(Action::kAdmin, reopen.topic(), id)) return;
+  const engine::Result<engine::TopicInfo> topic = session->host().log().find_topic(reopen.topic());
+  if (!topic) return answer(*session, id, topic);
+  std::vector<engine::PartitionId> partitions;
+  for (std::uint32_t i = 0; i < topic->config.partitions; ++i) {
+    if (!reopen.has_partition() || reopen.partition() == i)
+      partitions.push_back(engine::PartitionId(i));
+  }
+  if (partitions.empty())
+    return answer(*session, id,
+                  engine::fail(engine::ErrorCode::kNotFound, "the topic has no such partition"));
+  auto reopening = std::make_unique<TopicReopening>(session, id, *topic, partitions);
+  reopening.release()->run();
+}
 
 void create_topic(const std::shared_ptr<Session>& session, std::uint64_t id,
                   const v1::CreateTopic& create) {
@@ -141,6 +217,7 @@ void list_topics(Session& session, std::uint64_t id, const v1::ListTopics& asked
   stanza.set_id(id);
   v1::TopicList& list = *stanza.mutable_topic_list();
   std::size_t bytes = 0;
+  const Troubles troubles = session.host().log().troubles();
   for (const engine::TopicInfo& topic : session.host().log().list_topics()) {
     if (topic.name <= asked.after() || !session.bearer().may_any(topic.name)) continue;
     if (bytes >= limits::kDeliveryBytes) {
@@ -148,7 +225,7 @@ void list_topics(Session& session, std::uint64_t id, const v1::ListTopics& asked
       break;
     }
     v1::TopicDescription& described = *list.add_topics();
-    describe(session.host().log(), topic, described);
+    describe(session.host().log(), topic, troubles, described);
     bytes += described.ByteSizeLong();
   }
   session.outbox().send(stanza);

@@ -9,6 +9,7 @@ class AlterTopic;
 class CreateTopic;
 class DescribeTopic;
 class ListTopics;
+class ReopenTopic;
 }  // namespace bimip::v1
 
 namespace bimip::frontend {
@@ -21,6 +22,8 @@ void create_topic(const std::shared_ptr<Session>& session, std::uint64_t id,
                   const v1::CreateTopic& create);
 void alter_topic(const std::shared_ptr<Session>& session, std::uint64_t id,
                  const v1::AlterTopic& alter);
+void reopen_topic(const std::shared_ptr<Session>& session, std::uint64_t id,
+                  const v1::ReopenTopic& reopen);
 void describe_topic(Session& session, std::uint64_t id, const v1::DescribeTopic& describe);
 void list_topics(Session& session, std::uint64_t id, const v1::ListTopics& list);
 

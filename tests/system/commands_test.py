@@ -11,8 +11,8 @@ import programs
 import wire
 from programs import bimip
 
-COMMANDS = ("topic create", "topic list", "topic describe", "pub", "sub", "log stat", "log verify", "log dump",
-            "log salvage", "log reindex", "log diff", "log backup", "log restore",
+COMMANDS = ("topic create", "topic list", "topic describe", "topic reopen", "pub", "sub", "log stat", "log verify",
+            "log dump", "log salvage", "log reindex", "log diff", "log backup", "log restore",
             "log extract", "log import")
 
 
@@ -70,6 +70,27 @@ class Commands(case.SystemTest):
         self.assertEqual(self.read("events", "-1h"), ["one", "two", "three", "four"])
         self.assertEqual(self.read("events", "latest"), [])
         self.assertEqual(self.node.must("sub", "events", "--from", "earliest", "--count", 1), "one\n")
+
+    def test_a_partition_whose_folder_went_away_is_brought_back(self):
+        self.published("events", "one")
+        folder = self.node.folder / "topics" / "events" / "0"
+        aside = self.folder / "aside"
+        folder.rename(aside)
+        stored = ["one"]
+        while True:  # a folder that is gone is noticed within a second of writing
+            refused = self.node.bimip("pub", "events", "more", "--reconnect-for", "1s")
+            if refused.returncode != 0:
+                break
+            stored.append("more")
+        described = json.loads(self.node.must("topic", "describe", "events", "--json"))
+        self.assertIn("vanished", described["partitions"][0]["trouble"])
+        self.assertNotEqual(self.node.bimip("topic", "reopen", "events").returncode, 0)
+        aside.rename(folder)
+        self.assertIn("TROUBLE", self.node.must("topic", "reopen", "events", "--partition", 0))
+        described = json.loads(self.node.must("topic", "describe", "events", "--json"))
+        self.assertEqual(described["partitions"][0]["trouble"], "")
+        self.published("events", "two")
+        self.assertEqual(self.read("events", "earliest"), [*stored, "two"])
 
     def test_a_subscription_from_latest_gets_what_is_published_from_then_on(self):
         self.published("events", "before")

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "bimip/v1/stanza.pb.h"
 #include "tools/bimip/commands.h"
@@ -28,6 +29,7 @@ struct Arguments {
   std::string retention_bytes{};
   std::string tombstone_grace{};
   bool compact = false;
+  std::optional<std::uint32_t> partition{};
   bool json = false;
 };
 
@@ -51,7 +53,8 @@ Json json_of(const v1::TopicDescription& topic) {
   for (const v1::PartitionDescription& partition : topic.partitions()) {
     partitions.push_back({{"partition", partition.partition()},
                           {"log_start_offset", partition.log_start_offset()},
-                          {"log_end_offset", partition.log_end_offset()}});
+                          {"log_end_offset", partition.log_end_offset()},
+                          {"trouble", partition.trouble()}});
   }
   return {{"topic", topic.topic()},
           {"topic_id", topic.topic_id()},
@@ -95,11 +98,11 @@ void print_description(const v1::TopicDescription& topic, const Arguments& argum
                std::to_string(topic.config().segment_age_s()) + " s\nretention      " +
                retention_text(topic.config()) + "\n" + compaction_text(topic.config()) + "\n");
   using Align = log_tools::TextTable::Align;
-  log_tools::TextTable table({Align::kRight, Align::kRight, Align::kRight});
-  table.add({"PARTITION", "START", "END"});
+  log_tools::TextTable table({Align::kRight, Align::kRight, Align::kRight, Align::kLeft});
+  table.add({"PARTITION", "START", "END", "TROUBLE"});
   for (const v1::PartitionDescription& partition : topic.partitions()) {
     table.add({std::to_string(partition.partition()), std::to_string(partition.log_start_offset()),
-               std::to_string(partition.log_end_offset())});
+               std::to_string(partition.log_end_offset()), partition.trouble()});
   }
   output.write(table.text());
 }
@@ -172,6 +175,14 @@ int run_describe(const Globals& globals, const Arguments& arguments) {
   return describe(globals, std::move(request), arguments);
 }
 
+int run_reopen(const Globals& globals, const Arguments& arguments) {
+  v1::Stanza request;
+  v1::ReopenTopic& reopen = *request.mutable_reopen_topic();
+  reopen.set_topic(arguments.topic);
+  if (arguments.partition) reopen.set_partition(*arguments.partition);
+  return describe(globals, std::move(request), arguments);
+}
+
 int run_list(const Globals& globals, const Arguments& arguments) {
   Result<client::Endpoint> server = server_of(globals);
   if (!server) return cannot_run(server.error());
@@ -227,7 +238,8 @@ void add_retention(CLI::App& command, Arguments& arguments) {
 }  // namespace
 
 void add_topic_commands(CLI::App& program, const Globals& globals, int& exit_code) {
-  CLI::App* topic = program.add_subcommand("topic", "Create, alter, list and describe topics");
+  CLI::App* topic =
+      program.add_subcommand("topic", "Create, alter, list, describe and reopen topics");
   topic->footer("Example:\n  bimip topic create events --partitions 4");
   topic->require_subcommand(1);
   topic->fallthrough();
@@ -266,6 +278,11 @@ void add_topic_commands(CLI::App& program, const Globals& globals, int& exit_cod
       add("describe", "Show a topic's configuration and offsets", "bimip topic describe events",
           run_describe);
   described->add_option("TOPIC", describe_arguments->topic, "Its name")->required();
+  const auto [reopened, reopen_arguments] =
+      add("reopen", "Bring back partitions that take no publishes, once the cause is gone",
+          "bimip topic reopen events --partition 2", run_reopen);
+  reopened->add_option("TOPIC", reopen_arguments->topic, "Its name")->required();
+  reopened->add_option("--partition", reopen_arguments->partition, "Only this one");
   add("list", "List the topics, by name", "bimip topic list --json", run_list);
 }
 

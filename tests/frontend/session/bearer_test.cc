@@ -236,8 +236,10 @@ TEST(Bearer, DoesWhatItsPermissionsSayAndLivesOnWhenRefused) {
   v1::Stanza subscribe;
   subscribe.mutable_subscribe()->set_topic("news");
   subscribe.mutable_subscribe()->set_earliest(true);
+  v1::Stanza reopen;
+  reopen.mutable_reopen_topic()->set_topic("news");
   for (const v1::Stanza& request : {create("news"), alter("news"), publish_to("news"), subscribe,
-                                    describe, publish_to("$tokens"), create("$mine")}) {
+                                    describe, reopen, publish_to("$tokens"), create("$mine")}) {
     EXPECT_EQ(talk.ask(request).error().code(), v1::CODE_PERMISSION_DENIED);
     EXPECT_TRUE(talk.session().is_open());
   }

@@ -272,6 +272,39 @@ TEST(Session, TakesTopicCommands) {
   EXPECT_EQ(client->ask(list).topic_list().topics_size(), 0);
 }
 
+TEST(Session, BringsPartitionsBackThatAreInTrouble) {
+  World world;
+  const auto client = Client::welcomed(world);
+  world.create_topic("events", 2);
+  const auto publish = [&](std::uint32_t partition) {
+    v1::Stanza stanza;
+    stanza.mutable_publish()->set_topic("events");
+    stanza.mutable_publish()->set_partition(partition);
+    stanza.mutable_publish()->set_value("value");
+    return client->ask(stanza);
+  };
+  EXPECT_TRUE(publish(0).has_published());
+  world.device().fail_next(
+      {.operation = engine::SimOperation::kWrite, .path_contains = "/events/0/"});
+  EXPECT_TRUE(publish(0).has_error());
+  EXPECT_TRUE(publish(1).has_published()) << "the others go on";
+  v1::Stanza describe;
+  describe.mutable_describe_topic()->set_topic("events");
+  const v1::TopicDescription troubled = client->ask(describe).topic_description();
+  ASSERT_EQ(troubled.partitions_size(), 2);
+  EXPECT_THAT(troubled.partitions(0).trouble(), ::testing::Not(IsEmpty()));
+  EXPECT_THAT(troubled.partitions(1).trouble(), IsEmpty());
+  v1::Stanza reopen;
+  reopen.mutable_reopen_topic()->set_topic("events");
+  reopen.mutable_reopen_topic()->set_partition(2);
+  EXPECT_EQ(client->ask(reopen).error().code(), v1::CODE_NOT_FOUND);
+  reopen.mutable_reopen_topic()->clear_partition();
+  const v1::TopicDescription well = client->ask(reopen).topic_description();
+  ASSERT_EQ(well.partitions_size(), 2);
+  EXPECT_THAT(well.partitions(0).trouble(), IsEmpty());
+  EXPECT_TRUE(publish(0).has_published());
+}
+
 TEST(Session, SaysTheSameWhenItIsToldTheSame) {
   const auto run = [] {
     World world;

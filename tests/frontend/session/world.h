@@ -98,6 +98,7 @@ class World final : public SessionHost {
   HandClock clock;
   SessionLimits in_force;
   ScriptedLog& scripted() { return *scripted_; }
+  engine::SimDevice& device() { return device_; }
   void create_topic(const std::string& name, std::uint32_t partitions = 1);
   [[nodiscard]] Moment now() const { return {.monotonic = clock.monotonic(), .wall = clock.now()}; }
   // Lets the log and the answers on their way do all there is to do.
