@@ -290,7 +290,7 @@ std::vector<ScrubFinding> Scrubber::findings() const {
   const MutexLock lock(mutex_);
   std::vector<ScrubFinding> found;
   for (const ScrubFinding& finding : findings_ | std::views::values) found.push_back(finding);
-  std::ranges::stable_sort(found, {}, &ScrubFinding::found_at);
+  std::ranges::sort(found, {}, &ScrubFinding::found_at);
   return found;
 }
 

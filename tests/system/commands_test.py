@@ -83,14 +83,15 @@ class Commands(case.SystemTest):
                 break
             stored.append("more")
         described = json.loads(self.node.must("topic", "describe", "events", "--json"))
-        self.assertIn("vanished", described["partitions"][0]["trouble"])
+        self.assertRegex(described["partitions"][0]["trouble"], "vanished|No such file or directory")
         self.assertNotEqual(self.node.bimip("topic", "reopen", "events").returncode, 0)
         aside.rename(folder)
         self.assertIn("TROUBLE", self.node.must("topic", "reopen", "events", "--partition", 0))
         described = json.loads(self.node.must("topic", "describe", "events", "--json"))
         self.assertEqual(described["partitions"][0]["trouble"], "")
         self.published("events", "two")
-        self.assertEqual(self.read("events", "earliest"), [*stored, "two"])
+        # The one that was refused may have been stored.
+        self.assertIn(self.read("events", "earliest"), ([*stored, "two"], [*stored, "more", "two"]))
 
     def test_a_subscription_from_latest_gets_what_is_published_from_then_on(self):
         self.published("events", "before")
