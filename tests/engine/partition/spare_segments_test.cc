@@ -68,10 +68,12 @@ TEST_F(SpareSegmentsTest, IsNeverInTwoPlacesAfterACrash) {
     ASSERT_TRUE(device_->create_directory("p") && device_->sync_directory("/"));
     auto spares = open(1);
     ASSERT_TRUE(spares->fill(kBytes));
-    const auto taken = spares->take(kBytes, "p/a");
-    ASSERT_TRUE(taken && *taken);
-    ASSERT_TRUE((*taken)->write_at(FilePosition(0), as_bytes("used")));
-    ASSERT_TRUE((*taken)->sync());
+    {
+      const auto taken = spares->take(kBytes, "p/a");
+      ASSERT_TRUE(taken && *taken);
+      ASSERT_TRUE((*taken)->write_at(FilePosition(0), as_bytes("used")));
+      ASSERT_TRUE((*taken)->sync());
+    }
     spares.reset();
     crash(mode);
     EXPECT_TRUE(names().empty()) << name_of(mode);
