@@ -12,18 +12,23 @@ Status write_new_file(Device& device, const Path& path, Bytes bytes) {
 
 }  // namespace
 
-// File by file; a device that knows a better way has its own.
-Status Device::sync_tree(const Path& folder) {
-  Result<std::vector<std::string>> names = list(folder);
+// A device that knows a better way has its own.
+Status Device::sync_tree(const Path& folder) { return sync_each(*this, folder); }
+
+Status sync_each(Device& device, const Path& folder) {
+  Result<std::vector<std::string>> names = device.list(folder);
   if (!names) return std::unexpected(std::move(names.error()));
   for (const std::string& name : *names) {
-    if (auto file = open(folder / name, OpenMode::kRead)) {
-      if (Status done = (*file)->sync(); !done) return done;
-    } else if (Status done = sync_tree(folder / name); !done) {
-      return done;
+    const Path path = folder / name;
+    if (device.list(path)) {
+      if (Status done = sync_each(device, path); !done) return done;
+      continue;
     }
+    Result<std::shared_ptr<File>> file = device.open(path, OpenMode::kRead);
+    if (!file) return std::unexpected(std::move(file.error()));
+    if (Status done = (*file)->sync(); !done) return done;
   }
-  return sync_directory(folder);
+  return device.sync_directory(folder);
 }
 
 Status replace_file(Device& device, const Path& path, Bytes bytes) {

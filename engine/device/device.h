@@ -168,6 +168,9 @@ class Device {
   DeviceCounters counters_;
 };
 
+// What Device::sync_tree promises, by a call for each file and folder: others are not waited for.
+[[nodiscard]] Status sync_each(Device& device, const Path& folder);
+
 // What replace_file puts behind the name it writes to first. A file with such a name means nothing.
 inline constexpr std::string_view kAsideSuffix = ".new";
 

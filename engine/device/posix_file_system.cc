@@ -93,19 +93,19 @@ Status PosixFileSystem::rename(const Path& from, const Path& to) {
 }
 
 Status PosixFileSystem::sync_directory(const Path& folder) {
-  counters().syncs.fetch_add(1, std::memory_order_relaxed);
-  const Descriptor descriptor = open_descriptor(folder, O_RDONLY | O_DIRECTORY);
-  if (!descriptor.is_open()) return fail_posix(errno, "open the folder", folder);
-  if (::fsync(descriptor.get()) != 0) return fail_posix(errno, "sync the folder", folder);
-  return {};
+  return sync_by(::fsync, "sync the folder", folder);
 }
 
 // The whole file system: Linux has nothing between this and one file.
 Status PosixFileSystem::sync_tree(const Path& folder) {
+  return sync_by(::syncfs, "sync the file system of", folder);
+}
+
+Status PosixFileSystem::sync_by(int (*sync)(int), const char* what, const Path& folder) {
   counters().syncs.fetch_add(1, std::memory_order_relaxed);
   const Descriptor descriptor = open_descriptor(folder, O_RDONLY | O_DIRECTORY);
   if (!descriptor.is_open()) return fail_posix(errno, "open the folder", folder);
-  if (::syncfs(descriptor.get()) != 0) return fail_posix(errno, "sync the file system of", folder);
+  if (sync(descriptor.get()) != 0) return fail_posix(errno, what, folder);
   return {};
 }
 

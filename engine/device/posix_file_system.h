@@ -20,6 +20,9 @@ class PosixFileSystem : public Device {
   [[nodiscard]] std::size_t open_files_max() const override;
   [[nodiscard]] Result<std::uint64_t> free_bytes(const Path& folder) override;
   [[nodiscard]] Result<std::unique_ptr<FileLock>> lock(const Path& path) override;
+
+ private:
+  [[nodiscard]] Status sync_by(int (*sync)(int), const char* what, const Path& folder);
 };
 
 }  // namespace bimip::engine

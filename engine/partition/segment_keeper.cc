@@ -260,11 +260,8 @@ Status SegmentKeeper::replace_segments(std::span<const ManifestSegment> sources,
   *first = rewritten;
   manifest.segments.erase(first + 1, end);
   if (done) done = replace_manifest(std::move(manifest));
-  if (!done) {
-    if (done.error().code == ErrorCode::kNoSpace) remove_segment(rewritten.epoch);
-    return done;
-  }
-  return {};
+  if (!done && done.error().code == ErrorCode::kNoSpace) remove_segment(rewritten.epoch);
+  return done;
 }
 
 Result<std::vector<ManifestSegment>> SegmentKeeper::move_start(Offset start) {

@@ -349,15 +349,7 @@ Status Store::make_partition_files(const SegmentKeeper::Place& place, Timestamp 
                                    SyncedBy synced_by) {
   if (Status done = device_->create_directory(place.folder); !done) return done;
   if (Status done = SegmentKeeper::create(*device_, place, now); !done) return done;
-  if (synced_by == SyncedBy::kCaller) return {};
-  Result<std::vector<std::string>> names = device_->list(place.folder);
-  if (!names) return std::unexpected(std::move(names.error()));
-  for (const std::string& name : *names) {
-    Result<std::shared_ptr<File>> file = device_->open(place.folder / name, OpenMode::kRead);
-    if (!file) return std::unexpected(std::move(file.error()));
-    if (Status done = (*file)->sync(); !done) return done;
-  }
-  return device_->sync_directory(place.folder);
+  return synced_by == SyncedBy::kCaller ? Status{} : sync_each(*device_, place.folder);
 }
 
 // A folder that the catalog does not know, from a creation that a crash cut short: renamed, never
