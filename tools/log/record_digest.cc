@@ -1,39 +1,13 @@
 #include "tools/log/record_digest.h"
 
-#include <array>
-#include <bit>
-
-#include "engine/base/hash.h"
+#include "engine/format/record_hash.h"
 
 namespace bimip::log_tools {
-namespace {
-
-std::uint64_t micros(Timestamp time) {
-  return static_cast<std::uint64_t>(time.time_since_epoch().count());
-}
-
-}  // namespace
 
 Hash128 digest_of(const Record& record) {
-  const std::array<std::uint64_t, 14> fixed{
-      record.offset.value(),
-      micros(record.timestamp),
-      static_cast<std::uint64_t>(record.kind),
-      record.entity ? record.entity->increment.value() : 0,
-      record.producer ? record.producer->id.low : 0,
-      record.producer ? record.producer->id.high : 0,
-      record.producer ? record.producer->number.value() + 1 : 0,
-      record.expires_at ? 1U : 0U,
-      record.expires_at ? micros(*record.expires_at) : 0,
-      record.not_before ? 1U : 0U,
-      record.not_before ? micros(*record.not_before) : 0,
-      record.key.size(),
-      record.idempotency_key.size(),
-      record.headers.size()};
-  Hash128 hash = xxh3_128(std::as_bytes(std::span(fixed)));
-  for (const Bytes part : {record.key, record.idempotency_key, record.headers, record.value})
-    hash = xxh3_128(part, hash.low ^ std::rotl(hash.high, 32));
-  return hash;
+  Record unlinked = record;
+  if (unlinked.entity) unlinked.entity->previous.reset();
+  return mix({}, unlinked);
 }
 
 }  // namespace bimip::log_tools
