@@ -89,6 +89,18 @@ Result<BlockWalk::Found> BlockWalk::next() {
   return block;
 }
 
+Result<std::optional<BlockWalk::Found>> BlockWalk::next_good() {
+  while (!at_end()) {
+    Result<Found> block = next();
+    if (block) return *block;
+    if (block.error().code == ErrorCode::kIo) return std::unexpected(std::move(block.error()));
+    Result<std::optional<BlockHeader>> good = resync();
+    if (!good) return std::unexpected(std::move(good.error()));
+    if (!*good) break;
+  }
+  return std::nullopt;
+}
+
 Result<Arrival> BlockWalk::examine() {
   Result<Bytes> head = look(position_, limits::kSectorBytes);
   if (!head) return std::unexpected(std::move(head.error()));

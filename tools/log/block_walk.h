@@ -44,6 +44,8 @@ class BlockWalk {
   // The block at position(), which moves behind it. kDamaged, kForeign, kUnsupportedVersion:
   // position() stays. kIo.
   [[nodiscard]] Result<Found> next();
+  // The next one that is good, whatever comes before it; nothing when there is none. kIo.
+  [[nodiscard]] Result<std::optional<Found>> next_good();
   // What is at position(), where next() found no good block. kIo.
   [[nodiscard]] Result<Arrival> examine();
   // Moves to the first good block behind position() and answers it; nothing, and stays, when there

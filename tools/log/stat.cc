@@ -50,17 +50,12 @@ Result<SegmentStat> of_blocks(const PartitionPlace& partition, const SegmentPlac
       from = std::move(*checkpoint);
   }
   walk.seek(from.tail.position);
-  while (!walk.at_end()) {
-    const Result<BlockWalk::Found> block = walk.next();
-    if (!block && block.error().code == ErrorCode::kIo) return std::unexpected(block.error());
-    if (!block) {
-      Result<std::optional<BlockHeader>> good = walk.resync();
-      if (!good) return std::unexpected(std::move(good.error()));
-      if (!*good) break;
-      continue;
-    }
-    from.tail.advance(block->header);
-    from.totals.add(block->header);
+  while (true) {
+    const Result<std::optional<BlockWalk::Found>> block = walk.next_good();
+    if (!block) return std::unexpected(block.error());
+    if (!*block) break;
+    from.tail.advance((*block)->header);
+    from.totals.add((*block)->header);
   }
   stat.offsets = {base, from.tail.next_offset};
   stat.records = from.totals.record_count;

@@ -56,22 +56,17 @@ class Measurer {
   // Whether a later block knows that what should stand at the prefix's end was durable.
   Result<bool> look_behind() {
     BlockWalk walk = walk_at(prefix_.end);
-    while (!walk.at_end()) {
-      const Result<BlockWalk::Found> block = walk.next();
-      if (!block && block.error().code == ErrorCode::kIo) return std::unexpected(block.error());
-      if (!block) {
-        Result<std::optional<BlockHeader>> good = walk.resync();
-        if (!good) return std::unexpected(std::move(good.error()));
-        if (!*good) return false;
-        continue;
-      }
-      if (block->header.position == prefix_.end) return true;
-      if (block->header.durable_offset <= prefix_.next_offset) continue;
+    while (true) {
+      const Result<std::optional<BlockWalk::Found>> block = walk.next_good();
+      if (!block) return std::unexpected(block.error());
+      if (!*block) return false;
+      const BlockHeader& header = (*block)->header;
+      if (header.position == prefix_.end) return true;
+      if (header.durable_offset <= prefix_.next_offset) continue;
       // It was durable before that block was made, so by now it is to be seen.
-      if (!walk_at(prefix_.end).next()) pass_damage(block->header);
+      if (!walk_at(prefix_.end).next()) pass_damage(header);
       return true;
     }
-    return false;
   }
 
   void pass_damage(const BlockHeader& next) {

@@ -156,15 +156,11 @@ class Cutter {
   }
 
   Status copy_blocks(BlockWalk& walk, std::unique_ptr<SegmentWriter>& writer) {
-    while (!walk.at_end() && !is_over_) {
-      const Result<BlockWalk::Found> block = walk.next();
-      if (!block && block.error().code == ErrorCode::kIo) return std::unexpected(block.error());
-      if (!block) {
-        Result<std::optional<BlockHeader>> good = walk.resync();
-        if (!good) return std::unexpected(std::move(good.error()));
-        if (!*good) return {};
-        continue;
-      }
+    while (!is_over_) {
+      const Result<std::optional<BlockWalk::Found>> next = walk.next_good();
+      if (!next) return std::unexpected(next.error());
+      const std::optional<BlockWalk::Found>& block = *next;
+      if (!block) return {};
       const bool has_later =
           block->header.record_count > 0 && block->header.last_timestamp >= cut_.until;
       Result<ShortBlock> cut =

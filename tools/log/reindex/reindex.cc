@@ -175,23 +175,17 @@ class Reindexer {
                     .from = FilePosition(limits::kSectorBytes),
                     .end = FilePosition((*file)->bytes()),
                     .bytes_read = &bytes_read_});
-    while (!walk.at_end()) {
-      const Result<BlockWalk::Found> block = walk.next();
-      if (!block && block.error().code == ErrorCode::kIo) return std::unexpected(block.error());
-      if (!block) {
-        Result<std::optional<BlockHeader>> good = walk.resync();
-        if (!good) return std::unexpected(std::move(good.error()));
-        if (!*good) return {};
-        continue;
-      }
-      RecordCursor records(block->header, block->bytes);
+    while (true) {
+      const Result<std::optional<BlockWalk::Found>> block = walk.next_good();
+      if (!block) return std::unexpected(block.error());
+      if (!*block) return {};
+      RecordCursor records((*block)->header, (*block)->bytes);
       while (!records.done()) {
         const Result<Record> record = records.next();
         if (!record) break;
         table.add(*record, record->offset, record->timestamp);
       }
     }
-    return {};
   }
 
   static DerivedFile derived(const PartitionPlace& partition, const std::string& name) {
