@@ -1,4 +1,4 @@
-// Slows a session down to so many publishes a second.
+// Slows something down to so many times a second.
 #pragma once
 
 #include <algorithm>
@@ -26,6 +26,7 @@ class Pace {
   }
   // As of the last call of the above.
   [[nodiscard]] bool is_spent() const { return left_ < 1; }
+  [[nodiscard]] std::chrono::nanoseconds filled_at() const { return filled_at_; }
 
  private:
   const double per_second_;

@@ -28,28 +28,20 @@ std::expected<AddressLimits::Ticket, AddressLimits::Refusal> AddressLimits::admi
   const Key key = key_of(address);
   const engine::MutexLock lock(mutex_);
   if (entries_.size() >= forget_at_) forget_idle(now);
-  const auto [at, is_new] = entries_.try_emplace(key);
-  Entry& entry = at->second;
-  if (is_new) entry.filled_at = now - std::chrono::seconds(1);
-  fill(entry, now);
+  Entry& entry = entries_.try_emplace(key, Entry{.pace = Pace(limits_.connections_per_second, now)})
+                     .first->second;
+  entry.pace.refill(now);
   if (entry.connections >= limits_.connections) {
     ++refused_.too_many;
     return std::unexpected(Refusal::kTooMany);
   }
-  if (entry.left < 1) {
+  if (entry.pace.is_spent()) {
     ++refused_.too_fast;
     return std::unexpected(Refusal::kTooFast);
   }
-  entry.left -= 1;
+  entry.pace.take(now);
   ++entry.connections;
   return Ticket(*this, key);
-}
-
-void AddressLimits::fill(Entry& entry, std::chrono::nanoseconds now) const {
-  const auto rate = static_cast<double>(limits_.connections_per_second);
-  const double seconds = std::chrono::duration<double>(now - entry.filled_at).count();
-  entry.left = std::min(rate, entry.left + seconds * rate);
-  entry.filled_at = now;
 }
 
 void AddressLimits::leave(const Key& key) {
@@ -60,7 +52,8 @@ void AddressLimits::leave(const Key& key) {
 // Those about whom there is nothing to remember.
 void AddressLimits::forget_idle(std::chrono::nanoseconds now) {
   std::erase_if(entries_, [&](const auto& entry) {
-    return entry.second.connections == 0 && now - entry.second.filled_at >= std::chrono::seconds(1);
+    return entry.second.connections == 0 &&
+           now - entry.second.pace.filled_at() >= std::chrono::seconds(1);
   });
   forget_at_ = std::max<std::size_t>(1024, 2 * entries_.size());
 }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "engine/base/thread_annotations.h"
+#include "frontend/session/pace.h"
 
 namespace bimip::frontend {
 
@@ -57,11 +58,9 @@ class AddressLimits {
  private:
   struct Entry {
     std::uint64_t connections = 0;
-    double left = 0;  // to be opened at once
-    std::chrono::nanoseconds filled_at{};
+    Pace pace;  // of opening them
   };
   void leave(const Key& key);
-  void fill(Entry& entry, std::chrono::nanoseconds now) const;
   void forget_idle(std::chrono::nanoseconds now) REQUIRES(mutex_);
 
   const Limits limits_;

@@ -47,10 +47,12 @@ class GroupCursors::Append final : public engine::AppendRequest {
     topic = cursors.topic_;
     partition = kPartition;
     records = {&fields_, 1};
+    cursors_.in_flight_.begun();
   }
   void on_appended(engine::Result<engine::Appended> result) override {
     const std::unique_ptr<Append> self(this);
     cursors_.on_appended(key_, result.has_value());
+    cursors_.in_flight_.ended();
   }
 
  private:
@@ -173,7 +175,6 @@ std::unique_ptr<GroupCursors::Append> GroupCursors::next_append(const GroupCurso
                                                                 Cursor& cursor) {
   if (cursor.on_its_way || cursor.stored == cursor.committed) return nullptr;
   cursor.on_its_way = true;
-  ++on_their_way_;
   cursor.stored = cursor.committed;
   return std::make_unique<Append>(*this, key, cursor.committed);
 }
@@ -186,15 +187,12 @@ void GroupCursors::on_appended(const GroupCursorKey& key, bool stored) {
     if (found == cursors_.end()) return;  // forgotten
     Cursor& cursor = found->second;
     cursor.on_its_way = false;
-    --on_their_way_;
     if (stored) {
       next = next_append(key, cursor);
     } else {
       cursor.stored.reset();
       refused_.insert(key);
     }
-    // Told with the lock held: who waits may take all of this away as soon as it is gone.
-    if (on_their_way_ == 0) settled_.notify_all();
   }
   if (next) log_.append(*next.release());
 }
@@ -202,11 +200,6 @@ void GroupCursors::on_appended(const GroupCursorKey& key, bool stored) {
 std::size_t GroupCursors::size() const {
   const engine::MutexLock lock(mutex_);
   return cursors_.size();
-}
-
-void GroupCursors::settle() {
-  const engine::MutexLock lock(mutex_);
-  while (on_their_way_ > 0) settled_.wait(mutex_);
 }
 
 }  // namespace bimip::frontend

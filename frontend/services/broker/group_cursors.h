@@ -1,7 +1,6 @@
 // How far consumer groups have come: a view of the topic of cursors.
 #pragma once
 
-#include <condition_variable>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,6 +10,7 @@
 #include "engine/base/thread_annotations.h"
 #include "engine/store/log.h"
 #include "frontend/services/broker/group_key.h"
+#include "frontend/services/in_flight.h"
 
 namespace bimip::frontend {
 
@@ -36,7 +36,7 @@ class GroupCursors {
   // Of all groups, committed or reserved.
   [[nodiscard]] std::size_t size() const;
   // Waits until the log has answered for everything that was committed: before it is closed.
-  void settle();
+  void settle() { in_flight_.wait(); }
 
  private:
   class Append;
@@ -60,8 +60,7 @@ class GroupCursors {
   mutable engine::Mutex mutex_;
   std::map<GroupCursorKey, Cursor> cursors_ GUARDED_BY(mutex_);
   std::set<GroupCursorKey> refused_ GUARDED_BY(mutex_);  // to be tried again with the next commit
-  std::size_t on_their_way_ GUARDED_BY(mutex_) = 0;      // cursors
-  std::condition_variable_any settled_;
+  InFlight in_flight_;
 };
 
 }  // namespace bimip::frontend
