@@ -195,7 +195,7 @@ void Bearer::on_revoked(const TokenRevocation& revocation) {
   if (revocation.session()->is_over()) return;
   if (!revocation.result_) {
     const engine::Error& error = revocation.result_.error();
-    return outbox_.send_error(revocation.id_, code_of(error.code), error.message);
+    return outbox_.send_error(revocation.id_, error);
   }
   v1::Stanza stanza;
   stanza.set_id(revocation.id_);

@@ -39,8 +39,6 @@ engine::Result<engine::EntityHash> parse_cursor(const std::string& cursor) {
   return hash;
 }
 
-}  // namespace
-
 v1::EntityGapReason reason_of(engine::EntityGapKind kind) {
   switch (kind) {
     case engine::EntityGapKind::kRetention:
@@ -51,6 +49,25 @@ v1::EntityGapReason reason_of(engine::EntityGapKind kind) {
       return v1::ENTITY_GAP_REASON_DAMAGE;
   }
   return v1::ENTITY_GAP_REASON_UNSPECIFIED;
+}
+
+v1::EntityGap make_gap(v1::EntityGapReason reason, IncrementId first, IncrementId last) {
+  v1::EntityGap gap;
+  gap.set_reason(reason);
+  gap.set_first_increment(first.value());
+  gap.set_last_increment(last.value());
+  return gap;
+}
+
+}  // namespace
+
+v1::EntityGap gap_of(const engine::EntityGap& gap) {
+  return make_gap(reason_of(gap.kind), gap.first, gap.last);
+}
+
+v1::EntityGap gap_of(const engine::Record& damaged) {
+  const IncrementId increment = damaged.entity->increment;
+  return make_gap(v1::ENTITY_GAP_REASON_DAMAGE, increment, increment);
 }
 
 engine::Status describe_record(const engine::Record& record, v1::DeliveredRecord& into) {
@@ -119,10 +136,6 @@ class EntityAccess::Listing final : public engine::EntityListRequest, public Ses
   engine::Result<Page> result_{};
 };
 
-void EntityAccess::refuse(std::uint64_t id, const engine::Error& error) {
-  outbox_.send_error(id, code_of(error.code), error.message);
-}
-
 bool EntityAccess::may_begin(std::uint64_t id, const std::string& topic) {
   if (!bearer_.check(Action::kSubscribe, topic, id)) return false;
   if (in_flight_ < limits::kEntityReadsMax) return true;
@@ -144,7 +157,7 @@ engine::Result<EntityAccess::Place> EntityAccess::place_of(const std::string& to
 
 void EntityAccess::begin(std::unique_ptr<Reading> reading, const std::string& topic) {
   const engine::Result<Place> place = place_of(topic, reading->key_bytes());
-  if (!place) return refuse(reading->id(), place.error());
+  if (!place) return outbox_.send_error(reading->id(), place.error());
   reading->topic = place->topic;
   reading->partition = place->partition;
   ++in_flight_;
@@ -173,7 +186,7 @@ void EntityAccess::read(const std::shared_ptr<Session>& session, std::uint64_t i
 
 void EntityAccess::on_read(Reading& reading) {
   --in_flight_;
-  if (!reading.result()) return refuse(reading.id(), reading.result().error());
+  if (!reading.result()) return outbox_.send_error(reading.id(), reading.result().error());
   if (reading.answer() == Reading::Answer::kNewest) {
     answer_newest(reading);
   } else {
@@ -204,19 +217,12 @@ void EntityAccess::answer_records(const Reading& reading) {
   v1::EntityRecords& answer = *stanza.mutable_entity_records();
   answer.set_partition(reading.partition.value());
   answer.set_last_increment(batch.last_increment().value());
-  const auto gap = [&](v1::EntityGapReason reason, IncrementId first, IncrementId last) {
-    v1::EntityGap& out = *answer.add_gaps();
-    out.set_reason(reason);
-    out.set_first_increment(first.value());
-    out.set_last_increment(last.value());
-  };
   for (const engine::Record& record : batch.records()) {
     if (describe_record(record, *answer.add_records())) continue;
     answer.mutable_records()->RemoveLast();
-    gap(v1::ENTITY_GAP_REASON_DAMAGE, record.entity->increment, record.entity->increment);
+    *answer.add_gaps() = gap_of(record);
   }
-  for (const engine::EntityGap& each : batch.gaps())
-    gap(reason_of(each.kind), each.first, each.last);
+  for (const engine::EntityGap& gap : batch.gaps()) *answer.add_gaps() = gap_of(gap);
   const bool at_end =
       reading.order == engine::EntityOrder::kOldestFirst && batch.next() > batch.last_increment();
   answer.set_next_increment(at_end ? 0 : batch.next().value());
@@ -227,7 +233,7 @@ void EntityAccess::list(const std::shared_ptr<Session>& session, std::uint64_t i
                         const v1::ListEntities& list) {
   if (!may_begin(id, list.topic())) return;
   const auto topic = host_.log().find_topic(list.topic());
-  if (!topic) return refuse(id, topic.error());
+  if (!topic) return outbox_.send_error(id, topic.error());
   if (list.partition() >= topic->config.partitions) {
     return outbox_.send_error(id, Code::kNotFound,
                               "'" + list.topic() + "' has " +
@@ -235,7 +241,7 @@ void EntityAccess::list(const std::shared_ptr<Session>& session, std::uint64_t i
                                   " partitions, no partition " + std::to_string(list.partition()));
   }
   const engine::Result<engine::EntityHash> from = parse_cursor(list.from());
-  if (!from) return refuse(id, from.error());
+  if (!from) return outbox_.send_error(id, from.error());
   auto listing = std::make_unique<Listing>(session, id);
   listing->topic = topic->id;
   listing->partition = engine::PartitionId(list.partition());
@@ -249,7 +255,7 @@ void EntityAccess::list(const std::shared_ptr<Session>& session, std::uint64_t i
 
 void EntityAccess::on_listed(Listing& listing) {
   --in_flight_;
-  if (!listing.result()) return refuse(listing.id(), listing.result().error());
+  if (!listing.result()) return outbox_.send_error(listing.id(), listing.result().error());
   v1::Stanza stanza;
   stanza.set_id(listing.id());
   v1::EntityList& list = *stanza.mutable_entity_list();

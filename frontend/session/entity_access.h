@@ -12,10 +12,10 @@
 
 namespace bimip::v1 {
 class DeliveredRecord;
+class EntityGap;
 class GetEntity;
 class ListEntities;
 class ReadEntity;
-enum EntityGapReason : int;
 }  // namespace bimip::v1
 
 namespace bimip::frontend {
@@ -23,7 +23,9 @@ namespace bimip::frontend {
 class Bearer;
 
 // As the wire has it.
-[[nodiscard]] v1::EntityGapReason reason_of(engine::EntityGapKind kind);
+[[nodiscard]] v1::EntityGap gap_of(const engine::EntityGap& gap);
+// Of a record that is there and cannot be told.
+[[nodiscard]] v1::EntityGap gap_of(const engine::Record& damaged);
 // As a delivery has it. kDamaged: its headers are none.
 [[nodiscard]] engine::Status describe_record(const engine::Record& record,
                                              v1::DeliveredRecord& into);
@@ -56,7 +58,6 @@ class EntityAccess {
   [[nodiscard]] engine::Result<Place> place_of(const std::string& topic,
                                                const std::string& key) const;
   void begin(std::unique_ptr<Reading> reading, const std::string& topic);
-  void refuse(std::uint64_t id, const engine::Error& error);
   void answer_newest(const Reading& reading);
   void answer_records(const Reading& reading);
 

@@ -21,18 +21,15 @@ class Inboxes::Looking final : public engine::EntityRequest, public SessionReque
   struct What {
     std::uint64_t id = 0;     // of the peer's request
     std::uint64_t inbox = 0;  // that is being opened; 0: none
-    engine::TopicId topic{};
-    engine::PartitionId partition{};
-    std::string eid{};
-    std::string category{};
+    Place place{};
     std::vector<std::shared_ptr<Mark>> marks{};
   };
   using Then = std::function<void(Looking&)>;
   Looking(std::shared_ptr<Session> session, What what, Then then)
       : SessionRequest(std::move(session)), what_(std::move(what)), then_(std::move(then)) {
-    EntityRequest::topic = what_.topic;
-    EntityRequest::partition = what_.partition;
-    EntityRequest::key = engine::as_bytes(what_.eid);
+    EntityRequest::topic = what_.place.key.category;
+    EntityRequest::partition = what_.place.partition;
+    EntityRequest::key = engine::as_bytes(what_.place.key.eid);
   }
   // The last answer may take this away.
   void begin() {
@@ -112,7 +109,7 @@ class Inboxes::Marked final : public SessionRequest {
   void end(engine::Status status) {
     status_ = std::move(status);
     SessionHost& host = session()->host();
-    if (status_) host.inboxes().hub().tell({.category = what_.topic, .eid = what_.eid});
+    if (status_) host.inboxes().hub().tell(what_.place.key);
     host.came_back(*this);
   }
   void deliver(Moment) override { session()->inboxes().on_marked(*this); }

@@ -27,6 +27,15 @@ bool is_receipt_name(const std::string& name) {
   return is_word && name != "delivered" && name != "read";
 }
 
+v1::InboxState state_of(const std::string& category, IncrementId last, IncrementId read) {
+  v1::InboxState state;
+  state.set_category(category);
+  state.set_last_increment(last.value());
+  state.set_read_up_to(read.value());
+  state.set_unread(last.value() - std::min(last, read).value());
+  return state;
+}
+
 }  // namespace
 
 Inboxes::Inboxes(SessionHost& host, Bearer& bearer, Outbox& outbox)
@@ -34,10 +43,6 @@ Inboxes::Inboxes(SessionHost& host, Bearer& bearer, Outbox& outbox)
 Inboxes::~Inboxes() = default;
 
 void Inboxes::close_all() { inboxes_.clear(); }
-
-void Inboxes::refuse(std::uint64_t id, const engine::Error& error) {
-  outbox_.send_error(id, code_of(error.code), error.message);
-}
 
 std::optional<Inboxes::Place> Inboxes::place_of(std::uint64_t id, const std::string& category) {
   const std::string name = category.empty() ? std::string(InboxService::kChat) : category;
@@ -87,7 +92,7 @@ void Inboxes::on_looked(Looking& looking) {
   --in_flight_;
   if (looking.error()) {
     inboxes_.erase(looking.inbox());
-    return refuse(looking.id(), *looking.error());
+    return outbox_.send_error(looking.id(), *looking.error());
   }
   looking.go_on();
 }
@@ -117,9 +122,7 @@ void Inboxes::open(const std::shared_ptr<Session>& session, std::uint64_t id,
       std::make_unique<Looking>(session,
                                 Looking::What{.id = id,
                                               .inbox = inbox.id,
-                                              .topic = place->key.category,
-                                              .partition = place->partition,
-                                              .eid = place->key.eid,
+                                              .place = *place,
                                               .marks = {inbox.cursor, inbox.delivered, inbox.read}},
                                 [this, open](Looking& looking) { opened(looking, open); }));
 }
@@ -158,11 +161,7 @@ void Inboxes::opened(Looking& looking, const v1::OpenInbox& open) {
   opened.set_inbox_id(inbox.id);
   opened.set_cursor(cursor.value());
   opened.set_from_increment(inbox.next.value());
-  v1::InboxState& state = *opened.mutable_state();
-  state.set_category(inbox.place.category);
-  state.set_last_increment(inbox.last.value());
-  state.set_read_up_to(inbox.told_read.value());
-  state.set_unread(inbox.last.value() - std::min(inbox.last, inbox.told_read).value());
+  *opened.mutable_state() = state_of(inbox.place.category, inbox.last, inbox.told_read);
   outbox_.send(stanza);
   pump(looking.session(), inbox);
 }
@@ -197,7 +196,7 @@ void Inboxes::on_fetched(const std::shared_ptr<Session>& session, Fetch& fetch) 
     deliver(inbox, *fetch.result());
   } else if (fetch.result().error().code != ErrorCode::kNotFound) {
     // The peer decides: nothing was passed over.
-    refuse(0, fetch.result().error());
+    outbox_.send_error(0, fetch.result().error());
     inboxes_.erase(at);
     return;
   }
@@ -208,12 +207,7 @@ void Inboxes::deliver(Inbox& inbox, const engine::EntityBatch& batch) {
   v1::Stanza stanza;
   v1::InboxDelivery& delivery = *stanza.mutable_inbox_delivery();
   delivery.set_inbox_id(inbox.id);
-  for (const engine::EntityGap& gap : batch.gaps()) {
-    v1::EntityGap& out = *delivery.add_gaps();
-    out.set_reason(reason_of(gap.kind));
-    out.set_first_increment(gap.first.value());
-    out.set_last_increment(gap.last.value());
-  }
+  for (const engine::EntityGap& gap : batch.gaps()) *delivery.add_gaps() = gap_of(gap);
   for (const engine::Record& record : batch.records()) {
     v1::InboxItem& item = *delivery.add_items();
     const bool parsed = item.mutable_message()->ParseFromArray(
@@ -224,11 +218,7 @@ void Inboxes::deliver(Inbox& inbox, const engine::EntityBatch& batch) {
                                 !to_device.empty() && to_device != bearer_.device();
     if (!parsed || is_for_another) {
       delivery.mutable_items()->RemoveLast();
-      if (parsed) continue;
-      v1::EntityGap& out = *delivery.add_gaps();
-      out.set_reason(v1::ENTITY_GAP_REASON_DAMAGE);
-      out.set_first_increment(increment.value());
-      out.set_last_increment(increment.value());
+      if (!parsed) *delivery.add_gaps() = gap_of(record);
       continue;
     }
     item.set_increment(increment.value());
@@ -269,17 +259,23 @@ void Inboxes::tell_delivered(const Inbox& inbox, IncrementId up_to) {
   if (InboxService::is_servers_own(inbox.place.category)) return;
   const auto range = inbox.delivered->claim(up_to);
   if (!range) return;
-  host_.inboxes().receipts().tell({.name = "delivered",
-                                   .category = inbox.place.category,
-                                   .inbox = inbox.place.key,
-                                   .partition = inbox.place.partition,
+  tell_authors(inbox.place, "delivered", *range,
+               [mark = inbox.delivered, up_to](const engine::Status& told) {
+                 if (!told) return mark->give_back();
+                 mark->advance(up_to, [](const engine::Status&) {});
+               });
+}
+
+void Inboxes::tell_authors(const Place& place, const std::string& name, const Mark::Range& range,
+                           Receipts::Done done) {
+  host_.inboxes().receipts().tell({.name = name,
+                                   .category = place.category,
+                                   .inbox = place.key,
+                                   .partition = place.partition,
                                    .device = bearer_.device(),
-                                   .first = range->first,
-                                   .last = range->last},
-                                  [mark = inbox.delivered, up_to](const engine::Status& told) {
-                                    if (!told) return mark->give_back();
-                                    mark->advance(up_to, [](const engine::Status&) {});
-                                  });
+                                   .first = range.first,
+                                   .last = range.last},
+                                  std::move(done));
 }
 
 void Inboxes::close(std::uint64_t id, const v1::CloseInbox& close) {
@@ -295,15 +291,17 @@ void Inboxes::mark_read(const std::shared_ptr<Session>& session, std::uint64_t i
                         const v1::MarkRead& asked) {
   const std::optional<Place> place = place_of(id, asked.category());
   if (!place) return;
-  const IncrementId to(asked.up_to());
-  look(std::make_unique<Looking>(session,
-                                 Looking::What{.id = id,
-                                               .topic = place->key.category,
-                                               .partition = place->partition,
-                                               .eid = place->key.eid,
-                                               .category = place->category,
-                                               .marks = {mark(*place, MarkKind::kRead)}},
-                                 [this, to](Looking& looking) { move_read(looking, to); }));
+  look_at_read(session, id, *place, [this, to = IncrementId(asked.up_to())](Looking& looking) {
+    move_read(looking, to);
+  });
+}
+
+// The entity's mark, and where its inbox ends.
+void Inboxes::look_at_read(const std::shared_ptr<Session>& session, std::uint64_t id,
+                           const Place& place, std::function<void(Looking&)> then) {
+  look(std::make_unique<Looking>(
+      session, Looking::What{.id = id, .place = place, .marks = {mark(place, MarkKind::kRead)}},
+      std::move(then)));
 }
 
 // The authors are told first: a crash in between tells them again, and not never.
@@ -314,25 +312,25 @@ void Inboxes::move_read(Looking& looking, IncrementId to) {
                               "up_to: the inbox ends at " + std::to_string(looking.last().value()));
   }
   if (to <= read->value())
-    return tell_state(looking.id(), looking.what().category, looking.last(), read->value());
-  ++in_flight_;
-  auto* marked =
-      std::make_unique<Marked>(looking.session(), looking.what(), looking.last(), read).release();
+    return tell_state(looking.id(), looking.what().place.category, looking.last(), read->value());
+  Marked* const marked = begin_marking(looking);
   const auto store = [read, to, marked](const engine::Status& told) {
     if (told) return read->advance(to, [marked](engine::Status done) { marked->end(done); });
     read->give_back();
     marked->end(told);
   };
   const auto range = read->claim(to);
-  if (!range || InboxService::is_servers_own(looking.what().category)) return store({});
-  host_.inboxes().receipts().tell({.name = "read",
-                                   .category = looking.what().category,
-                                   .inbox = {looking.what().topic, looking.what().eid},
-                                   .partition = looking.what().partition,
-                                   .device = bearer_.device(),
-                                   .first = range->first,
-                                   .last = range->last},
-                                  store);
+  const Place& place = looking.what().place;
+  if (!range || InboxService::is_servers_own(place.category)) return store({});
+  tell_authors(place, "read", *range, store);
+}
+
+// It comes back to on_marked().
+Inboxes::Marked* Inboxes::begin_marking(const Looking& looking) {
+  ++in_flight_;
+  return std::make_unique<Marked>(looking.session(), looking.what(), looking.last(),
+                                  looking.what().marks.front())
+      .release();
 }
 
 void Inboxes::send_receipt(const std::shared_ptr<Session>& session, std::uint64_t id,
@@ -347,45 +345,30 @@ void Inboxes::send_receipt(const std::shared_ptr<Session>& session, std::uint64_
   if (receipt.first_increment() == 0 || receipt.last_increment() < receipt.first_increment())
     return outbox_.send_error(id, Code::kInvalidArgument,
                               "first_increment to last_increment: none");
-  look(std::make_unique<Looking>(
-      session,
-      Looking::What{.id = id,
-                    .topic = place->key.category,
-                    .partition = place->partition,
-                    .eid = place->key.eid,
-                    .category = place->category,
-                    .marks = {mark(*place, MarkKind::kRead)}},
-      [this, receipt](Looking& looking) { tell_authors(looking, receipt); }));
+  look_at_read(session, id, *place,
+               [this, receipt](Looking& looking) { tell_receipt(looking, receipt); });
 }
 
-void Inboxes::tell_authors(Looking& looking, const v1::SendReceipt& receipt) {
-  if (IncrementId(receipt.last_increment()) > looking.last()) {
+void Inboxes::tell_receipt(Looking& looking, const v1::SendReceipt& receipt) {
+  const IncrementId last(receipt.last_increment());
+  if (last > looking.last()) {
     return outbox_.send_error(
         looking.id(), Code::kOutOfRange,
         "last_increment: the inbox ends at " + std::to_string(looking.last().value()));
   }
-  ++in_flight_;
-  auto* marked = std::make_unique<Marked>(looking.session(), looking.what(), looking.last(),
-                                          looking.what().marks.front())
-                     .release();
-  host_.inboxes().receipts().tell({.name = receipt.name(),
-                                   .category = looking.what().category,
-                                   .inbox = {looking.what().topic, looking.what().eid},
-                                   .partition = looking.what().partition,
-                                   .device = bearer_.device(),
-                                   .first = IncrementId(receipt.first_increment()),
-                                   .last = IncrementId(receipt.last_increment())},
-                                  [marked](engine::Status told) { marked->end(told); });
+  tell_authors(looking.what().place, receipt.name(),
+               {.first = IncrementId(receipt.first_increment()), .last = last},
+               [marked = begin_marking(looking)](engine::Status told) { marked->end(told); });
 }
 
 void Inboxes::on_marked(Marked& marked) {
   --in_flight_;
-  if (!marked.status()) return refuse(marked.what().id, marked.status().error());
+  if (!marked.status()) return outbox_.send_error(marked.what().id, marked.status().error());
   // This session's own inboxes are told by the answer.
   for (auto& [id, inbox] : inboxes_) {
     if (inbox.read == marked.read()) inbox.told_read = marked.read()->value();
   }
-  tell_state(marked.what().id, marked.what().category, marked.last(), marked.read()->value());
+  tell_state(marked.what().id, marked.what().place.category, marked.last(), marked.read()->value());
 }
 
 void Inboxes::on_news(const std::shared_ptr<Session>& session, std::uint64_t id) {
@@ -405,11 +388,7 @@ void Inboxes::tell_state(std::uint64_t id, const std::string& category, Incremen
                          IncrementId read) {
   v1::Stanza stanza;
   stanza.set_id(id);
-  v1::InboxState& state = *stanza.mutable_inbox_state();
-  state.set_category(category);
-  state.set_last_increment(last.value());
-  state.set_read_up_to(read.value());
-  state.set_unread(last.value() - std::min(last, read).value());
+  *stanza.mutable_inbox_state() = state_of(category, last, read);
   outbox_.send(stanza);
 }
 

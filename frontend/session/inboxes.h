@@ -14,6 +14,7 @@
 #include "engine/store/log.h"
 #include "frontend/services/inbox/inbox_hub.h"
 #include "frontend/services/inbox/marks.h"
+#include "frontend/services/inbox/receipts.h"
 #include "frontend/session/host.h"
 #include "frontend/session/outbox.h"
 
@@ -92,13 +93,17 @@ class Inboxes {
   void look(std::unique_ptr<Looking> looking);
   void opened(Looking& looking, const v1::OpenInbox& open);
   void move_read(Looking& looking, engine::IncrementId to);
-  void tell_authors(Looking& looking, const v1::SendReceipt& receipt);
+  void tell_receipt(Looking& looking, const v1::SendReceipt& receipt);
+  void look_at_read(const std::shared_ptr<Session>& session, std::uint64_t id, const Place& place,
+                    std::function<void(Looking&)> then);
+  [[nodiscard]] Marked* begin_marking(const Looking& looking);
+  void tell_authors(const Place& place, const std::string& name, const Mark::Range& range,
+                    Receipts::Done done);
   void pump(const std::shared_ptr<Session>& session, Inbox& inbox);
   void deliver(Inbox& inbox, const engine::EntityBatch& batch);
   void tell_state(std::uint64_t id, const std::string& category, engine::IncrementId last,
                   engine::IncrementId read);
   void tell_delivered(const Inbox& inbox, engine::IncrementId up_to);
-  void refuse(std::uint64_t id, const engine::Error& error);
 
   SessionHost& host_;
   Bearer& bearer_;

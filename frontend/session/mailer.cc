@@ -180,7 +180,7 @@ void Mailer::on_stored(Sending& sending) {
   --in_flight_;
   if (!sending.result()) {
     const engine::Error& error = sending.result().error();
-    outbox_.send_error(sending.id(), code_of(error.code), error.message);
+    outbox_.send_error(sending.id(), error);
   } else {
     v1::Stanza stanza;
     stanza.set_id(sending.id());

@@ -35,6 +35,9 @@ class Outbox {
   void send(const google::protobuf::MessageLite& stanza);
   // An Error stanza in answer to `id`; 0: of its own accord.
   void send_error(std::uint64_t id, Code code, std::string_view message);
+  void send_error(std::uint64_t id, const engine::Error& error) {
+    send_error(id, code_of(error.code), error.message);
+  }
   void send_goodbye(const GoodbyeWords& words) { append_goodbye(bytes_, framing_, words); }
   [[nodiscard]] Framing framing() const { return framing_; }
   // For those who write frames themselves.

@@ -67,16 +67,16 @@ void Publisher::publish(const std::shared_ptr<Session>& session, std::uint64_t i
                         const v1::Publish& publish, Moment now) {
   if (!session->bearer().check(Action::kPublish, publish.topic(), id)) return;
   const engine::Result<engine::TopicInfo> topic = find_topic(publish.topic());
-  if (!topic) return refuse(id, topic.error());
+  if (!topic) return outbox_.send_error(id, topic.error());
   const engine::Result<engine::PartitionId> partition =
       choose_partition(publish, topic->config.partitions);
-  if (!partition) return refuse(id, partition.error());
+  if (!partition) return outbox_.send_error(id, partition.error());
 
   auto publication = std::make_unique<Publication>(host_, session, id, now);
   publication->topic = topic->id;
   publication->partition = *partition;
   if (const engine::Status filled = fill(*publication, publish); !filled)
-    return refuse(id, filled.error());
+    return outbox_.send_error(id, filled.error());
   if (publication->fields_.producer) {
     std::shared_ptr<ProducerFence>& fence = own().fences[{topic->id, *partition}];
     if (!fence) fence = std::make_shared<ProducerFence>();
@@ -169,7 +169,7 @@ engine::Status Publisher::fill(Publication& publication, const v1::Publish& publ
 void Publisher::on_published(Publication& publication, Moment now) {
   --in_flight_;
   bytes_in_flight_ -= publication.bytes_.size();
-  if (!publication.result_) return refuse(publication.id_, publication.result_.error());
+  if (!publication.result_) return outbox_.send_error(publication.id_, publication.result_.error());
   SessionMetrics& metrics = host_.metrics();
   metrics.published_records.add();
   metrics.published_bytes.add(publication.bytes_.size());
@@ -181,10 +181,6 @@ void Publisher::on_published(Publication& publication, Moment now) {
   published.set_partition(publication.partition.value());
   published.set_offset(publication.result_->at(0).value());
   outbox_.send(stanza);
-}
-
-void Publisher::refuse(std::uint64_t id, const engine::Error& error) {
-  outbox_.send_error(id, code_of(error.code), error.message);
 }
 
 }  // namespace bimip::frontend

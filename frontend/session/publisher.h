@@ -52,7 +52,6 @@ class Publisher {
   [[nodiscard]] engine::Result<engine::PartitionId> choose_partition(const v1::Publish& publish,
                                                                      std::uint32_t partitions);
   [[nodiscard]] engine::Status fill(Publication& publication, const v1::Publish& publish) const;
-  void refuse(std::uint64_t id, const engine::Error& error);
 
   // What a session needs that publishes. Most only read: they have none of it.
   struct Own {

@@ -326,9 +326,13 @@ void Session::on_farewell(const Farewell& farewell) {
 void Session::on_drain() {
   if (state_ == State::kOver) return;
   state_ = State::kDraining;
+  stop_delivering();
+  on_answered();
+}
+
+void Session::stop_delivering() {
   subscriber_.close(*this);
   if (inboxes_) inboxes_->close_all();
-  on_answered();
 }
 
 void Session::on_answered() {
@@ -344,8 +348,7 @@ void Session::on_disconnected() {
   remember(Code::kUnspecified, "the peer ended the connection");
   state_ = State::kOver;
   entry_ = {};
-  subscriber_.close(*this);
-  if (inboxes_) inboxes_->close_all();
+  stop_delivering();
 }
 
 SessionFacts Session::facts() const {
@@ -385,8 +388,7 @@ void Session::end(Code code, std::string_view message) {
   ended_with_ = code;
   host_.metrics().ended(code);
   remember(code, message);
-  subscriber_.close(*this);
-  if (inboxes_) inboxes_->close_all();
+  stop_delivering();
 }
 
 }  // namespace bimip::frontend

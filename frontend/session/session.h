@@ -112,6 +112,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void on_pong(Moment now);
   void pace(Moment now);
   void answer_ping(const v1::Stanza& stanza, Moment now);
+  void stop_delivering();
   void end(Code code, std::string_view message);
   void remember(Code code, std::string_view why);
 

@@ -73,9 +73,7 @@ StartRule start_of(const v1::Subscribe& subscribe) {
 
 void Subscriber::subscribe(const std::shared_ptr<Session>& session, std::uint64_t id,
                            const v1::Subscribe& subscribe) {
-  const auto refuse = [&](const engine::Error& error) {
-    outbox_.send_error(id, code_of(error.code), error.message);
-  };
+  const auto refuse = [&](const engine::Error& error) { outbox_.send_error(id, error); };
   if (subscriptions_.size() >= host_.limits().subscriptions) {
     host_.metrics().hit(Limit::kSubscriptions);
     return outbox_.send_error(id, Code::kResourceExhausted, "subscriptions_max is reached");
@@ -241,8 +239,7 @@ void Subscriber::on_placed(const std::shared_ptr<Session>& session, TimeSearch& 
   Cursor* cursor = subscription.find(search.partition);
   if (cursor == nullptr || cursor->life != search.life()) return;
   if (!search.result()) {
-    outbox_.send_error(subscription.request, code_of(search.result().error().code),
-                       search.result().error().message);
+    outbox_.send_error(subscription.request, search.result().error());
     return drop(*session, at);
   }
   cursor->next = *search.result();

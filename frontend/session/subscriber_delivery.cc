@@ -334,7 +334,7 @@ void Subscriber::pass_gap(const Subscription& subscription, Cursor& cursor,
   if (error.code == ErrorCode::kDamaged) gap.end = error.range.end;
   if (gap.end <= gap.first) {
     cursor.stuck = true;
-    if (error.code != ErrorCode::kClosed) outbox_.send_error(0, code_of(error.code), error.message);
+    if (error.code != ErrorCode::kClosed) outbox_.send_error(0, error);
     return;
   }
   tell_gap(subscription, cursor, gap, error);

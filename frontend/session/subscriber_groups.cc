@@ -17,7 +17,7 @@ void Subscriber::join(const std::shared_ptr<Session>& session, Subscription& sub
                        .partitions = topic.config.partitions,
                        .subscription = subscription.id});
   if (const engine::Status joined = subscription.seat->join(now_.wall); !joined) {
-    outbox_.send_error(subscription.request, code_of(joined.error().code), joined.error().message);
+    outbox_.send_error(subscription.request, joined.error());
     return drop(*session, subscriptions_.find(subscription.id));
   }
   begin(session, subscription);
@@ -58,7 +58,7 @@ void Subscriber::give(const std::shared_ptr<Session>& session, Subscription& sub
     added = {};
   }
   if (!added) {
-    outbox_.send_error(0, code_of(added.error().code), added.error().message);
+    outbox_.send_error(0, added.error());
     return drop(*session, ended);
   }
   Cursor& cursor = *subscription.find(given.partition);

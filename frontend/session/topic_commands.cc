@@ -53,7 +53,7 @@ void describe(engine::Log& log, const engine::TopicInfo& info, const Troubles& t
 
 void answer(Session& session, std::uint64_t id, const engine::Result<engine::TopicInfo>& topic) {
   if (!topic) {
-    session.outbox().send_error(id, code_of(topic.error().code), topic.error().message);
+    session.outbox().send_error(id, topic.error());
     return;
   }
   v1::Stanza stanza;
