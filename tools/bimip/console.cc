@@ -9,6 +9,7 @@
 #include <initializer_list>
 
 #include "tools/bimip/context.h"
+#include "tools/client/connection.h"
 
 namespace bimip::tools {
 namespace {
@@ -73,6 +74,13 @@ engine::Result<client::Endpoint> server_of(const Globals& globals) {
     endpoint->token_file = saved->token_file;
   }
   return endpoint;
+}
+
+int with_server(const Globals& globals, const std::function<int(client::Connection&)>& run) {
+  const engine::Result<client::Endpoint> server = server_of(globals);
+  if (!server) return cannot_run(server.error());
+  auto connection = client::Connection::open(*server, {}, kAnswerWithin);
+  return connection ? run(**connection) : complain(connection.error());
 }
 
 const std::atomic<bool>& interruption() {

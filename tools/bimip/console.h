@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,10 @@
 #include "frontend/config/units.h"
 #include "tools/bimip/commands.h"
 #include "tools/client/endpoint.h"
+
+namespace bimip::client {
+class Connection;
+}
 
 namespace bimip::tools {
 
@@ -24,6 +29,14 @@ int cannot_run(const engine::Error& error);
 // Where the server is and the token for it: from the flags, else the environment, else the saved
 // context, else this machine.
 [[nodiscard]] engine::Result<client::Endpoint> server_of(const Globals& globals);
+
+// How long an answer may take.
+inline constexpr std::chrono::milliseconds kAnswerWithin{30'000};
+
+// Runs a command on a connection to the server, and answers its exit code; complains when there is
+// no connection.
+[[nodiscard]] int with_server(const Globals& globals,
+                              const std::function<int(client::Connection&)>& run);
 
 // Set by SIGINT and SIGTERM from the first call on.
 [[nodiscard]] const std::atomic<bool>& interruption();

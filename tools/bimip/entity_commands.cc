@@ -22,8 +22,6 @@ using engine::Result;
 using engine::Status;
 using Json = nlohmann::ordered_json;
 
-constexpr std::chrono::milliseconds kAnswerWithin{30'000};
-
 struct Arguments {
   std::string topic{};
   std::string key{};
@@ -32,14 +30,6 @@ struct Arguments {
   std::uint64_t count = 0;  // 0: all
   bool json = false;
 };
-
-// A connection to the server for the time of one command.
-int with_server(const Globals& globals, const std::function<int(client::Connection&)>& run) {
-  const Result<client::Endpoint> server = server_of(globals);
-  if (!server) return cannot_run(server.error());
-  auto connection = client::Connection::open(*server, {}, kAnswerWithin);
-  return connection ? run(**connection) : complain(connection.error());
-}
 
 int run_get(const Globals& globals, const Arguments& arguments) {
   return with_server(globals, [&](client::Connection& connection) -> int {

@@ -23,7 +23,6 @@ using engine::Result;
 using engine::Status;
 using Json = nlohmann::ordered_json;
 
-constexpr std::chrono::milliseconds kAnswerWithin{30'000};
 constexpr std::chrono::milliseconds kLookEvery{200};
 constexpr std::uint32_t kCredit = 500;
 
@@ -38,11 +37,7 @@ struct SendArguments {
   bool json = false;
 };
 
-int run_send(const Globals& globals, const SendArguments& arguments) {
-  const Result<client::Endpoint> server = server_of(globals);
-  if (!server) return cannot_run(server.error());
-  auto connection = client::Connection::open(*server, {}, kAnswerWithin);
-  if (!connection) return complain(connection.error());
+int send_on(client::Connection& connection, const SendArguments& arguments) {
   v1::Stanza request;
   v1::Send& send = *request.mutable_send();
   send.set_to(arguments.to);
@@ -57,7 +52,7 @@ int run_send(const Globals& globals, const SendArguments& arguments) {
   send.set_client_time_us(std::chrono::duration_cast<std::chrono::microseconds>(
                               std::chrono::system_clock::now().time_since_epoch())
                               .count());
-  const Result<v1::Stanza> answer = (*connection)->ask(std::move(request), kAnswerWithin);
+  const Result<v1::Stanza> answer = connection.ask(std::move(request), kAnswerWithin);
   if (!answer) return complain(answer.error());
   const v1::Sent& sent = answer->sent();
   Output output;
@@ -70,6 +65,11 @@ int run_send(const Globals& globals, const SendArguments& arguments) {
     output.write(sent.message_id() + "\n");
   }
   return kDone;
+}
+
+int run_send(const Globals& globals, const SendArguments& arguments) {
+  return with_server(
+      globals, [&](client::Connection& connection) { return send_on(connection, arguments); });
 }
 
 struct InboxArguments {
@@ -172,25 +172,8 @@ class Reader {
 
   // What the server pushes before its answer is kept.
   Result<v1::Stanza> ask(v1::Stanza request) {
-    request.set_id(kRequest);
-    connection_.send(request);
-    const client::Clock::time_point until = client::Clock::now() + kAnswerWithin;
-    std::optional<v1::Stanza> answer;
-    while (!answer) {
-      const auto came = connection_.exchange(kLookEvery, -1, [&](const v1::Stanza& stanza) {
-        if (stanza.id() == kRequest) {
-          answer = stanza;
-        } else {
-          early_.push_back(stanza);
-        }
-      });
-      if (!came && !answer) return std::unexpected(came.error());
-      if (!answer && client::Clock::now() >= until)
-        return engine::fail(engine::ErrorCode::kIo, "no answer from the server in time");
-    }
-    if (!answer->has_error()) return std::move(*answer);
-    const auto code = static_cast<std::uint32_t>(answer->error().code());
-    return engine::fail(client::error_code_of(code), answer->error().message());
+    return connection_.ask(std::move(request), kAnswerWithin,
+                           [this](const v1::Stanza& pushed) { early_.push_back(pushed); });
   }
 
   [[nodiscard]] bool is_done() const {
@@ -243,8 +226,6 @@ class Reader {
     return {};
   }
 
-  static constexpr std::uint64_t kRequest = 1;
-
   client::Connection& connection_;
   const InboxArguments& arguments_;
   Output output_;
@@ -259,11 +240,8 @@ class Reader {
 };
 
 int run_inbox(const Globals& globals, const InboxArguments& arguments) {
-  const Result<client::Endpoint> server = server_of(globals);
-  if (!server) return cannot_run(server.error());
-  auto connection = client::Connection::open(*server, {}, kAnswerWithin);
-  if (!connection) return complain(connection.error());
-  return Reader(**connection, arguments).run();
+  return with_server(
+      globals, [&](client::Connection& connection) { return Reader(connection, arguments).run(); });
 }
 
 bool is_start(const std::string& text) {

@@ -15,8 +15,6 @@ namespace {
 using engine::Result;
 using Json = nlohmann::ordered_json;
 
-constexpr std::chrono::milliseconds kAnswerWithin{30'000};
-
 struct Arguments {
   std::string session_id{};
   std::string eid{};
@@ -53,18 +51,12 @@ Json json_of(const v1::SessionDescription& session) {
   return json;
 }
 
-Result<v1::Stanza> ask(const client::Endpoint& server, v1::Stanza request) {
-  auto connection = client::Connection::open(server, {}, kAnswerWithin);
-  if (!connection) return std::unexpected(std::move(connection.error()));
-  return (*connection)->ask(std::move(request), kAnswerWithin);
-}
-
-Result<v1::Stanza> list(const client::Endpoint& server, const Arguments& arguments) {
+Result<v1::Stanza> list(client::Connection& connection, const Arguments& arguments) {
   v1::Stanza request;
   request.mutable_list_sessions()->set_eid(arguments.eid);
   request.mutable_list_sessions()->set_session_id(arguments.session_id);
   request.mutable_list_sessions()->set_closed(arguments.closed);
-  return ask(server, std::move(request));
+  return connection.ask(std::move(request), kAnswerWithin);
 }
 
 void print_table(const v1::SessionList& sessions, const Arguments& arguments) {
@@ -91,10 +83,8 @@ void print_table(const v1::SessionList& sessions, const Arguments& arguments) {
   if (sessions.more()) output.write("... and more: name an entity with --eid\n");
 }
 
-int run_list(const Globals& globals, const Arguments& arguments) {
-  const Result<client::Endpoint> server = server_of(globals);
-  if (!server) return cannot_run(server.error());
-  const Result<v1::Stanza> answer = list(*server, arguments);
+int list_on(client::Connection& connection, const Arguments& arguments) {
+  const Result<v1::Stanza> answer = list(connection, arguments);
   if (!answer) return complain(answer.error());
   if (!arguments.json) {
     print_table(answer->session_list(), arguments);
@@ -107,12 +97,10 @@ int run_list(const Globals& globals, const Arguments& arguments) {
 }
 
 // One that is there, else one that has ended.
-int run_show(const Globals& globals, Arguments arguments) {
-  const Result<client::Endpoint> server = server_of(globals);
-  if (!server) return cannot_run(server.error());
+int show_on(client::Connection& connection, Arguments arguments) {
   for (const bool closed : {false, true}) {
     arguments.closed = closed;
-    const Result<v1::Stanza> answer = list(*server, arguments);
+    const Result<v1::Stanza> answer = list(connection, arguments);
     if (!answer) return complain(answer.error());
     if (answer->session_list().sessions().empty()) continue;
     const Json json = json_of(answer->session_list().sessions(0));
@@ -130,22 +118,27 @@ int run_show(const Globals& globals, Arguments arguments) {
   return complain({engine::ErrorCode::kNotFound, "no session " + arguments.session_id});
 }
 
-int run_kick(const Globals& globals, const Arguments& arguments) {
-  const Result<client::Endpoint> server = server_of(globals);
-  if (!server) return cannot_run(server.error());
+int kick_on(client::Connection& connection, const Arguments& arguments) {
   v1::Stanza request;
   v1::KickSessions& kick = *request.mutable_kick_sessions();
   kick.set_session_id(arguments.session_id);
   kick.set_eid(arguments.eid);
   kick.set_device(arguments.device);
   kick.set_reason(arguments.reason);
-  const Result<v1::Stanza> answer = ask(*server, std::move(request));
+  const Result<v1::Stanza> answer = connection.ask(std::move(request), kAnswerWithin);
   if (!answer) return complain(answer.error());
   const std::uint32_t kicked = answer->sessions_kicked().sessions();
   Output output;
   output.write(arguments.json ? Json{{"sessions", kicked}}.dump() + "\n"
                               : "ended " + std::to_string(kicked) + "\n");
   return kicked == 0 ? kRefused : kDone;
+}
+
+// As a command.
+template <auto kRun>
+int run(const Globals& globals, const Arguments& arguments) {
+  return with_server(globals,
+                     [&](client::Connection& connection) { return kRun(connection, arguments); });
 }
 
 }  // namespace
@@ -169,11 +162,11 @@ void add_session_commands(CLI::App& program, const Globals& globals, int& exit_c
       add("list", "Sessions that are there, or the last 10,000 that have ended",
           "An entity sees its own; an operator all.\n\nExamples:\n  bimip session list\n"
           "  bimip session list --closed --eid alice@example.com",
-          run_list);
+          run<list_on>);
   list->add_option("--eid", listed->eid, "Only this entity's");
   list->add_flag("--closed", listed->closed, "Those that have ended, the newest first, and why");
   const auto [show, shown] = add("show", "One session, there or ended",
-                                 "Example:\n  bimip session show VzlyvGthhnqqmcg", run_show);
+                                 "Example:\n  bimip session show VzlyvGthhnqqmcg", run<show_on>);
   show->add_option("SESSION", shown->session_id, "Its id, of `bimip session list`")->required();
   const auto [kick, kicked] = add(
       "kick", "End sessions; their tokens stay good",
@@ -181,7 +174,7 @@ void add_session_commands(CLI::App& program, const Globals& globals, int& exit_c
       "revoke.\n\nExamples:\n  bimip session kick VzlyvGthhnqqmcg --reason 'too busy'\n"
       "  bimip session kick --eid alice@example.com --device old-phone\n\n"
       "Exit codes: 0 ended, 1 there was none or the server refused, 2 could not run",
-      run_kick);
+      run<kick_on>);
   CLI::Option* id = kick->add_option("SESSION", kicked->session_id, "This one");
   CLI::Option* eid = kick->add_option("--eid", kicked->eid, "All of this entity");
   kick->add_option("--device", kicked->device, "Of the entity's, only those on this device")
@@ -192,7 +185,7 @@ void add_session_commands(CLI::App& program, const Globals& globals, int& exit_c
   kick->callback([chosen, &globals, &exit_code] {
     if (chosen->session_id.empty() && chosen->eid.empty())
       throw CLI::RequiredError("SESSION or --eid");
-    exit_code = run_kick(globals, *chosen);
+    exit_code = run<kick_on>(globals, *chosen);
   });
 }
 

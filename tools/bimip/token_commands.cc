@@ -20,8 +20,6 @@ namespace {
 using namespace bimip::frontend;
 using Json = nlohmann::ordered_json;
 
-constexpr std::chrono::milliseconds kAnswerWithin{30'000};
-
 struct IssueArguments {
   std::string eid{};
   std::string keys{};

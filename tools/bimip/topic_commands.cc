@@ -16,7 +16,6 @@ namespace {
 using engine::Result;
 using Json = nlohmann::ordered_json;
 
-constexpr std::chrono::milliseconds kAnswerWithin{30'000};
 constexpr std::string_view kForEver = "forever";
 
 struct Arguments {
@@ -108,14 +107,12 @@ void print_description(const v1::TopicDescription& topic, const Arguments& argum
 }
 
 int describe(const Globals& globals, v1::Stanza request, const Arguments& arguments) {
-  const Result<client::Endpoint> server = server_of(globals);
-  if (!server) return cannot_run(server.error());
-  auto connection = client::Connection::open(*server, {}, kAnswerWithin);
-  if (!connection) return complain(connection.error());
-  const Result<v1::Stanza> answer = (*connection)->ask(std::move(request), kAnswerWithin);
-  if (!answer) return complain(answer.error());
-  print_description(answer->topic_description(), arguments);
-  return kDone;
+  return with_server(globals, [&](client::Connection& connection) -> int {
+    const Result<v1::Stanza> answer = connection.ask(std::move(request), kAnswerWithin);
+    if (!answer) return complain(answer.error());
+    print_description(answer->topic_description(), arguments);
+    return kDone;
+  });
 }
 
 // What check_bytes, check_duration or check_retention let pass.
@@ -183,11 +180,7 @@ int run_reopen(const Globals& globals, const Arguments& arguments) {
   return describe(globals, std::move(request), arguments);
 }
 
-int run_list(const Globals& globals, const Arguments& arguments) {
-  Result<client::Endpoint> server = server_of(globals);
-  if (!server) return cannot_run(server.error());
-  auto connection = client::Connection::open(*server, {}, kAnswerWithin);
-  if (!connection) return complain(connection.error());
+int list_on(client::Connection& connection, const Arguments& arguments) {
   using Align = log_tools::TextTable::Align;
   log_tools::TextTable table({Align::kLeft, Align::kRight, Align::kRight, Align::kLeft});
   table.add({"TOPIC", "PARTITIONS", "RECORDS", "DURABILITY"});
@@ -196,7 +189,7 @@ int run_list(const Globals& globals, const Arguments& arguments) {
   while (true) {
     v1::Stanza request;
     request.mutable_list_topics()->set_after(after);
-    const Result<v1::Stanza> answer = (*connection)->ask(std::move(request), kAnswerWithin);
+    const Result<v1::Stanza> answer = connection.ask(std::move(request), kAnswerWithin);
     if (!answer) return complain(answer.error());
     for (const v1::TopicDescription& topic : answer->topic_list().topics()) {
       after = topic.topic();
@@ -208,6 +201,11 @@ int run_list(const Globals& globals, const Arguments& arguments) {
   }
   if (!arguments.json) output.write(table.text());
   return kDone;
+}
+
+int run_list(const Globals& globals, const Arguments& arguments) {
+  return with_server(
+      globals, [&](client::Connection& connection) { return list_on(connection, arguments); });
 }
 
 std::string check_bytes(const std::string& text) {

@@ -285,7 +285,8 @@ void Connection::refresh_token() {
   send(stanza);
 }
 
-Result<v1::Stanza> Connection::ask(v1::Stanza request, std::chrono::milliseconds time) {
+Result<v1::Stanza> Connection::ask(v1::Stanza request, std::chrono::milliseconds time,
+                                   const Visit& others) {
   const Clock::time_point until = Clock::now() + time;
   request.set_id(1);
   send(request);
@@ -294,7 +295,11 @@ Result<v1::Stanza> Connection::ask(v1::Stanza request, std::chrono::milliseconds
     if (Clock::now() >= until) return gone("no answer from the server in time");
     const auto left = std::chrono::milliseconds(milliseconds_until(until));
     auto went = exchange(left, -1, [&](const v1::Stanza& stanza) {
-      if (stanza.id() == request.id()) answer = stanza;
+      if (stanza.id() == request.id()) {
+        answer = stanza;
+      } else {
+        others(stanza);
+      }
     });
     if (!went && !answer) return std::unexpected(std::move(went.error()));
   }

@@ -69,8 +69,10 @@ class Connection {
   [[nodiscard]] Status receive_some(const Visit& visit);
   [[nodiscard]] int descriptor() const { return socket_; }
   // Sends a request and waits for its answer. The server's Error comes as an error of its own
-  // words.
-  [[nodiscard]] Result<v1::Stanza> ask(v1::Stanza request, std::chrono::milliseconds time);
+  // words. `others`: what comes meanwhile.
+  [[nodiscard]] Result<v1::Stanza> ask(
+      v1::Stanza request, std::chrono::milliseconds time,
+      const Visit& others = [](const v1::Stanza&) {});
 
  private:
   Connection() = default;
