@@ -23,11 +23,18 @@ struct Sent {
     kRefused,     // answered: nothing was stored
   };
   std::vector<std::string> values;
-  ProducerNumber first_number;  // of its records, all of one producer
+  std::vector<std::string> keys;  // of the values; empty: without one
+  ProducerNumber first_number;    // of its records, all of one producer
   Durability wants = Durability::kDurable;
   State state = State::kUnanswered;
   Offset first;           // when acknowledged
   bool in_doubt = false;  // was answered with an error that leaves it open
+};
+
+// What is read of a partition after a crash.
+struct Left {
+  std::vector<StoredRecord> records;
+  LogBounds bounds{};
 };
 
 // Of one partition, in the order of append(). Thread-compatible.
@@ -35,18 +42,26 @@ class PartitionHistory {
  public:
   explicit PartitionHistory(ProducerId producer) : producer_(producer) {}
 
-  Sent& send(std::vector<std::string> values, Durability wants);
+  Sent& send(std::vector<std::string> values, Durability wants,
+             std::vector<std::string> keys = {});
   [[nodiscard]] std::deque<Sent>& sent() { return sent_; }
   [[nodiscard]] ProducerId producer() const { return producer_; }
 
   // The records of the log, offset by offset, when nothing that may have been stored is lost.
   [[nodiscard]] std::vector<std::string> everything() const;
-  // Empty, or why these records, read from the log's start, are not what may be left: all that was
-  // acknowledged, a prefix of what was appended, every append whole, at the offset it was told.
-  [[nodiscard]] std::string contradiction(const std::vector<StoredRecord>& records,
+  // The offsets of each key's records below `end`, in order.
+  [[nodiscard]] std::map<std::string, std::vector<Offset>> entities(Offset end) const;
+  // Empty, or why this is not what may be left of it: all that was acknowledged and that retention
+  // and compaction must keep, a prefix of what was appended, every append whole, at the offset it
+  // was told.
+  [[nodiscard]] std::string contradiction(const Left& left, const TopicConfig& config,
                                           Survives survives) const;
 
  private:
+  struct Numbered;
+  [[nodiscard]] std::vector<Numbered> numbered() const;
+  [[nodiscard]] std::string start_contradiction(const Left& left, const TopicConfig& config) const;
+
   const ProducerId producer_;
   std::deque<Sent> sent_;
   std::uint64_t next_number_ = 1;
@@ -64,7 +79,8 @@ class History {
   Topic& topic(const std::string& name, const TopicConfig& config);
   [[nodiscard]] std::map<std::string, Topic>& topics() { return topics_; }
 
-  // Reads the whole store and holds it against this. Empty, or the first contradiction.
+  // Reads the whole store, records and entities, and holds it against this. Empty, or the first
+  // contradiction.
   [[nodiscard]] std::string contradiction(Log& log, LogClient& client, Survives survives) const;
 
  private:

@@ -62,8 +62,10 @@ void Script::append(const Append& append) {
     value.resize(std::max<std::size_t>(bytes, 1));
     values.push_back(std::move(value));
   }
+  std::vector<std::string> keys(values.size(), append.key);
   Sent& sent =
-      partition.send(std::move(values), append.durability.value_or(topic->config.durability));
+      partition.send(std::move(values), append.durability.value_or(topic->config.durability),
+                     std::move(keys));
   requests_.push_back(std::make_unique<Request>(*this, sent, partition.producer()));
   Request& request = *requests_.back();
   request.topic = topic->id;
@@ -81,12 +83,27 @@ void Script::settle() {
   for (int i = 0; i < 10'000 && unanswered_ > 0 && alive(); ++i) store_->step();
 }
 
+void Script::idle(std::chrono::milliseconds time) {
+  constexpr std::chrono::milliseconds kStep{250};
+  for (std::chrono::milliseconds passed{0}; passed < time && alive(); passed += kStep) {
+    clock_.pass(kStep);
+    for (int still = 0; still < 4 && alive();) still = store_->step() ? 0 : still + 1;
+  }
+}
+
 void Script::reopen() {
   close();
   if (!device_.crashed()) open();
 }
 
 void Script::close() {
+  if (alive()) {
+    removed_.rewrites += store_->upkeep().rewrites;
+    removed_.compactions += store_->upkeep().compactions;
+    const auto topics = store_->list_topics();
+    if (!topics.empty())
+      removed_.log_start = store_->bounds(topics.front().id, PartitionId(0))->start.value();
+  }
   store_.reset();
   requests_.clear();
 }

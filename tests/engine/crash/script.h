@@ -30,6 +30,7 @@ class Script {
     std::string topic = "t";
     std::uint32_t partition = 0;
     std::vector<std::size_t> value_bytes = {100};  // of its records
+    std::string key{};                             // of each of them
     std::optional<Durability> durability{};
   };
   // Hands an append over without waiting for its answer.
@@ -39,11 +40,21 @@ class Script {
   void work(int rounds);
   void settle();
   void pass(std::chrono::milliseconds time) { clock_.pass(time); }
+  // Both, so that what is to be done behind the writer's back is done.
+  void idle(std::chrono::milliseconds time);
   // Stops the store in good order and opens it again.
   void reopen();
   void close();
 
   [[nodiscard]] History& history() { return history_; }
+  // Of what went behind the writer's back, in all the store's lives so far that were ended in good
+  // order.
+  struct Removed {
+    std::uint64_t rewrites = 0;
+    std::uint64_t compactions = 0;
+    std::uint64_t log_start = 0;  // of the first topic's first partition
+  };
+  [[nodiscard]] const Removed& removed() const { return removed_; }
   [[nodiscard]] bool alive() const { return store_ != nullptr && !device_.crashed(); }
   [[nodiscard]] Store& store() { return *store_; }
 
@@ -57,6 +68,7 @@ class Script {
   History history_;
   std::vector<std::unique_ptr<Request>> requests_;
   std::size_t unanswered_ = 0;
+  Removed removed_;
   std::unique_ptr<Store> store_;
 };
 
@@ -64,6 +76,7 @@ struct Workload {
   std::string_view name;  // letters, digits and '_'
   void (*run)(Script& script);
   Script::Options options{};
+  Script::Removed removes{};  // at least
 
   friend void PrintTo(const Workload& workload, std::ostream* out) { *out << workload.name; }
 };

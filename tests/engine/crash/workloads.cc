@@ -141,14 +141,83 @@ void packing(Script& script) {
     script.settle();
   }
   for (std::size_t i = 0; i < 6; ++i) {
-    script.pass(1s);
-    script.work(4);
+    script.idle(1s);
     script.append(4000);
     script.work(2);
   }
   script.settle();
   script.reopen();
   script.append(70);
+  script.settle();
+}
+
+// Keys of one segment and of many, through rolls and checkpoints.
+void entities(Script& script) {
+  script.topic("t", kSmallSegments);
+  for (std::size_t i = 0; i < 24; ++i) {
+    script.append({.value_bytes = {2500 + i * 7}, .key = "often"});
+    script.append({.value_bytes = {100, 3000 + i}, .key = "key " + std::to_string(i % 5)});
+    if (i % 3 == 0) script.append(500);
+    if (i % 4 == 0) script.append({.value_bytes = {60}, .key = "once " + std::to_string(i)});
+    script.pass(120ms);
+    script.work(2);
+  }
+  script.settle();
+  script.reopen();
+  script.append({.value_bytes = {70}, .key = "often"});
+  script.settle();
+}
+
+// The oldest segments go while more is appended, with all that some keys ever had.
+void retention(Script& script) {
+  TopicConfig config = kSmallSegments;
+  config.retention_bytes = 2 * limits::kSegmentBytesMin;
+  script.topic("t", config);
+  for (std::size_t i = 0; i < 30; ++i) {
+    script.append({.value_bytes = {6000 + i * 31}, .key = "key " + std::to_string(i / 4)});
+    script.work(3);
+    if (i % 6 == 5) script.idle(6s);
+  }
+  script.settle();
+  script.idle(6s);
+  script.reopen();
+  script.append({.value_bytes = {80}, .key = "key 0"});
+  script.settle();
+}
+
+// Newest records are kept and the others go, while more is appended; then once more.
+void compaction(Script& script) {
+  TopicConfig config = kSmallSegments;
+  config.compaction = Compaction::kNewest;
+  script.topic("t", config);
+  for (std::size_t i = 0; i < 36; ++i) {
+    script.append({.value_bytes = {4000 + i * 31}, .key = "key " + std::to_string(i % 6)});
+    if (i % 9 == 4) script.append(300);
+    script.work(4);
+    if (i % 12 == 11) script.idle(6s);
+  }
+  script.settle();
+  script.idle(6s);
+  script.reopen();
+  script.append({.value_bytes = {90}, .key = "key 1"});
+  script.settle();
+}
+
+// Both, of what was packed before.
+void compaction_and_retention(Script& script) {
+  TopicConfig config = kSmallSegments;
+  config.compaction = Compaction::kNewest;
+  config.retention_bytes = 3 * limits::kSegmentBytesMin;
+  script.topic("t", config);
+  for (std::size_t i = 0; i < 60; ++i) {
+    script.append({.value_bytes = {i % 3 == 0 ? 9000UL : 90UL},
+                   .key = "key " + std::to_string(i % 3 == 0 ? i : i % 7)});
+    script.settle();
+    if (i % 12 == 11) script.idle(6s);
+  }
+  script.idle(6s);
+  script.reopen();
+  script.append({.value_bytes = {90}, .key = "key 1"});
   script.settle();
 }
 
@@ -163,7 +232,11 @@ const std::vector<Workload>& all_workloads() {
       {.name = "checkpoints", .run = checkpoints},
       {.name = "written", .run = written},
       {.name = "many_partitions", .run = many_partitions},
-      {.name = "packing", .run = packing},
+      {.name = "packing", .run = packing, .removes = {.rewrites = 1}},
+      {.name = "entities", .run = entities},
+      {.name = "retention", .run = retention, .removes = {.log_start = 1}},
+      {.name = "compaction", .run = compaction, .removes = {.compactions = 2}},
+      {.name = "compaction_and_retention", .run = compaction_and_retention, .removes = {.rewrites = 3, .compactions = 2, .log_start = 1}},
       {.name = "spares", .run = spares, .options = {.spare_bytes = 3 * limits::kSegmentBytesMin}},
   };
   return workloads;
