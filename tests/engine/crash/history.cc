@@ -94,8 +94,7 @@ std::string PartitionHistory::contradiction(const Left& left, const TopicConfig&
       return joined("an append was answered ", sent.first.value(), ", but it is the log's ",
                     append.first.value());
     if (append.first >= end) {
-      if (promised)
-        return joined("record ", append.first.value(), " was acknowledged and is gone");
+      if (promised) return joined("record ", append.first.value(), " was acknowledged and is gone");
       continue;
     }
     if (append.end > end) return joined("half of an append is left, up to ", end.value());
@@ -111,8 +110,7 @@ std::string PartitionHistory::contradiction(const Left& left, const TopicConfig&
       ++next;
     }
   }
-  if (next != left.records.end())
-    return joined("record ", next->offset, " was never appended");
+  if (next != left.records.end()) return joined("record ", next->offset, " was never appended");
   return {};
 }
 
@@ -137,8 +135,8 @@ std::string entity_contradiction(LogClient& client, TopicId topic, PartitionId p
     return {};
   };
   while (next <= appended.size()) {
-    const auto batch = client.read_entity(
-        topic, key, {.from = IncrementId(next), .records_max = 20}, partition);
+    const auto batch =
+        client.read_entity(topic, key, {.from = IncrementId(next), .records_max = 20}, partition);
     if (!batch) return batch.error().message;
     for (const EntityGap& gap : batch->gaps()) {
       if (gap.kind == EntityGapKind::kDamage) return "a gap is called damage";

@@ -42,8 +42,7 @@ class PartitionHistory {
  public:
   explicit PartitionHistory(ProducerId producer) : producer_(producer) {}
 
-  Sent& send(std::vector<std::string> values, Durability wants,
-             std::vector<std::string> keys = {});
+  Sent& send(std::vector<std::string> values, Durability wants, std::vector<std::string> keys = {});
   [[nodiscard]] std::deque<Sent>& sent() { return sent_; }
   [[nodiscard]] ProducerId producer() const { return producer_; }
 

@@ -63,9 +63,8 @@ void Script::append(const Append& append) {
     values.push_back(std::move(value));
   }
   std::vector<std::string> keys(values.size(), append.key);
-  Sent& sent =
-      partition.send(std::move(values), append.durability.value_or(topic->config.durability),
-                     std::move(keys));
+  Sent& sent = partition.send(
+      std::move(values), append.durability.value_or(topic->config.durability), std::move(keys));
   requests_.push_back(std::make_unique<Request>(*this, sent, partition.producer()));
   Request& request = *requests_.back();
   request.topic = topic->id;

@@ -236,7 +236,9 @@ const std::vector<Workload>& all_workloads() {
       {.name = "entities", .run = entities},
       {.name = "retention", .run = retention, .removes = {.log_start = 1}},
       {.name = "compaction", .run = compaction, .removes = {.compactions = 2}},
-      {.name = "compaction_and_retention", .run = compaction_and_retention, .removes = {.rewrites = 3, .compactions = 2, .log_start = 1}},
+      {.name = "compaction_and_retention",
+       .run = compaction_and_retention,
+       .removes = {.rewrites = 3, .compactions = 2, .log_start = 1}},
       {.name = "spares", .run = spares, .options = {.spare_bytes = 3 * limits::kSegmentBytesMin}},
   };
   return workloads;

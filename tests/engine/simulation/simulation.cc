@@ -6,6 +6,9 @@ namespace bimip::testing {
 
 using namespace std::chrono_literals;
 
+// Until what retention takes is gone, and nothing goes while the store is read.
+constexpr std::uint64_t kRetentionRounds = 20;
+
 class Simulation::Request final : public AppendRequest {
  public:
   Request(Simulation& simulation, Partition& to, Sent& sent)
@@ -59,7 +62,8 @@ void Simulation::act() {
   if (dice < 45) return append();
   if (dice < 65) return work(1 + random_.below(6));
   if (dice < 75) return consume();
-  if (dice < 85) return clock_.pass(std::chrono::milliseconds(random_.below(3000)));
+  if (dice < 83) return clock_.pass(std::chrono::milliseconds(random_.below(3000)));
+  if (dice < 85) return idle();
   if (dice < 87) return clock_.step_wall(std::chrono::seconds(random_.below(200)) - 100s);
   if (dice < 89) return make_topic();
   if (dice < 92) return inject();
@@ -69,12 +73,30 @@ void Simulation::act() {
   device_->crash();
 }
 
+// Long enough for what is done behind a writer's back.
+void Simulation::idle() {
+  for (std::uint64_t i = 10 + random_.below(60); i > 0; --i) {
+    clock_.pass(200ms);
+    work(8);
+  }
+}
+
+// A few keys that all have many records, and some that have one.
+std::string Simulation::some_key() {
+  const std::uint64_t kind = random_.below(8);
+  if (kind < 2) return {};
+  if (kind < 7) return joined("key ", random_.below(6));
+  return joined("once ", random_.below(1'000'000));
+}
+
 void Simulation::make_topic() {
   if (history_.topics().size() >= 3) return;
   TopicConfig config{.partitions = 1 + static_cast<std::uint32_t>(random_.below(2)),
                      .durability = random_.one_in(3) ? Durability::kWritten : Durability::kDurable,
                      .segment_bytes = limits::kSegmentBytesMin << random_.below(3)};
   if (random_.one_in(3)) config.segment_age = 5s;
+  if (random_.one_in(3)) config.compaction = Compaction::kNewest;
+  if (random_.one_in(3)) config.retention_bytes = config.segment_bytes * (1 + random_.below(3));
   const std::string name = joined("t", history_.topics().size());
   History::Topic& topic = history_.topic(name, config);
   topic.created = store_->create_topic(name, config).has_value();
@@ -88,16 +110,18 @@ void Simulation::append() {
   Partition& partition = *partitions_[random_.below(partitions_.size())];
   if (partition.failed) return;
   std::vector<std::string> values;
+  std::vector<std::string> keys;
   const std::uint64_t count = random_.one_in(4) ? 1 + random_.below(5) : 1;
   for (std::uint64_t i = 0; i < count; ++i) {
     std::string value = joined(counts_.appends, ".", i, ":");
     value.resize(value.size() + random_.below(random_.one_in(10) ? 30'000 : 2'000),
                  static_cast<char>('a' + random_.below(26)));
     values.push_back(std::move(value));
+    keys.push_back(some_key());
   }
   const Durability topic = history_.topics().at(partition.topic).config.durability;
   const Durability wants = random_.one_in(4) ? Durability::kDurable : topic;
-  send(partition, partition.history->send(std::move(values), wants));
+  send(partition, partition.history->send(std::move(values), wants, std::move(keys)));
 }
 
 void Simulation::send(Partition& partition, Sent& sent) {
@@ -148,6 +172,12 @@ void Simulation::consume() {
   const auto batch =
       reader.read(topic->id, partition.cursor, partition.number, 1 + random_.below(40'000));
   if (device_->crashed()) return;
+  const TopicConfig& config = topic->config;
+  if (!batch && batch.error().code == ErrorCode::kOutOfRange && config.retention_bytes != 0 &&
+      partition.cursor < batch.error().range.first) {
+    partition.cursor = batch.error().range.first;
+    return;
+  }
   if (!batch) {
     if (batch.error().code != ErrorCode::kIo || !faulted_)
       broken(joined("a read was answered: ", batch.error().message));
@@ -157,12 +187,15 @@ void Simulation::consume() {
   const std::vector<std::string> expected = partition.history->everything();
   Offset next = partition.cursor;
   const Status read = batch->for_each([&](const Record& record) {
-    if (record.offset != next) broken("a reader was given a hole");
+    const bool may_skip = config.compaction == Compaction::kNewest;
+    if (may_skip ? record.offset < next : record.offset != next)
+      broken("a reader was given a hole");
     if (record.offset.value() >= expected.size() ||
         as_text(record.value) != expected[record.offset.value()])
       broken("a reader was given what was never appended there");
     next = record.offset + 1;
   });
+  next = std::max(next, batch->range().end);
   if (!read || batch->range().end != next) broken("a batch is not what it says");
   partition.cursor = next;
   if (topic->config.durability == Durability::kDurable)
@@ -205,6 +238,7 @@ std::string Simulation::open() {
 // The power goes, perhaps again while the log recovers.
 void Simulation::crash() {
   ++counts_.crashes;
+  note_removed();
   Survives survives = faulted_ ? Survives::kDurable : Survives::kDurableAndWritten;
   while (true) {
     device_->crash();
@@ -224,9 +258,17 @@ void Simulation::crash() {
   recover_and_check(survives);
 }
 
+void Simulation::note_removed() {
+  if (store_ == nullptr) return;
+  counts_.compactions += store_->upkeep().compactions;
+  counts_.rewrites += store_->upkeep().rewrites;
+  counts_.bytes_freed += store_->upkeep().bytes_freed;
+}
+
 // In good order.
 void Simulation::restart() {
   ++counts_.restarts;
+  note_removed();
   const Survives survives = faulted_ ? Survives::kDurable : Survives::kDurableAndWritten;
   store_.reset();
   if (device_->crashed()) return;
@@ -244,6 +286,7 @@ void Simulation::recover_and_check(Survives survives) {
   for (const PartitionReport& partition : store_->report().partitions) {
     for (const DamagedRange& damage : partition.damaged) broken("called damage: " + damage.why);
   }
+  work(kRetentionRounds);
   LogClient reader = client();
   const std::string why = history_.contradiction(*store_, reader, survives);
   if (device_->crashed()) return;

@@ -33,6 +33,9 @@ class Simulation {
     std::uint64_t crashes_in_recovery = 0;
     std::uint64_t restarts = 0;
     std::uint64_t faults = 0;
+    std::uint64_t compactions = 0;
+    std::uint64_t rewrites = 0;
+    std::uint64_t bytes_freed = 0;
   };
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
@@ -48,7 +51,9 @@ class Simulation {
   };
 
   void act();
+  void idle();
   void make_topic();
+  [[nodiscard]] std::string some_key();
   void append();
   void send(Partition& partition, Sent& sent);
   void consume();
@@ -62,6 +67,7 @@ class Simulation {
   void recover_and_check(Survives survives);
   void adopt(Partition& partition, std::uint64_t records);
   void send_again();
+  void note_removed();
   void finish();
   void broken(const std::string& why);
   [[nodiscard]] LogClient client();

@@ -12,7 +12,7 @@ namespace bimip::testing {
 namespace {
 
 constexpr int kActions = 250;
-constexpr std::uint64_t kSeeds = 400;  // with an effort of 1
+constexpr std::uint64_t kSeeds = 2000;  // with an effort of 1
 
 // Large pieces of memory come and go all the time here: they are kept, not given back.
 [[maybe_unused]] const bool kMemoryIsKept =
@@ -37,15 +37,23 @@ TEST(Simulation, KeepsEveryPromiseFromEverySeed) {
     all.crashes_in_recovery += counts.crashes_in_recovery;
     all.restarts += counts.restarts;
     all.faults += counts.faults;
+    all.compactions += counts.compactions;
+    all.rewrites += counts.rewrites;
+    all.bytes_freed += counts.bytes_freed;
   }
   std::cout << seeds << " seeds: " << all.appends << " appends, " << all.reads << " reads, "
             << all.crashes << " crashes, " << all.crashes_in_recovery << " more in recovery, "
-            << all.restarts << " restarts, " << all.faults << " faults\n";
+            << all.restarts << " restarts, " << all.faults << " faults, " << all.rewrites
+            << " rewrites, " << all.compactions << " compactions, " << all.bytes_freed
+            << " bytes freed\n";
   if (seeds >= 10) {
     EXPECT_GT(all.crashes, seeds);
     EXPECT_GT(all.crashes_in_recovery, seeds / 10);
     EXPECT_GT(all.faults, seeds);
     EXPECT_GT(all.reads, seeds);
+    EXPECT_GT(all.compactions, seeds / 10);
+    EXPECT_GT(all.rewrites, seeds / 5);
+    EXPECT_GT(all.bytes_freed, seeds * limits::kSegmentBytesMin / 2);
   }
 }
 
