@@ -58,6 +58,36 @@ inline constexpr std::size_t kInboxRequestsMax = 16;
 inline constexpr std::size_t kInboxRecordsPerRead = 500;
 inline constexpr std::size_t kReceiptMessagesMax = 500;
 
+// Awareness. Devices of an entity that are there, what each does at a time, and its own words.
+inline constexpr std::size_t kAwarenessDevicesMax = 16;
+inline constexpr std::size_t kActivitiesMax = 8;
+inline constexpr std::size_t kActivityBytesMax = 32;
+inline constexpr std::size_t kAwarenessTextBytesMax = 256;
+inline constexpr std::size_t kSystemFieldsMax = 16;
+inline constexpr std::size_t kSystemFieldBytesMax = 128;
+// Numbers of a device: half way round the earth, faster than any rocket, more than any machine has.
+inline constexpr double kAccuracyMax = 20'037'508;
+inline constexpr double kSpeedMax = 100'000;
+inline constexpr double kLoadMax = 1'000'000;
+// How long an activity and a place last, unless they are said again.
+inline constexpr auto kActivityLasts = 6s;
+inline constexpr auto kActivityLastsMax = 60s;
+inline constexpr auto kLocationLasts = 10min;
+inline constexpr auto kLocationLastsMax = 24h;
+// Relations of an entity to others, and of others to it.
+inline constexpr std::size_t kRelationsMax = 10'000;
+// Entities a session watches beside its contacts: more than a screen shows.
+inline constexpr std::size_t kWatchedMax = 500;
+// Of one stanza: entities, and what is read from the history.
+inline constexpr std::size_t kSeenPerStanza = 500;
+inline constexpr std::size_t kTransitionsPerStanza = 500;
+inline constexpr std::size_t kContactsPerLook = 100;
+// Requests about awareness of a session on their way.
+inline constexpr std::size_t kAwarenessRequestsMax = 16;
+// While somebody is there the log is told that the server is alive: as exact is what is said of the
+// end of those who did not come back after a crash.
+inline constexpr auto kAliveEvery = 30s;
+
 // A subscription's filter. Every record is held against it.
 inline constexpr std::size_t kFilterBytesMax = 64 * 1024;
 // Records are due again this late at most.

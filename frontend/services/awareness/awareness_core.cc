@@ -1,0 +1,377 @@
+#include "frontend/services/awareness/awareness_core.h"
+
+#include <algorithm>
+
+#include "frontend/services/awareness/precedence.h"
+#include "frontend/stanza/limits.h"
+
+namespace bimip::frontend {
+
+using engine::ErrorCode;
+using engine::Result;
+using engine::Status;
+
+namespace {
+
+Device::Fleeting& fleeting_of(Device& device) {
+  if (!device.fleeting) device.fleeting = std::make_unique<Device::Fleeting>();
+  return *device.fleeting;
+}
+
+}  // namespace
+
+Result<EntityNumber> AwarenessCore::enter(const std::string& eid) {
+  if (const auto known = book_.find(eid)) return *known;
+  if (book_.size() >= rules_.entities_max)
+    return engine::fail(ErrorCode::kBusy, "awareness.entities_max is reached");
+  return book_.add(eid);
+}
+
+Status AwarenessCore::load_privacy(const std::string& eid, const Privacy& privacy) {
+  const auto entity = enter(eid);
+  if (!entity) return std::unexpected(entity.error());
+  book_[*entity].privacy = privacy;
+  return {};
+}
+
+Status AwarenessCore::load_relation(const std::string& owner, const std::string& other,
+                                    const Relation& relation) {
+  const auto one = enter(owner);
+  if (!one) return std::unexpected(one.error());
+  const auto two = enter(other);
+  if (!two) return std::unexpected(two.error());
+  book_.set_relation(*one, *two, relation);
+  return {};
+}
+
+Status AwarenessCore::load_state(const std::string& eid, const KeptState& state,
+                                 engine::Timestamp ended_at, Moment now) {
+  const auto number = enter(eid);
+  if (!number) return std::unexpected(number.error());
+  Entity& entity = book_[*number];
+  entity.published = state.published;
+  entity.recorded_at = state.published.since;
+  numbers_.devices += state.devices.size();
+  if (!state.devices.empty()) ++numbers_.there;
+  for (const KeptDevice& kept : state.devices) {
+    entity.devices.push_back({.name = kept.name,
+                              .state = kept.state,
+                              .text = kept.text,
+                              .since = kept.since,
+                              .order = ++order_,
+                              .alive_at = std::max(ended_at, kept.since),
+                              .due = now.monotonic + rules_.recover_within});
+  }
+  // It may have been published for the last time before its last device went.
+  entity.is_dirty = entity.devices.empty() && entity.published.state != UserState::kOffline;
+  queue(*number);
+  return {};
+}
+
+Device* AwarenessCore::find_device(const SeatOf& seat, EntityNumber* entity) {
+  const auto known = book_.find(seat.eid);
+  if (!known) return nullptr;
+  *entity = *known;
+  auto& devices = book_[*known].devices;
+  const auto found = std::ranges::find_if(devices, [&](const Device& device) {
+    return device.name == seat.device && device.seat == seat.seat;
+  });
+  return found == devices.end() ? nullptr : &*found;
+}
+
+// The newest seat of a device is the one that counts: what an older one says later is not heard.
+Result<UserState> AwarenessCore::announce(const SeatOf& seat, Announcement announcement,
+                                          Moment now) {
+  const auto number = enter(seat.eid);
+  if (!number) return std::unexpected(number.error());
+  Entity& entity = book_[*number];
+  auto device = std::ranges::find(entity.devices, seat.device, &Device::name);
+  if (device != entity.devices.end() && device->seat > seat.seat)
+    return engine::fail(ErrorCode::kSuperseded, "the device is on another session");
+  if (announcement.state == UserState::kOffline) {
+    if (device != entity.devices.end()) {
+      device->seat = seat.seat;
+      leave(seat, Leaving::kSaid, now);
+    }
+    return entity.published.state;
+  }
+  if (device == entity.devices.end()) {
+    if (entity.devices.size() >= limits::kAwarenessDevicesMax)
+      return engine::fail(ErrorCode::kBusy, "an entity has at most " +
+                                                std::to_string(limits::kAwarenessDevicesMax) +
+                                                " devices with awareness");
+    device = entity.devices.insert(entity.devices.end(), {.name = seat.device});
+    device->since = now.wall;
+    device->order = ++order_;
+    ++numbers_.devices;
+    if (entity.devices.size() == 1) ++numbers_.there;
+  }
+  device->seat = seat.seat;
+  device->due = now.monotonic + rules_.lease;
+  if (announcement.state != UserState::kUnspecified) {
+    if (device->state != announcement.state) {
+      device->since = now.wall;
+      device->order = ++order_;
+    }
+    device->state = announcement.state;
+  }
+  if (announcement.text) device->text = std::move(*announcement.text);
+  if (announcement.system) {
+    Device::Fleeting& fleeting = fleeting_of(*device);
+    entity.details_changed = entity.details_changed || fleeting.system != announcement.system;
+    fleeting.system = std::move(announcement.system);
+    fleeting.system_order = ++order_;
+  }
+  const UserState merged = entity.devices[deciding(entity.devices)].state;
+  mark_stale(*number);
+  touch(*number, now);
+  tell_marked(now);
+  return merged;
+}
+
+void AwarenessCore::leave(const SeatOf& seat, Leaving leaving, Moment now) {
+  EntityNumber number{};
+  Device* const device = find_device(seat, &number);
+  if (device == nullptr) return;
+  device->seat = {};
+  device->alive_at = now.wall;
+  device->due = now.monotonic + (leaving == Leaving::kSaid ? Time{} : rules_.grace);
+  if (leaving == Leaving::kSaid) {
+    auto& devices = book_[number].devices;
+    remove_device(number, static_cast<std::size_t>(device - devices.data()));
+    publish(number, now);
+  }
+  queue(number);
+  tell_marked(now);
+}
+
+void AwarenessCore::remove_device(EntityNumber number, std::size_t place) {
+  Entity& entity = book_[number];
+  const Device& device = entity.devices[place];
+  entity.is_dirty = true;
+  entity.gone_at = std::max(entity.gone_at, device.alive_at);
+  if (device.fleeting) {
+    const Device::Fleeting& fleeting = *device.fleeting;
+    entity.details_changed = entity.details_changed || fleeting.system.has_value();
+    entity.place_changed = entity.place_changed || fleeting.position.has_value();
+    entity.activity_changed = entity.activity_changed || !fleeting.activities.empty();
+  }
+  entity.devices.erase(entity.devices.begin() + static_cast<std::ptrdiff_t>(place));
+  --numbers_.devices;
+  if (entity.devices.empty()) --numbers_.there;
+  mark_stale(number);
+}
+
+Status AwarenessCore::set_activity(const SeatOf& seat, Activity activity, Time lasts, Moment now) {
+  EntityNumber number{};
+  Device* const device = find_device(seat, &number);
+  if (device == nullptr)
+    return engine::fail(ErrorCode::kNotFound, "the device was not announced by SetAwareness");
+  auto& held = fleeting_of(*device).activities;
+  const auto same =
+      std::ranges::find(held, activity.to, [](const auto& one) { return one.activity.to; });
+  if (activity.name.empty()) {
+    if (same == held.end()) return {};
+    held.erase(same);
+  } else if (same != held.end()) {
+    same->until = now.monotonic + lasts;
+    // Renewed: nobody need be told.
+    if (same->activity == activity) {
+      queue(number);
+      return {};
+    }
+    same->activity = activity;
+  } else {
+    if (held.size() >= limits::kActivitiesMax)
+      return engine::fail(
+          ErrorCode::kBusy,
+          "a device has at most " + std::to_string(limits::kActivitiesMax) + " activities");
+    held.push_back({.activity = activity, .until = now.monotonic + lasts});
+  }
+  change_activity(number, activity.to);
+  touch(number, now);
+  tell_marked(now);
+  return {};
+}
+
+// Of one that is for somebody, nobody else need hear.
+void AwarenessCore::change_activity(EntityNumber number, const std::string& to) {
+  Entity& entity = book_[number];
+  if (to.empty()) {
+    entity.activity_changed = true;
+    return;
+  }
+  entity.activity_for.push_back(number);
+  if (const auto other = book_.find(to)) entity.activity_for.push_back(*other);
+}
+
+Status AwarenessCore::set_position(const SeatOf& seat, std::optional<Position> position, Time lasts,
+                                   Moment now) {
+  EntityNumber number{};
+  Device* const device = find_device(seat, &number);
+  if (device == nullptr)
+    return engine::fail(ErrorCode::kNotFound, "the device was not announced by SetAwareness");
+  Device::Fleeting& fleeting = fleeting_of(*device);
+  book_[number].place_changed = true;
+  fleeting.position = position;
+  fleeting.position_order = ++order_;
+  fleeting.position_until = now.monotonic + lasts;
+  touch(number, now);
+  tell_marked(now);
+  return {};
+}
+
+// What a device is no more, by the clock.
+void AwarenessCore::forget_what_is_over(EntityNumber number, Moment now, const HeardAt& heard) {
+  Entity& entity = book_[number];
+  for (std::size_t i = entity.devices.size(); i-- > 0;) {
+    Device& device = entity.devices[i];
+    if (device.seat.value() != 0)
+      device.due = std::max(device.due, heard.heard_at(device.seat) + rules_.lease);
+    if (device.due <= now.monotonic) {
+      if (lapses_) {
+        if (device.seat.value() != 0) device.alive_at = now.wall;
+        ++numbers_.lapses;
+        remove_device(number, i);
+        continue;
+      }
+      device.due = now.monotonic + rules_.lease;
+    }
+    if (!device.fleeting) continue;
+    Device::Fleeting& fleeting = *device.fleeting;
+    if (fleeting.position && fleeting.position_until <= now.monotonic) {
+      fleeting.position.reset();
+      entity.place_changed = entity.is_dirty = true;
+    }
+    std::erase_if(fleeting.activities, [&](const Device::HeldActivity& held) {
+      if (held.until > now.monotonic) return false;
+      entity.is_dirty = true;
+      change_activity(number, held.activity.to);
+      return true;
+    });
+  }
+}
+
+void AwarenessCore::look_at_entity(EntityNumber number, Moment now, const HeardAt& heard) {
+  forget_what_is_over(number, now, heard);
+  if (book_[number].is_dirty) touch(number, now);
+  queue(number);
+}
+
+void AwarenessCore::queue(EntityNumber number) {
+  Entity& entity = book_[number];
+  Time due = Entity::kNever;
+  if (entity.is_dirty)
+    due = entity.published_at == Time::min() ? Time{} : entity.published_at + rules_.coalesce;
+  for (const Device& device : entity.devices) {
+    due = std::min(due, device.due);
+    if (!device.fleeting) continue;
+    if (device.fleeting->position) due = std::min(due, device.fleeting->position_until);
+    for (const auto& held : device.fleeting->activities) due = std::min(due, held.until);
+  }
+  if (due >= entity.queued) return;
+  entity.queued = due;
+  timetable_.add(due, {.is_watch = false, .number = number.value()});
+}
+
+void AwarenessCore::advance(Moment now, const HeardAt& heard) {
+  while (const auto entry = timetable_.take_due(now.monotonic)) {
+    if (entry->item.is_watch) {
+      const WatchNumber number(entry->item.number);
+      if (watches_[number].queued != entry->due) continue;
+      watches_[number].queued = Entity::kNever;
+      watches_.look_at(number);
+    } else {
+      const EntityNumber number(entry->item.number);
+      if (book_[number].queued != entry->due) continue;
+      book_[number].queued = Entity::kNever;
+      look_at_entity(number, now, heard);
+    }
+  }
+  tell_marked(now);
+}
+
+// At once when the last time is long enough ago, else then. What hides somebody does not wait.
+void AwarenessCore::touch(EntityNumber number, Moment now) {
+  Entity& entity = book_[number];
+  entity.is_dirty = true;
+  const bool is_due =
+      entity.published_at == Time::min() || now.monotonic >= entity.published_at + rules_.coalesce;
+  const bool hides = !entity.devices.empty() && is_shown(entity.published.state) &&
+                     !is_shown(entity.devices[deciding(entity.devices)].state);
+  if (is_due || hides) publish(number, now);
+  queue(number);
+}
+
+// Whether what others are shown has changed.
+bool AwarenessCore::take_over_devices(Entity& entity, Moment now) {
+  UserState state = UserState::kOffline;
+  std::string text;
+  engine::Timestamp gone_at = now.wall;
+  if (!entity.devices.empty()) {
+    const Device& device = entity.devices[deciding(entity.devices)];
+    state = device.state;
+    text = device.text;
+  } else {
+    gone_at = entity.gone_at;
+  }
+  Published& published = entity.published;
+  if (published.state == state && published.text == text) return false;
+  if (is_shown(published.state) && !is_shown(state)) {
+    published.last_seen = std::max(published.last_seen, gone_at);
+    ++entity.last_seen_version;
+  }
+  if (published.state != state) published.since = std::max(published.since, gone_at);
+  published.state = state;
+  published.text = std::move(text);
+  return true;
+}
+
+// The times of an entity's records never go back, whatever the wall clock does.
+void AwarenessCore::record(Entity& entity, engine::Timestamp at) {
+  ++numbers_.transitions;
+  entity.recorded_at = std::max(entity.recorded_at, at);
+  transitions_.push_back({.eid = entity.eid,
+                          .at = entity.recorded_at,
+                          .state = entity.published.state,
+                          .text = entity.published.text,
+                          .audience = entity.privacy.presence});
+}
+
+void AwarenessCore::publish(EntityNumber number, Moment now) {
+  Entity& entity = book_[number];
+  const UserState before = entity.published.state;
+  const bool is_transition = take_over_devices(entity, now);
+  if (is_transition) {
+    record(entity, before == entity.published.state ? now.wall : entity.published.since);
+    mark_stale(number);
+  }
+  const bool shown = is_transition || std::exchange(entity.details_changed, false);
+  const bool place = std::exchange(entity.place_changed, false);
+  const bool activity = std::exchange(entity.activity_changed, false);
+  entity.details_changed = false;
+  entity.is_dirty = false;
+  entity.published_at = now.monotonic;
+  if (shown) ++entity.presence_version;
+  if (place) ++entity.place_version;
+  if (activity || !entity.activity_for.empty()) ++entity.activity_version;
+  if (shown || place || activity) mark_watchers(number);
+  for (const EntityNumber to : std::exchange(entity.activity_for, {})) mark_viewers(number, to);
+}
+
+void AwarenessCore::mark_stale(EntityNumber number) {
+  if (!std::exchange(book_[number].is_stale, true)) stale_.push_back(number);
+}
+
+KeptState AwarenessCore::kept(EntityNumber number) {
+  Entity& entity = book_[number];
+  entity.is_stale = false;
+  KeptState state{.published = entity.published};
+  for (const Device& device : entity.devices) {
+    state.devices.push_back(
+        {.name = device.name, .state = device.state, .text = device.text, .since = device.since});
+  }
+  return state;
+}
+
+}  // namespace bimip::frontend
