@@ -20,6 +20,13 @@ PARTITION = "engine_partition_test"
 CRASH = "engine_crash_test"
 WRITER = "engine/partition/partition_writer.cc"
 SEGMENTS = "engine/partition/partition_writer_segments.cc"
+KEEPER = "engine/partition/segment_keeper.cc"
+REWRITE = "engine/partition/segment_rewrite.cc"
+INDEX = "engine/entity/entity_index.cc"
+STORE = "engine_store_test"
+UPKEEP = "engine_upkeep_test"
+BROKER = "frontend_services_broker_test"
+SESSION = "frontend_session_test"
 
 MUTATIONS = [
     Mutation("a commit of a durable topic is only written", WRITER,
@@ -91,4 +98,47 @@ MUTATIONS = [
              "if (record.producer) add_number(*record.producer, offset, now);",
              "if (record.producer && runs_ > 0) add_number(*record.producer, offset, now);",
              PARTITION, "ProducerTable*"),
+    Mutation("an increment is used again", INDEX,
+             "link.increment = before->increment + 1;", "link.increment = before->increment;",
+             CRASH, "*entities"),
+    Mutation("what a lost record may have counted is counted again", INDEX,
+             "if (!lost_.empty()) link.increment += lost_behind(hash, link.previous);", "",
+             "engine_entity_test", "*LeavesOutAnIncrement*"),
+    Mutation("recovery forgets the newest records of the entities", "engine/partition/recovery.cc",
+             "{.increment = record->entity->increment, .offset = record->offset});",
+             "{.increment = record->entity->increment, .offset = Offset(0)});",
+             CRASH, "*entities"),
+    Mutation("entities are forgotten with the last segment that has them", KEEPER,
+             "if (Status done = remember_entities(gone.back().end_offset); !done)",
+             "if (Status done = gone.empty() ? remember_entities(start) : Status(); !done)",
+             CRASH, "*retention"),
+    Mutation("a rewritten segment's name is not durable before it is listed", KEEPER,
+             "Status done = device_.sync_directory(place_.folder);\n  *first = rewritten;",
+             "Status done;\n  *first = rewritten;",
+             CRASH, "*packing"),
+    Mutation("what was rewritten is not synced", REWRITE,
+             "if (Status done = file_->sync(); !done) return done;\n  outcome_.segment = {", "outcome_.segment = {",
+             CRASH, "*compaction"),
+    Mutation("what was rewritten is not compared", REWRITE,
+             "if (!same)\n", "if (!same && !header)\n",
+             UPKEEP, "*ComparesWhatItWrote*"),
+    Mutation("compaction drops the newest", "engine/partition/compaction.cc",
+             "if (!newest_->contains(record.offset)) return Fate::kDropped;",
+             "if (newest_->contains(record.offset)) return Fate::kDropped;",
+             CRASH, "*compaction"),
+    Mutation("a tombstone has no grace", "engine/partition/compaction.cc",
+             "segment.cleaned_at + config.tombstone_grace <= now;", "segment.cleaned_at <= now;",
+             UPKEEP, "*TombstonesAfterTheirGrace"),
+    Mutation("retention takes one segment too many", "engine/partition/retention.cc",
+             "bytes - segment.file_bytes >= config.retention_bytes;", "bytes >= config.retention_bytes;",
+             STORE, "Retention*"),
+    Mutation("a scrub passes over what it cannot read", "engine/store/scrubber.cc",
+             "pass_damage(block.error());", "blocks.seek(blocks.position() + limits::kSectorBytes);",
+             STORE, "Scrub*"),
+    Mutation("a commit moves with what was delivered", "frontend/session/subscription.h",
+             "return ledger.lowest().value_or(next);", "return next;",
+             SESSION, "Cursor*"),
+    Mutation("a partition is given before its owner let go", "frontend/services/broker/group.cc",
+             "if (partition.owner) {\n", "if (partition.owner && partition.taken) {\n",
+             BROKER, "Group*"),
 ]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Breaks the engine in each way that mutations.py knows, and shows that a test notices.
+"""Breaks the sources in each way that mutations.py knows, and shows that a test notices.
 
 usage: tests/mutations/run.py [PART OF A NAME]...
 
@@ -36,7 +36,7 @@ def must(command):
 
 def copy_sources():
     """Only what changed is written, so that only that is built."""
-    for folder in ("cmake", "engine", "tests"):
+    for folder in ("bench", "cmake", "engine", "frontend", "proto", "tests", "tools"):
         for source in (ROOT / folder).rglob("*"):
             target = TREE / source.relative_to(ROOT)
             if source.is_dir() or "__pycache__" in source.parts:
@@ -69,7 +69,7 @@ def main():
         print("no such mutation", file=sys.stderr)
         sys.exit(2)
     copy_sources()
-    must(["cmake", "-S", TREE, "-B", BUILD, "-G", "Ninja", "-DCMAKE_CXX_COMPILER=g++", "-DBIMIP_ENGINE_ONLY=ON",
+    must(["cmake", "-S", TREE, "-B", BUILD, "-G", "Ninja", "-DCMAKE_CXX_COMPILER=g++",
           "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache", "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
           "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O2 -g1"])
     programs = sorted({m.test for m in chosen})

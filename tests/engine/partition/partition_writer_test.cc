@@ -317,14 +317,30 @@ TEST_F(SealWithoutRoom, DoesNotKeepTheLogFromClosing) {
 
 TEST_F(PartitionWriterTest, AFailedSealIsFollowedByNoOtherJob) {
   open(kSmallSegments);
-  device_.fail_next({.operation = SimOperation::kTruncate, .path_contains = ".segment"});
-  for (int i = 0; i < 12; ++i) {
+  const auto write_on = [this] {
     append(std::string(9'000, 'x'));
-    for (int j = 0; j < 4; ++j) turn();
-    while (queue_->held() > 0) queue_->finish(0);
     turn();
-    if (i % 3 == 2) jobs_.run_one();
+    while (queue_->held() > 0) {
+      queue_->finish(0);
+      turn();
+    }
+  };
+  const auto segments = [this] {
+    return std::ranges::count_if(
+        device_.files(), [](const std::string& name) { return name.ends_with(".segment"); });
+  };
+  while (segments() < 2) {
+    write_on();
+    settle();
   }
+  // The second is begun, the first one's seal has its turn, the preparation of a third waits.
+  for (int i = 0; i < 8; ++i) write_on();
+  ASSERT_FALSE(there(file_names::index(Epoch(1))));
+  ASSERT_GT(bounds().visible_end, Offset(7));
+  device_.fail_next({.operation = SimOperation::kTruncate, .path_contains = ".segment"});
+  settle();
+  EXPECT_EQ(segments(), 2) << "each job builds on the one before";
+  append("late");
   settle();
   EXPECT_EQ(answered_.back()->error(), ErrorCode::kDegraded);
   EXPECT_TRUE(stop());
