@@ -37,6 +37,14 @@ struct Settings {
   std::string tls_key{};
   std::chrono::milliseconds reload_every = std::chrono::seconds(5);
   std::string inbox_categories{};
+  std::chrono::milliseconds awareness_lease = limits::kAwarenessLease;
+  std::chrono::milliseconds awareness_grace = limits::kAwarenessGrace;
+  std::chrono::milliseconds awareness_recover_within = limits::kAwarenessRecoverWithin;
+  std::chrono::milliseconds awareness_coalesce = limits::kAwarenessCoalesce;
+  std::chrono::milliseconds awareness_history = limits::kAwarenessHistory;
+  std::uint64_t awareness_counts_above = limits::kAwarenessCountsAbove;
+  std::uint64_t awareness_entities_max = limits::kAwarenessEntitiesMax;
+  std::uint64_t awareness_relations_max = limits::kAwarenessRelationsMax;
   std::string log_format = "text";
   std::string log_level = "info";
   SessionLimits limits{};

@@ -16,6 +16,7 @@
 #include "frontend/node/report_text.h"
 #include "frontend/node/security.h"
 #include "frontend/node/shard.h"
+#include "frontend/services/awareness/awareness_service.h"
 #include "frontend/services/broker/broker.h"
 #include "frontend/services/inbox/inbox_service.h"
 #include "frontend/session/closed_sessions.h"
@@ -60,6 +61,20 @@ std::unique_ptr<Carrier> speak_stanzas(SessionHost& host, Moment now) {
   return std::make_unique<StreamCarrier>(begin_session(host, Framing::kLength, now));
 }
 
+// A device that answers the Ping of every heartbeat stays.
+AwarenessService::Options awareness_of(const Settings& settings) {
+  const std::chrono::milliseconds lease =
+      std::max(settings.awareness_lease, 2 * settings.limits.heartbeat);
+  return {.rules = {.lease = lease,
+                    .grace = settings.awareness_grace,
+                    .recover_within = settings.awareness_recover_within,
+                    .coalesce = settings.awareness_coalesce,
+                    .counts_above = settings.awareness_counts_above,
+                    .entities_max = settings.awareness_entities_max,
+                    .relations_max = settings.awareness_relations_max},
+          .history = std::chrono::floor<std::chrono::seconds>(settings.awareness_history)};
+}
+
 // The rest is for the bytes on their way.
 constexpr double kDrainShareForLeaving = 0.8;
 
@@ -68,11 +83,13 @@ constexpr double kDrainShareForLeaving = 0.8;
 class Node::Parts {
  public:
   Parts(const Settings& settings, std::unique_ptr<engine::Store> store,
-        std::unique_ptr<Broker> broker, std::unique_ptr<InboxService> inboxes)
+        std::unique_ptr<Broker> broker, std::unique_ptr<InboxService> inboxes,
+        std::unique_ptr<AwarenessService> awareness)
       : settings_(settings),
         store_(std::move(store)),
         broker_(std::move(broker)),
-        inboxes_(std::move(inboxes)) {}
+        inboxes_(std::move(inboxes)),
+        awareness_(std::move(awareness)) {}
 
   ~Parts() { stop(); }
 
@@ -93,6 +110,7 @@ class Node::Parts {
                        .broker = *broker_,
                        .entities = entities_,
                        .inboxes = *inboxes_,
+                       .awareness = *awareness_,
                        .closed = closed_sessions_,
                        .survey =
                            [this](std::unique_ptr<SessionSurvey> survey) {
@@ -160,6 +178,7 @@ class Node::Parts {
     if (stopped_ || !http_) return;
     stopped_ = true;
     draining_.store(true);
+    awareness_->drain();
     tcp_->close();
     grpc_.stop_serving();
     std::vector<std::future<void>> drained;
@@ -179,6 +198,7 @@ class Node::Parts {
     security_->stop_checks();
     broker_->settle();
     inboxes_->settle();
+    awareness_->settle();
     store_->close();
     security_->stop();
     for (const std::unique_ptr<Shard>& shard : shards_) shard->stop();
@@ -245,6 +265,7 @@ class Node::Parts {
     for (const std::unique_ptr<Shard>& shard : shards_) shards.push_back(&shard->metrics());
     return metrics_text({.store = *store_,
                          .broker = *broker_,
+                         .awareness = *awareness_,
                          .shards = shards,
                          .connections = count_.open(),
                          .connections_refused = count_.refused(),
@@ -261,6 +282,7 @@ class Node::Parts {
   std::unique_ptr<engine::Store> store_;
   std::unique_ptr<Broker> broker_;
   std::unique_ptr<InboxService> inboxes_;
+  std::unique_ptr<AwarenessService> awareness_;
   boost::asio::thread_pool blocking_{1};
   std::unique_ptr<Security> security_;
   // The shards' peers count in these until they are gone.
@@ -313,8 +335,13 @@ std::expected<std::unique_ptr<Node>, NodeError> Node::open(const Settings& setti
     return std::unexpected(
         NodeError{.kind = NodeError::Kind::kCannotRun, .message = inboxes.error().message});
   }
-  auto parts =
-      std::make_unique<Parts>(settings, std::move(*store), std::move(*broker), std::move(*inboxes));
+  auto awareness = AwarenessService::open(**store, engine::system_clock(), awareness_of(settings));
+  if (!awareness) {
+    return std::unexpected(
+        NodeError{.kind = NodeError::Kind::kCannotRun, .message = awareness.error().message});
+  }
+  auto parts = std::make_unique<Parts>(settings, std::move(*store), std::move(*broker),
+                                       std::move(*inboxes), std::move(*awareness));
   if (auto started = parts->start(); !started) return std::unexpected(std::move(started.error()));
   return std::unique_ptr<Node>(new Node(std::move(parts)));
 }

@@ -166,6 +166,42 @@ void add_groups(MetricsPage& page, const Broker& broker) {
                numbers.rebalances);
 }
 
+void add_awareness(MetricsPage& page, const AwarenessService& awareness) {
+  const AwarenessService::Numbers numbers = awareness.numbers();
+  page.gauge({.name = "bimip_awareness_entities", .help = "Entities whose awareness is known."},
+             numbers.entities);
+  page.gauge(
+      {.name = "bimip_awareness_present", .help = "Of them, those that have a device there."},
+      numbers.there);
+  page.gauge({.name = "bimip_awareness_devices", .help = "Devices that are there."},
+             numbers.devices);
+  page.gauge({.name = "bimip_awareness_relations",
+              .help = "Consents, requests and restrictions between two entities."},
+             numbers.relations);
+  page.gauge({.name = "bimip_awareness_watches", .help = "Sessions that watch others."},
+             numbers.watches);
+  page.gauge({.name = "bimip_awareness_watched",
+              .help = "Entities they watch, each counted once for each session."},
+             numbers.watched);
+  page.counter({.name = "bimip_awareness_transitions_total",
+                .help = "Changes of an entity's state that were recorded."},
+               numbers.transitions);
+  page.counter(
+      {.name = "bimip_awareness_lapses_total", .help = "Devices that were not heard any more."},
+      numbers.lapses);
+  page.counter(
+      {.name = "bimip_awareness_told_total",
+       .help = "Entities told of to viewers, at the begin of a watch and when they change."},
+      numbers.changes_told);
+  page.counter({.name = "bimip_awareness_saved_total",
+                .help = "Changes that a viewer was not told of, for there was nothing for him in "
+                        "them."},
+               numbers.changes_saved);
+  page.counter({.name = "bimip_awareness_records_refused_total",
+                .help = "Records of states and transitions that the log did not take."},
+               numbers.records_refused);
+}
+
 void add_log(MetricsPage& page, const NodeNumbers& numbers) {
   std::uint64_t partitions = 0;
   const std::vector<engine::TopicInfo> topics = numbers.store.list_topics();
@@ -222,6 +258,7 @@ std::string metrics_text(const NodeNumbers& numbers) {
   add_sessions(page, shards, numbers);
   add_topics(page, shards);
   add_groups(page, numbers.broker);
+  add_awareness(page, numbers.awareness);
   add_log(page, numbers);
   return page.take();
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "engine/store/store.h"
+#include "frontend/services/awareness/awareness_service.h"
 #include "frontend/services/broker/broker.h"
 #include "frontend/session/session_metrics.h"
 #include "frontend/transport/address_limits.h"
@@ -16,6 +17,7 @@ namespace bimip::frontend {
 struct NodeNumbers {
   engine::Store& store;
   const Broker& broker;
+  const AwarenessService& awareness;
   std::span<const SessionMetrics* const> shards;  // at least one
   std::uint64_t connections = 0;
   std::uint64_t connections_refused = 0;

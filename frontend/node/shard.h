@@ -36,6 +36,7 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
     Broker& broker;
     EntityCount& entities;
     InboxService& inboxes;
+    AwarenessService& awareness;
     ClosedSessions& closed;
     std::function<void(std::unique_ptr<SessionSurvey>)> survey;
     std::function<void(std::move_only_function<void()>)> run_blocking;
@@ -77,6 +78,7 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
   [[nodiscard]] Broker& broker() override { return parts_.broker; }
   [[nodiscard]] EntityCount& entities() override { return parts_.entities; }
   [[nodiscard]] InboxService& inboxes() override { return parts_.inboxes; }
+  [[nodiscard]] AwarenessService& awareness() override { return parts_.awareness; }
   [[nodiscard]] ClosedSessions& closed_sessions() override { return parts_.closed; }
   void survey(std::unique_ptr<SessionSurvey> survey) override { parts_.survey(std::move(survey)); }
   [[nodiscard]] DeliveryWriter& delivery_writer() override { return delivery_writer_; }

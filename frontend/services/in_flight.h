@@ -20,6 +20,10 @@ class InFlight {
     const engine::MutexLock lock(mutex_);
     if (--count_ == 0) none_.notify_all();
   }
+  [[nodiscard]] std::size_t count() {
+    const engine::MutexLock lock(mutex_);
+    return count_;
+  }
   void wait() {
     const engine::MutexLock lock(mutex_);
     while (count_ > 0) none_.wait(mutex_);

@@ -14,6 +14,7 @@
 
 namespace bimip::frontend {
 
+class AwarenessService;
 class Broker;
 class InboxService;
 class ClosedSessions;
@@ -61,6 +62,8 @@ class SessionHost {
   [[nodiscard]] virtual EntityCount& entities() = 0;
   // The node's inboxes.
   [[nodiscard]] virtual InboxService& inboxes() = 0;
+  // The node's.
+  [[nodiscard]] virtual AwarenessService& awareness() = 0;
   // What is remembered of the whole node's.
   [[nodiscard]] virtual ClosedSessions& closed_sessions() = 0;
   // Shows it all the sessions, and then it comes back.

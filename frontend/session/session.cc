@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "bimip/v1/stanza.pb.h"
+#include "frontend/services/awareness/awareness_core.h"
+#include "frontend/session/awareness_desk.h"
 #include "frontend/session/closed_sessions.h"
 #include "frontend/session/session_commands.h"
 #include "frontend/session/topic_commands.h"
@@ -64,6 +66,12 @@ std::string_view fault_of(const v1::Identity& identity) {
   return {};
 }
 
+// Who is put out has gone; who lost the connection may be back soon.
+Leaving leaving_of(Code ended_with) {
+  return ended_with == Code::kKicked || ended_with == Code::kRevoked ? Leaving::kSaid
+                                                                     : Leaving::kLost;
+}
+
 }  // namespace
 
 Session::Session(SessionHost& host, std::string id, Framing framing, Moment now)
@@ -90,6 +98,16 @@ Inboxes& Session::inboxes() {
   return *inboxes_;
 }
 
+// A session without a device's name is a device of its own.
+AwarenessDesk& Session::awareness() {
+  if (!awareness_) {
+    const std::string& device = bearer_.device();
+    awareness_ = std::make_unique<AwarenessDesk>(host_, bearer_, outbox_,
+                                                 device.empty() ? "~" + id_ : device);
+  }
+  return *awareness_;
+}
+
 void Session::on_frame(Bytes frame, Moment now) {
   if (state_ == State::kOver || state_ == State::kDraining) return;
   v1::Stanza stanza;
@@ -105,6 +123,7 @@ void Session::on_bad_stream(FrameProblem problem) {
 void Session::on_heard(Moment now) {
   last_heard_ = now.monotonic;
   pinged_ = false;
+  if (awareness_) awareness_->heard(now);
 }
 
 void Session::on_stanza(const v1::Stanza& stanza, Moment now) {
@@ -169,6 +188,22 @@ void Session::on_request(const v1::Stanza& stanza, Moment now) {
       return inboxes().send_receipt(shared_from_this(), id, stanza.send_receipt());
     case v1::Stanza::kCloseInbox:
       return inboxes().close(id, stanza.close_inbox());
+    case v1::Stanza::kSetAwareness:
+    case v1::Stanza::kSetActivity:
+    case v1::Stanza::kSetLocation:
+    case v1::Stanza::kSubscribeAwareness:
+    case v1::Stanza::kUnsubscribeAwareness:
+    case v1::Stanza::kAnswerAwareness:
+    case v1::Stanza::kCancelAwareness:
+    case v1::Stanza::kRestrictAwareness:
+    case v1::Stanza::kListAwareness:
+    case v1::Stanza::kSetAwarenessPrivacy:
+    case v1::Stanza::kWatchAwareness:
+    case v1::Stanza::kUnwatchAwareness:
+    case v1::Stanza::kGetAwareness:
+    case v1::Stanza::kReadAwarenessHistory:
+    case v1::Stanza::kContactsAt:
+      return awareness().on_request(shared_from_this(), stanza, now);
     case v1::Stanza::kListSessions:
       return list_sessions(shared_from_this(), id, stanza.list_sessions());
     case v1::Stanza::kKickSessions:
@@ -277,6 +312,7 @@ void Session::on_sent(std::size_t bytes) {
   if (state_ != State::kOpen) return;
   subscriber_.pump(shared_from_this());
   if (inboxes_) inboxes_->pump(shared_from_this());
+  if (awareness_) awareness_->pump();
 }
 
 void Session::on_tick(Moment now) {
@@ -333,6 +369,7 @@ void Session::on_drain() {
 void Session::stop_delivering() {
   subscriber_.close(*this);
   if (inboxes_) inboxes_->close_all();
+  if (awareness_) awareness_->leave(leaving_of(ended_with_));
 }
 
 void Session::on_answered() {

@@ -31,6 +31,8 @@ class Stanza;
 
 namespace bimip::frontend {
 
+class AwarenessDesk;
+
 // Owner-thread only. Kept alive by its connection and by its requests on their way. Its memory is
 // bounded whatever the peer does: by what takes_input() stops, and by the log keeping what is not
 // yet delivered.
@@ -101,6 +103,7 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] EntityAccess& entities() { return entities_; }
   [[nodiscard]] Mailer& mailer() { return mailer_; }
   [[nodiscard]] Inboxes& inboxes();
+  [[nodiscard]] AwarenessDesk& awareness();
 
  private:
   enum class State : std::uint8_t { kUnidentified, kChecking, kOpen, kDraining, kOver };
@@ -139,7 +142,8 @@ class Session : public std::enable_shared_from_this<Session> {
   Subscriber subscriber_;
   EntityAccess entities_;
   Mailer mailer_;
-  std::unique_ptr<Inboxes> inboxes_;  // once it was asked for one
+  std::unique_ptr<Inboxes> inboxes_;          // once it was asked for one
+  std::unique_ptr<AwarenessDesk> awareness_;  // once it was asked for
 };
 
 }  // namespace bimip::frontend

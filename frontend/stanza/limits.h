@@ -58,7 +58,20 @@ inline constexpr std::size_t kInboxRequestsMax = 16;
 inline constexpr std::size_t kInboxRecordsPerRead = 500;
 inline constexpr std::size_t kReceiptMessagesMax = 500;
 
-// Awareness. Devices of an entity that are there, what each does at a time, and its own words.
+// Awareness. How long a device that is not heard is there; one that lost its connection; one that
+// was there when the server ended. Clients try again within 20 s, and are let go over 10 s.
+inline constexpr auto kAwarenessLease = 60s;
+inline constexpr auto kAwarenessGrace = 10s;
+inline constexpr auto kAwarenessRecoverWithin = 60s;
+// Of an entity, and to a viewer, at most one change in this time.
+inline constexpr auto kAwarenessCoalesce = 1s;
+inline constexpr auto kAwarenessHistory = 30 * 24h;
+// Contacts above which a watch tells how many are what: more than anybody looks at.
+inline constexpr std::uint64_t kAwarenessCountsAbove = 1'000;
+// What a node holds of awareness.
+inline constexpr std::uint64_t kAwarenessEntitiesMax = 1'000'000;
+inline constexpr std::uint64_t kAwarenessRelationsMax = 5'000'000;
+// Devices of an entity that are there, what each does at a time, and its own words.
 inline constexpr std::size_t kAwarenessDevicesMax = 16;
 inline constexpr std::size_t kActivitiesMax = 8;
 inline constexpr std::size_t kActivityBytesMax = 32;

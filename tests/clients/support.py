@@ -59,10 +59,10 @@ class ClientTest(unittest.TestCase):
         self.log.seek(0)
         raise AssertionError(f"bimipd did not say {words!r}: {self.log.read().decode(errors='replace')}")
 
-    def session(self):
+    def session(self, eid="tester"):
         """A session over TCP that has said who it is."""
         host, port = self.tcp.rsplit(":", 1)
-        session = Session(types.SimpleNamespace(host=host, port=int(port)))
+        session = Session(types.SimpleNamespace(host=host, port=int(port)), eid=eid)
         self.addCleanup(session.close)
         return session
 

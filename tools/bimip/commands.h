@@ -39,6 +39,7 @@ void add_token_commands(CLI::App& program, const Globals& globals, int& exit_cod
 void add_context_commands(CLI::App& program, const Globals& globals, int& exit_code);
 void add_sub_command(CLI::App& program, const Globals& globals, int& exit_code);
 void add_send_command(CLI::App& program, const Globals& globals, int& exit_code);
+void add_awareness_commands(CLI::App& program, const Globals& globals, int& exit_code);
 void add_inbox_command(CLI::App& program, const Globals& globals, int& exit_code);
 void add_entity_commands(CLI::App& program, const Globals& globals, int& exit_code);
 

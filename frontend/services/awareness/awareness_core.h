@@ -109,6 +109,7 @@ class AwarenessCore {
   void apply_relation(const std::string& owner, const std::string& other, const Relation& relation,
                       Moment now);
   // Before it is recorded: whether there is room. kBusy.
+  [[nodiscard]] engine::Status may_know(const std::string& eid) const;
   [[nodiscard]] engine::Status may_relate(const std::string& owner, const std::string& other) const;
 
   // A session watches its entity's contacts and these others, from now on and instead of what it

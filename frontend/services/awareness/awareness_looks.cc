@@ -85,6 +85,11 @@ std::vector<std::string> AwarenessCore::contacts_of(const std::string& eid,
   return names;
 }
 
+Status AwarenessCore::may_know(const std::string& eid) const {
+  if (book_.find(eid) || book_.size() < rules_.entities_max) return {};
+  return engine::fail(ErrorCode::kBusy, "awareness.entities_max is reached");
+}
+
 Status AwarenessCore::may_relate(const std::string& owner, const std::string& other) const {
   const auto one = book_.find(owner);
   const auto two = book_.find(other);

@@ -13,6 +13,7 @@
 #include "bimip/v1/stanza.pb.h"
 #include "engine/device/sim_device.h"
 #include "engine/store/store.h"
+#include "frontend/services/awareness/awareness_service.h"
 #include "frontend/services/broker/broker.h"
 #include "frontend/services/inbox/inbox_service.h"
 #include "frontend/services/tokens/token_service.h"
@@ -74,6 +75,7 @@ class TokenHost final : public SessionHost {
   [[nodiscard]] Broker& broker() override { return *broker_; }
   [[nodiscard]] EntityCount& entities() override { return entities_; }
   [[nodiscard]] InboxService& inboxes() override { return *inboxes_; }
+  [[nodiscard]] AwarenessService& awareness() override { return *awareness_; }
   [[nodiscard]] ClosedSessions& closed_sessions() override { return closed_; }
   // Of no sessions.
   void survey(std::unique_ptr<SessionSurvey> survey) override { came_back(*survey.release()); }
@@ -99,6 +101,7 @@ class TokenHost final : public SessionHost {
         *engine::Store::open({.directory = "/data", .free_space_floor = 0, .device = &device_}));
     broker_ = std::move(*Broker::open(*store_));
     inboxes_ = std::move(*InboxService::open(*store_, {}));
+    awareness_ = std::move(*AwarenessService::open(*store_, clock, {.is_driven = true}));
     if (checks_ == Checks::kNothing) return;
     ring_ = std::move(*KeyRing::open(keys_path()));
     auto opened = TokenService::open({.log = *store_,
@@ -113,9 +116,11 @@ class TokenHost final : public SessionHost {
   void stop() {
     broker_->settle();
     inboxes_->settle();
+    awareness_->settle();
     store_->close();
     broker_.reset();
     inboxes_.reset();
+    awareness_.reset();
     tokens_.reset();
     ring_.reset();
     store_.reset();
@@ -130,6 +135,7 @@ class TokenHost final : public SessionHost {
   std::unique_ptr<engine::Store> store_;
   std::unique_ptr<Broker> broker_;
   std::unique_ptr<InboxService> inboxes_;
+  std::unique_ptr<AwarenessService> awareness_;
   std::unique_ptr<KeyRing> ring_;
   std::unique_ptr<TokenService> tokens_;
   const SessionLimits limits_;

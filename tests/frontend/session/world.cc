@@ -58,6 +58,17 @@ World::World() {
   auto inboxes = InboxService::open(*scripted_, {});
   EXPECT_TRUE(inboxes) << inboxes.error().message;
   inboxes_ = std::move(*inboxes);
+  auto awareness = AwarenessService::open(*scripted_, clock,
+                                          {.rules = {.lease = 60s,
+                                                     .grace = 10s,
+                                                     .recover_within = 60s,
+                                                     .coalesce = 1s,
+                                                     .counts_above = 1000,
+                                                     .entities_max = 1000,
+                                                     .relations_max = 1000},
+                                           .is_driven = true});
+  EXPECT_TRUE(awareness) << awareness.error().message;
+  awareness_ = std::move(*awareness);
 }
 
 World::~World() {
@@ -102,7 +113,8 @@ bool World::take_answers() {
 void World::settle() {
   for (int idle = 0; idle < kIdleSteps; ++idle) {
     const bool worked = store_->step();
-    if (take_answers() || worked) idle = -1;
+    const bool told = awareness_->step();
+    if (take_answers() || worked || told) idle = -1;
   }
 }
 

@@ -13,6 +13,7 @@
 #include "bimip/v1/stanza.pb.h"
 #include "engine/device/sim_device.h"
 #include "engine/store/store.h"
+#include "frontend/services/awareness/awareness_service.h"
 #include "frontend/services/broker/broker.h"
 #include "frontend/services/inbox/inbox_service.h"
 #include "frontend/session/closed_sessions.h"
@@ -110,6 +111,7 @@ class World final : public SessionHost {
   SessionMetrics& metrics() override { return metrics_; }
   Broker& broker() override { return *broker_; }
   InboxService& inboxes() override { return *inboxes_; }
+  AwarenessService& awareness() override { return *awareness_; }
   EntityCount& entities() override { return entities_; }
   ClosedSessions& closed_sessions() override { return closed_; }
   // Comes back with settle().
@@ -139,6 +141,7 @@ class World final : public SessionHost {
   std::unique_ptr<ScriptedLog> scripted_;
   std::unique_ptr<Broker> broker_;
   std::unique_ptr<InboxService> inboxes_;
+  std::unique_ptr<AwarenessService> awareness_;
   SessionMetrics metrics_;
   EntityCount entities_{kSessionsPerEntity};
   ClosedSessions closed_{clock};
