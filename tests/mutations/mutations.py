@@ -27,6 +27,10 @@ STORE = "engine_store_test"
 UPKEEP = "engine_upkeep_test"
 BROKER = "frontend_services_broker_test"
 SESSION = "frontend_session_test"
+AWARENESS = "frontend_services_awareness_test"
+CORE = "frontend/services/awareness/awareness_core.cc"
+VIEWERS = "frontend/services/awareness/awareness_viewers.cc"
+PRIVACY = "frontend/services/awareness/privacy.cc"
 
 MUTATIONS = [
     Mutation("a commit of a durable topic is only written", WRITER,
@@ -141,4 +145,32 @@ MUTATIONS = [
     Mutation("a partition is given before its owner let go", "frontend/services/broker/group.cc",
              "if (partition.owner) {\n", "if (partition.owner && partition.taken) {\n",
              BROKER, "Group*"),
+    Mutation("a block hides one way only", PRIVACY,
+             "sides.to_viewer.restriction == Restriction::kBlocked ||\n      sides.to_owner",
+             "sides.to_owner.restriction == Restriction::kBlocked ||\n      sides.to_owner",
+             AWARENESS, "AwarenessModel*"),
+    Mutation("who hides from one sees him", PRIVACY,
+             "if (aspect != Aspect::kLocation && refuses(", "if (aspect == Aspect::kLocation && refuses(",
+             AWARENESS, "AwarenessModel*"),
+    Mutation("an old seat ends a new one", CORE,
+             "return device.name == seat.device && device.seat == seat.seat;", "return device.name == seat.device;",
+             AWARENESS, "AwarenessModel*"),
+    Mutation("what hides somebody waits", CORE,
+             "if (is_due || hides) publish(number, now);", "if (is_due) publish(number, now);",
+             AWARENESS, "AwarenessModel*"),
+    Mutation("an invisible one can be felt", VIEWERS,
+             "if (!is_own && !is_shown(entity.published.state)) return visible;", "",
+             AWARENESS, "AwarenessModel*"),
+    Mutation("what was not yet published at a crash never is", CORE,
+             "entity.is_dirty = !entity.devices.empty() || entity.published.state != UserState::kOffline;", "",
+             AWARENESS, "AwarenessModel*"),
+    Mutation("an audience changes and nobody looks again", VIEWERS,
+             "mark_seen_by(number);\n  tell_marked(now);", "tell_marked(now);",
+             AWARENESS, "AwarenessModel*"),
+    Mutation("a viewer is told again before it took the last", VIEWERS,
+             "if (!has_news || !watch.is_ready) return;", "if (!has_news) return;",
+             AWARENESS, "*TakesNothing*"),
+    Mutation("a lapse is not passed on to who is left", CORE,
+             "remove_device(number, i);\n        continue;", "entity.devices.erase(entity.devices.begin());\n        continue;",
+             AWARENESS, "AwarenessModel*"),
 ]

@@ -62,8 +62,8 @@ Status AwarenessCore::load_state(const std::string& eid, const KeptState& state,
                               .alive_at = std::max(ended_at, kept.since),
                               .due = now.monotonic + rules_.recover_within});
   }
-  // It may have been published for the last time before its last device went.
-  entity.is_dirty = entity.devices.empty() && entity.published.state != UserState::kOffline;
+  // Its devices may have changed after it was published for the last time.
+  entity.is_dirty = !entity.devices.empty() || entity.published.state != UserState::kOffline;
   queue(*number);
   return {};
 }
@@ -366,10 +366,16 @@ void AwarenessCore::mark_stale(EntityNumber number) {
 KeptState AwarenessCore::kept(EntityNumber number) {
   Entity& entity = book_[number];
   entity.is_stale = false;
+  std::vector<const Device*> devices;
+  for (const Device& device : entity.devices) devices.push_back(&device);
+  // So that the same one decides when they are loaded.
+  std::ranges::sort(devices, {}, &Device::order);
   KeptState state{.published = entity.published};
-  for (const Device& device : entity.devices) {
-    state.devices.push_back(
-        {.name = device.name, .state = device.state, .text = device.text, .since = device.since});
+  for (const Device* device : devices) {
+    state.devices.push_back({.name = device->name,
+                             .state = device->state,
+                             .text = device->text,
+                             .since = device->since});
   }
   return state;
 }

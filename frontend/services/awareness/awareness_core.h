@@ -72,7 +72,7 @@ struct KeptDevice {
 };
 struct KeptState {
   Published published{};
-  std::vector<KeptDevice> devices{};
+  std::vector<KeptDevice> devices{};  // in the order in which they said so
 };
 
 // Thread-compatible. Deterministic: the same inputs lead to the same outputs. Nothing of it waits.

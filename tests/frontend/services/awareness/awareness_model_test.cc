@@ -91,6 +91,7 @@ class Play final : public CoreWorld {
     for (int i = 0; i < kSteps && !::testing::Test::HasFailure(); ++i) {
       step();
       hear();
+      keep();
     }
     settle();
   }
@@ -120,8 +121,44 @@ class Play final : public CoreWorld {
     }
   }
 
+  // What the log has.
+  void keep() {
+    for (const EntityNumber entity : core().take_stale()) {
+      const std::string eid = core().name_of(entity);
+      kept_[eid] = core().kept(entity);
+    }
+  }
+  void relate(const std::string& owner, const std::string& other,
+              const Relation& relation) override {
+    CoreWorld::relate(owner, other, relation);
+    relations_[{owner, other}] = relation;
+  }
+  // The server is gone, and another one is there with what was recorded.
+  void crash() {
+    forget();
+    for (const auto& [person, privacy] : model_.privacy)
+      EXPECT_TRUE(core().load_privacy(person, privacy));
+    for (const auto& [of, relation] : relations_)
+      EXPECT_TRUE(core().load_relation(of.first, of.second, relation));
+    for (const auto& [person, kept] : kept_)
+      EXPECT_TRUE(core().load_state(person, kept, wall, now()));
+    for (auto& [key, seat] : model_.devices) {
+      if (seat.gone_at <= passed) continue;
+      seat.of.seat = {};
+      seat.gone_at = passed + kRules.recover_within;
+      seat.position.reset();
+      seat.activities.clear();
+    }
+    stale_.clear();
+    watching_.clear();
+    views.clear();
+  }
+
   void step() {
-    switch (random_.below(16)) {
+    switch (random_.below(17)) {
+      case 16:
+        if (random_.below(4) == 0) crash();
+        return;
       case 0:
       case 1:
       case 2:
@@ -181,11 +218,11 @@ class Play final : public CoreWorld {
     seat.state = state;
     seat.text = "text " + std::to_string(random_.below(3));
     seat.gone_at = std::chrono::nanoseconds::max();
-    EXPECT_TRUE(core.announce(seat.of, {.state = state, .text = seat.text}, now()));
+    EXPECT_TRUE(core().announce(seat.of, {.state = state, .text = seat.text}, now()));
   }
   void lose_one() {
     if (!stale_.empty()) {  // changes nothing
-      core.leave(stale_.back(), Leaving::kLost, now());
+      core().leave(stale_.back(), Leaving::kLost, now());
       stale_.pop_back();
     }
     Model::Seat* const seat = some_seat();
@@ -202,7 +239,7 @@ class Play final : public CoreWorld {
   void say_goodbye() {
     Model::Seat* const seat = some_seat();
     if (seat == nullptr) return;
-    EXPECT_TRUE(core.announce(seat->of, {.state = UserState::kOffline}, now()));
+    EXPECT_TRUE(core().announce(seat->of, {.state = UserState::kOffline}, now()));
     *seat = {};
     seat->gone_at = passed;
   }
@@ -236,7 +273,7 @@ class Play final : public CoreWorld {
       default:
         // Both ways at once, from nothing.
         if (!act(ConsentAct::kSubscribeMutual, viewer, owner)) return;
-        if (core.relation(owner, viewer).consent != Consent::kRequested) return;
+        if (core().relation(owner, viewer).consent != Consent::kRequested) return;
         EXPECT_TRUE(act(ConsentAct::kGrant, owner, viewer));
         model_.granted.insert({owner, viewer});
         model_.granted.insert({viewer, owner});
@@ -247,7 +284,7 @@ class Play final : public CoreWorld {
     const std::string who = person();
     const Privacy privacy{.presence = audience(), .last_seen = audience(), .location = audience()};
     model_.privacy[who] = privacy;
-    core.apply_privacy(who, privacy, now());
+    core().apply_privacy(who, privacy, now());
   }
   void begin_watch() {
     Watching watching{.viewer = person(), .contacts = random_.below(3) != 0};
@@ -262,7 +299,8 @@ class Play final : public CoreWorld {
     for (const std::string& one : kPeople) {
       if (random_.below(3) == 0) watching.others.push_back(one);
     }
-    const auto began = core.watch(seat, watching.viewer, watching.contacts, watching.others, now());
+    const auto began =
+        core().watch(seat, watching.viewer, watching.contacts, watching.others, now());
     ASSERT_TRUE(began);
     watching.as_counts = began->as_counts;
     EXPECT_EQ(watching.as_counts,
@@ -273,7 +311,7 @@ class Play final : public CoreWorld {
     if (watching_.empty()) return;
     const auto any =
         std::next(watching_.begin(), static_cast<std::ptrdiff_t>(random_.below(watching_.size())));
-    core.unwatch(SeatNumber(any->first));
+    core().unwatch(SeatNumber(any->first));
     views.erase(any->first);
     watching_.erase(any);
   }
@@ -283,7 +321,7 @@ class Play final : public CoreWorld {
     seat->position.reset();
     if (random_.below(3) != 0)
       seat->position = Position{.latitude = static_cast<double>(random_.below(90))};
-    EXPECT_TRUE(core.set_position(seat->of, seat->position, 1h, now()));
+    EXPECT_TRUE(core().set_position(seat->of, seat->position, 1h, now()));
     seat->position_order = ++order_;
   }
   void do_something() {
@@ -291,7 +329,7 @@ class Play final : public CoreWorld {
     if (seat == nullptr) return;
     const std::string to = random_.below(2) == 0 ? "" : person();
     const std::string name = random_.below(3) == 0 ? "" : "typing";
-    EXPECT_TRUE(core.set_activity(seat->of, {.name = name, .to = to}, 1h, now()));
+    EXPECT_TRUE(core().set_activity(seat->of, {.name = name, .to = to}, 1h, now()));
     seat->activities.erase(to);
     if (!name.empty()) seat->activities[to] = name;
   }
@@ -371,7 +409,7 @@ class Play final : public CoreWorld {
     std::set<std::string> told;
     for (const Activity& activity : seen.activities) told.insert(activity.to);
     EXPECT_EQ(told, activities) << what;
-    EXPECT_EQ(seen, core.see(viewer, target)) << what;
+    EXPECT_EQ(seen, core().see(viewer, target)) << what;
   }
 
   engine::Random random_;
@@ -379,6 +417,8 @@ class Play final : public CoreWorld {
   Model model_;
   std::uint64_t order_ = 0;
   std::vector<SeatOf> stale_;
+  std::map<Two, Relation> relations_;
+  std::map<std::string, KeptState> kept_;
   std::map<std::uint64_t, Watching> watching_;
 };
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,9 +27,12 @@ inline constexpr AwarenessRules kRules{.lease = 60s,
 
 class CoreWorld : public HeardAt {
  public:
-  explicit CoreWorld(AwarenessRules rules = kRules) : core(rules) {}
+  explicit CoreWorld(AwarenessRules rules = kRules)
+      : rules_(rules), core_(std::make_unique<AwarenessCore>(rules)) {}
 
-  AwarenessCore core;
+  AwarenessCore& core() { return *core_; }
+  // One that knows nothing.
+  void forget() { core_ = std::make_unique<AwarenessCore>(rules_); }
   std::chrono::nanoseconds passed = 1s;
   engine::Timestamp wall = engine::Timestamp(1'700'000'000s);
   // When the peers of seats were heard last; kAlways: they are there.
@@ -39,7 +43,7 @@ class CoreWorld : public HeardAt {
   void pass(std::chrono::milliseconds time) {
     passed += time;
     wall += time;
-    core.advance(now(), *this);
+    core().advance(now(), *this);
   }
   [[nodiscard]] std::chrono::nanoseconds heard_at(SeatNumber seat) const override {
     const auto found = heard.find(seat.value());
@@ -50,13 +54,13 @@ class CoreWorld : public HeardAt {
              const std::string& text = {}) {
     SeatOf seat{.eid = eid, .device = device, .seat = SeatNumber(++last_seat_)};
     heard[last_seat_] = kAlways;
-    EXPECT_TRUE(core.announce(seat, {.state = state, .text = text}, now()));
+    EXPECT_TRUE(core().announce(seat, {.state = state, .text = text}, now()));
     return seat;
   }
   void fall_silent(const SeatOf& seat) { heard[seat.seat.value()] = passed; }
   void lose(const SeatOf& seat) {
     heard[seat.seat.value()] = passed;
-    core.leave(seat, Leaving::kLost, now());
+    core().leave(seat, Leaving::kLost, now());
   }
   SeatNumber new_seat() {
     heard[++last_seat_] = kAlways;
@@ -65,11 +69,16 @@ class CoreWorld : public HeardAt {
   // As the service does it, but for the log.
   bool act(ConsentAct act, const std::string& actor, const std::string& other) {
     const auto change = decide(
-        act, {.given = core.relation(actor, other), .taken = core.relation(other, actor)}, wall);
+        act, {.given = core().relation(actor, other), .taken = core().relation(other, actor)},
+        wall);
     if (!change) return false;
-    if (change->given) core.apply_relation(actor, other, *change->given, now());
-    if (change->taken) core.apply_relation(other, actor, *change->taken, now());
+    if (change->given) relate(actor, other, *change->given);
+    if (change->taken) relate(other, actor, *change->taken);
     return true;
+  }
+  virtual void relate(const std::string& owner, const std::string& other,
+                      const Relation& relation) {
+    core().apply_relation(owner, other, relation, now());
   }
   void befriend(const std::string& viewer, const std::string& owner) {
     EXPECT_TRUE(act(ConsentAct::kSubscribe, viewer, owner));
@@ -87,7 +96,7 @@ class CoreWorld : public HeardAt {
   std::map<std::uint64_t, View> views;
   virtual void on_told(const Told&) {}
   void hear() {
-    for (std::vector<Told> all = core.take_told(); !all.empty(); all = core.take_told()) {
+    for (std::vector<Told> all = core().take_told(); !all.empty(); all = core().take_told()) {
       for (const Told& told : all) {
         on_told(told);
         View& view = views[told.seat.value()];
@@ -99,7 +108,7 @@ class CoreWorld : public HeardAt {
         for (const RelationSeen& relation : told.relations) view.relations[relation.eid] = relation;
         if (told.counts) view.counts = *told.counts;
         view.is_complete = view.is_complete || told.is_complete;
-        core.ready(told.seat, now());
+        core().ready(told.seat, now());
       }
     }
   }
@@ -110,11 +119,13 @@ class CoreWorld : public HeardAt {
   SeatNumber watch(const std::string& viewer, bool contacts,
                    const std::vector<std::string>& others = {}) {
     const SeatNumber seat = new_seat();
-    EXPECT_TRUE(core.watch(seat, viewer, contacts, others, now()));
+    EXPECT_TRUE(core().watch(seat, viewer, contacts, others, now()));
     return seat;
   }
 
  private:
+  const AwarenessRules rules_;
+  std::unique_ptr<AwarenessCore> core_;
   std::uint64_t last_seat_ = 0;
 };
 
