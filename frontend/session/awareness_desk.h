@@ -42,6 +42,8 @@ class AwarenessDesk {
   void heard(Moment now);
   // There is room in the outbox again.
   void pump();
+  // Requests that were taken and are not answered.
+  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
   // The session is over.
   void leave(Leaving leaving);
 

@@ -373,8 +373,9 @@ void Session::stop_delivering() {
 }
 
 void Session::on_answered() {
-  if (state_ == State::kDraining && publisher_.in_flight() == 0 && mailer_.in_flight() == 0)
-    end(Code::kUnavailable, "the server is stopping");
+  const bool is_done = publisher_.in_flight() == 0 && mailer_.in_flight() == 0 &&
+                       (!awareness_ || awareness_->in_flight() == 0);
+  if (state_ == State::kDraining && is_done) end(Code::kUnavailable, "the server is stopping");
 }
 
 void Session::on_stalled() { remember(Code::kTimeout, "it took nothing for limits.write_stall"); }

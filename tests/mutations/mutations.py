@@ -29,6 +29,7 @@ BROKER = "frontend_services_broker_test"
 SESSION = "frontend_session_test"
 AWARENESS = "frontend_services_awareness_test"
 CORE = "frontend/services/awareness/awareness_core.cc"
+DEVICES = "frontend/services/awareness/awareness_devices.cc"
 VIEWERS = "frontend/services/awareness/awareness_viewers.cc"
 PRIVACY = "frontend/services/awareness/privacy.cc"
 
@@ -152,7 +153,7 @@ MUTATIONS = [
     Mutation("who hides from one sees him", PRIVACY,
              "if (aspect != Aspect::kLocation && refuses(", "if (aspect == Aspect::kLocation && refuses(",
              AWARENESS, "AwarenessModel*"),
-    Mutation("an old seat ends a new one", CORE,
+    Mutation("an old seat ends a new one", DEVICES,
              "return device.name == seat.device && device.seat == seat.seat;", "return device.name == seat.device;",
              AWARENESS, "AwarenessModel*"),
     Mutation("what hides somebody waits", CORE,

@@ -387,6 +387,39 @@ class Awareness(case.SystemTest):
         found = {one.eid: one.restriction for one in relations if one.eid != "perhaps"}
         self.assertEqual(found, {eid: one for eid, one in expected.items() if one != NO_RESTRICTION})
 
+    def test_a_crowd_converges_after_each_kill(self):
+        names = [f"p{i}" for i in range(16)]
+        crowd = {name: self.person(name) for name in names}
+        friends = {name: self.random.sample([one for one in names if one != name], 4) for name in names}
+        for name in names:
+            for friend in friends[name]:
+                self.befriend(crowd[name], crowd[friend])
+        for kill in range(3):
+            states = {name: OFFLINE for name in names}
+            there = [name for name in names if kill == 0 or self.random.random() < 0.7]
+            for name in there:
+                states[name] = self.random.choice([ONLINE, AWAY, BUSY, DND, INVISIBLE])
+                crowd[name].set(states[name])
+            self.check_crowd(crowd, friends, states)
+            self.bimipd.kill()
+            self.bimipd.start()
+            for person in crowd.values():
+                person.close()
+            crowd = {name: self.person(name) for name in names}
+        # Nobody says anything any more: all are gone in time.
+        self.check_crowd(crowd, friends, {name: OFFLINE for name in names})
+
+    def check_crowd(self, crowd, friends, states):
+        for person in crowd.values():
+            person.watch()
+
+        def converged():
+            for person in crowd.values():
+                person.hear()
+            return all(crowd[name].views[friend].state == (OFFLINE if states[friend] == INVISIBLE else states[friend])
+                       for name in crowd for friend in friends[name])
+        programs.wait_until(converged, within=RECOVER_WITHIN + 10, what="the crowd's views")
+
     def test_the_history_tells_what_was_and_only_what_one_may_know(self):
         alice, bob = self.person("alice"), self.person("bob")
         alice.set(ONLINE)

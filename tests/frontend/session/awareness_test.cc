@@ -209,6 +209,23 @@ TEST_F(SessionAwareness, D6StanzasWithNothingInThemAreAnswered) {
   }
 }
 
+TEST_F(SessionAwareness, WhatWasTakenIsAnsweredBeforeADrainEndsTheSession) {
+  world.scripted().holds = true;
+  v1::Stanza stanza;
+  stanza.set_id(7);
+  stanza.mutable_subscribe_awareness()->set_eid("ann");
+  bob->say(stanza);
+  EXPECT_TRUE(bob->said().empty());
+  bob->session().on_drain();
+  EXPECT_FALSE(bob->session().is_over());
+  world.scripted().holds = false;
+  world.scripted().let_go();
+  const std::vector<v1::Stanza> said = bob->said();
+  ASSERT_EQ(said.size(), 2U);
+  EXPECT_EQ(said[0].awareness_relation().taken(), v1::CONSENT_REQUESTED);
+  EXPECT_EQ(said[1].goodbye().code(), v1::CODE_UNAVAILABLE);
+}
+
 TEST_F(SessionAwareness, RequestsOnTheirWayAreBounded) {
   world.scripted().holds = true;
   for (std::size_t i = 0; i <= limits::kAwarenessRequestsMax; ++i) {
