@@ -19,6 +19,7 @@
 #include "frontend/services/awareness/awareness_service.h"
 #include "frontend/services/broker/broker.h"
 #include "frontend/services/inbox/inbox_service.h"
+#include "frontend/services/offers/offer_service.h"
 #include "frontend/session/closed_sessions.h"
 #include "frontend/transport/grpc/grpc_server.h"
 #include "frontend/transport/http/http_carrier.h"
@@ -84,12 +85,13 @@ class Node::Parts {
  public:
   Parts(const Settings& settings, std::unique_ptr<engine::Store> store,
         std::unique_ptr<Broker> broker, std::unique_ptr<InboxService> inboxes,
-        std::unique_ptr<AwarenessService> awareness)
+        std::unique_ptr<AwarenessService> awareness, std::unique_ptr<OfferService> offers)
       : settings_(settings),
         store_(std::move(store)),
         broker_(std::move(broker)),
         inboxes_(std::move(inboxes)),
-        awareness_(std::move(awareness)) {}
+        awareness_(std::move(awareness)),
+        offers_(std::move(offers)) {}
 
   ~Parts() { stop(); }
 
@@ -103,30 +105,32 @@ class Node::Parts {
           NodeError{.kind = NodeError::Kind::kCannotRun, .message = std::move(security.error())});
     security_ = std::move(*security);
     for (std::size_t i = 0; i < shards_of(settings_); ++i) {
-      shards_.push_back(std::make_unique<Shard>(
-          Shard::Parts{.log = *store_,
-                       .clock = engine::system_clock(),
-                       .limits = settings_.limits,
-                       .broker = *broker_,
-                       .entities = entities_,
-                       .inboxes = *inboxes_,
-                       .awareness = *awareness_,
-                       .closed = closed_sessions_,
-                       .survey =
-                           [this](std::unique_ptr<SessionSurvey> survey) {
-                             show_sessions(0, std::move(survey));
-                           },
-                       .run_blocking =
-                           [this](std::move_only_function<void()> work) {
-                             boost::asio::post(blocking_, std::move(work));
-                           },
-                       .run_check =
-                           [this](std::move_only_function<void()> work) {
-                             security_->run_check(std::move(work));
-                           },
-                       .tls = security_->tls(),
-                       .tokens = security_->tokens(),
-                       .on_connection_closed = [this] { count_.remove(); }}));
+      Shard::Parts parts{.log = *store_,
+                         .clock = engine::system_clock(),
+                         .limits = settings_.limits,
+                         .broker = *broker_,
+                         .entities = entities_,
+                         .inboxes = *inboxes_,
+                         .awareness = *awareness_,
+                         .offers = *offers_,
+                         .closed = closed_sessions_,
+                         .survey =
+                             [this](std::unique_ptr<SessionSurvey> survey) {
+                               show_sessions(0, std::move(survey));
+                             },
+                         .run_blocking =
+                             [this](std::move_only_function<void()> work) {
+                               boost::asio::post(blocking_, std::move(work));
+                             },
+                         .run_check =
+                             [this](std::move_only_function<void()> work) {
+                               security_->run_check(std::move(work));
+                             },
+                         .tls = security_->tls(),
+                         .tokens = security_->tokens(),
+                         .on_connection_closed = [this] { count_.remove(); },
+                         .on_tick = work_of_ticks(i)};
+      shards_.push_back(std::make_unique<Shard>(std::move(parts)));
     }
     tcp_ = std::make_unique<Listener>(Listener::Parts{.shards = shards_,
                                                       .count = count_,
@@ -199,6 +203,7 @@ class Node::Parts {
     broker_->settle();
     inboxes_->settle();
     awareness_->settle();
+    offers_->settle();
     store_->close();
     security_->stop();
     for (const std::unique_ptr<Shard>& shard : shards_) shard->stop();
@@ -215,6 +220,12 @@ class Node::Parts {
       SessionHost& asker = survey->session()->host();
       asker.came_back(*survey.release());
     });
+  }
+
+  // What of the whole node's is due goes along with one shard.
+  [[nodiscard]] std::function<void(Moment)> work_of_ticks(std::size_t shard) {
+    if (shard > 0) return [](Moment) {};
+    return [this](Moment now) { offers_->on_tick(now.wall); };
   }
 
   // On any thread.
@@ -266,6 +277,7 @@ class Node::Parts {
     return metrics_text({.store = *store_,
                          .broker = *broker_,
                          .awareness = *awareness_,
+                         .offers = *offers_,
                          .shards = shards,
                          .connections = count_.open(),
                          .connections_refused = count_.refused(),
@@ -283,6 +295,7 @@ class Node::Parts {
   std::unique_ptr<Broker> broker_;
   std::unique_ptr<InboxService> inboxes_;
   std::unique_ptr<AwarenessService> awareness_;
+  std::unique_ptr<OfferService> offers_;
   boost::asio::thread_pool blocking_{1};
   std::unique_ptr<Security> security_;
   // The shards' peers count in these until they are gone.
@@ -340,8 +353,14 @@ std::expected<std::unique_ptr<Node>, NodeError> Node::open(const Settings& setti
     return std::unexpected(
         NodeError{.kind = NodeError::Kind::kCannotRun, .message = awareness.error().message});
   }
-  auto parts = std::make_unique<Parts>(settings, std::move(*store), std::move(*broker),
-                                       std::move(*inboxes), std::move(*awareness));
+  auto offers = OfferService::open(**store, **inboxes);
+  if (!offers) {
+    return std::unexpected(
+        NodeError{.kind = NodeError::Kind::kCannotRun, .message = offers.error().message});
+  }
+  auto parts =
+      std::make_unique<Parts>(settings, std::move(*store), std::move(*broker), std::move(*inboxes),
+                              std::move(*awareness), std::move(*offers));
   if (auto started = parts->start(); !started) return std::unexpected(std::move(started.error()));
   return std::unique_ptr<Node>(new Node(std::move(parts)));
 }

@@ -153,6 +153,18 @@ void add_topics(MetricsPage& page, const Shards& shards) {
                 shards.histograms(&M::fanout), kNanosecondsInSecond);
 }
 
+void add_offers(MetricsPage& page, const OfferService& offers) {
+  const OfferCounters& numbers = offers.counters();
+  page.gauge({.name = "bimip_offers", .help = "Offers that are not over."}, offers.open_offers());
+  page.counter({.name = "bimip_offers_proposed_total", .help = "Offers that were made."},
+               numbers.proposed);
+  page.counter({.name = "bimip_offers_accepted_total", .help = "Offers that were accepted."},
+               numbers.accepted);
+  page.counter({.name = "bimip_offers_missed_total",
+                .help = "Offers that expired or were taken back before anybody answered."},
+               numbers.missed);
+}
+
 void add_groups(MetricsPage& page, const Broker& broker) {
   const Broker::Numbers numbers = broker.numbers();
   page.gauge({.name = "bimip_groups", .help = "Consumer groups that have members."},
@@ -259,6 +271,7 @@ std::string metrics_text(const NodeNumbers& numbers) {
   add_topics(page, shards);
   add_groups(page, numbers.broker);
   add_awareness(page, numbers.awareness);
+  add_offers(page, numbers.offers);
   add_log(page, numbers);
   return page.take();
 }

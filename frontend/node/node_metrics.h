@@ -8,6 +8,7 @@
 #include "engine/store/store.h"
 #include "frontend/services/awareness/awareness_service.h"
 #include "frontend/services/broker/broker.h"
+#include "frontend/services/offers/offer_service.h"
 #include "frontend/session/session_metrics.h"
 #include "frontend/transport/address_limits.h"
 #include "frontend/transport/tls/tls_context.h"
@@ -18,6 +19,7 @@ struct NodeNumbers {
   engine::Store& store;
   const Broker& broker;
   const AwarenessService& awareness;
+  const OfferService& offers;
   std::span<const SessionMetrics* const> shards;  // at least one
   std::uint64_t connections = 0;
   std::uint64_t connections_refused = 0;

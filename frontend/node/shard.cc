@@ -193,6 +193,7 @@ void Shard::await_tick() {
 void Shard::tick() {
   const Moment at = now();
   for (const std::shared_ptr<Peer>& peer : all_peers()) peer->on_tick(at);
+  parts_.on_tick(at);
 }
 
 // However often it is asked for meanwhile, once.

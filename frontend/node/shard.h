@@ -37,6 +37,7 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
     EntityCount& entities;
     InboxService& inboxes;
     AwarenessService& awareness;
+    OfferService& offers;
     ClosedSessions& closed;
     std::function<void(std::unique_ptr<SessionSurvey>)> survey;
     std::function<void(std::move_only_function<void()>)> run_blocking;
@@ -44,6 +45,8 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
     const TlsContext* tls = nullptr;             // null: connections are plain
     TokenService* tokens = nullptr;              // null: none are checked
     std::function<void()> on_connection_closed;  // thread-safe
+    // At each tick, on this shard's thread.
+    std::function<void(Moment)> on_tick = [](Moment) {};
   };
   // What is spoken on a new connection.
   using CarrierMaker = std::function<std::unique_ptr<Carrier>(SessionHost& host, Moment now)>;
@@ -79,6 +82,7 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
   [[nodiscard]] EntityCount& entities() override { return parts_.entities; }
   [[nodiscard]] InboxService& inboxes() override { return parts_.inboxes; }
   [[nodiscard]] AwarenessService& awareness() override { return parts_.awareness; }
+  [[nodiscard]] OfferService& offers() override { return parts_.offers; }
   [[nodiscard]] ClosedSessions& closed_sessions() override { return parts_.closed; }
   void survey(std::unique_ptr<SessionSurvey> survey) override { parts_.survey(std::move(survey)); }
   [[nodiscard]] DeliveryWriter& delivery_writer() override { return delivery_writer_; }

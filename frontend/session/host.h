@@ -17,6 +17,7 @@ namespace bimip::frontend {
 class AwarenessService;
 class Broker;
 class InboxService;
+class OfferService;
 class ClosedSessions;
 class Session;
 class TokenService;
@@ -64,6 +65,8 @@ class SessionHost {
   [[nodiscard]] virtual InboxService& inboxes() = 0;
   // The node's.
   [[nodiscard]] virtual AwarenessService& awareness() = 0;
+  // The node's offers.
+  [[nodiscard]] virtual OfferService& offers() = 0;
   // What is remembered of the whole node's.
   [[nodiscard]] virtual ClosedSessions& closed_sessions() = 0;
   // Shows it all the sessions, and then it comes back.

@@ -7,6 +7,7 @@
 #include "frontend/services/awareness/awareness_core.h"
 #include "frontend/session/awareness_desk.h"
 #include "frontend/session/closed_sessions.h"
+#include "frontend/session/offer_desk.h"
 #include "frontend/session/session_commands.h"
 #include "frontend/session/topic_commands.h"
 #include "frontend/stanza/limits.h"
@@ -108,6 +109,11 @@ AwarenessDesk& Session::awareness() {
   return *awareness_;
 }
 
+OfferDesk& Session::offers() {
+  if (!offers_) offers_ = std::make_unique<OfferDesk>(host_, bearer_, outbox_);
+  return *offers_;
+}
+
 void Session::on_frame(Bytes frame, Moment now) {
   if (state_ == State::kOver || state_ == State::kDraining) return;
   v1::Stanza stanza;
@@ -204,6 +210,12 @@ void Session::on_request(const v1::Stanza& stanza, Moment now) {
     case v1::Stanza::kReadAwarenessHistory:
     case v1::Stanza::kContactsAt:
       return awareness().on_request(shared_from_this(), stanza, now);
+    case v1::Stanza::kProposeOffer:
+      return offers().propose(shared_from_this(), id, stanza.propose_offer(), now);
+    case v1::Stanza::kActOnOffer:
+      return offers().act(shared_from_this(), id, stanza.act_on_offer(), now);
+    case v1::Stanza::kWatchOffers:
+      return offers().watch(shared_from_this(), id);
     case v1::Stanza::kListSessions:
       return list_sessions(shared_from_this(), id, stanza.list_sessions());
     case v1::Stanza::kKickSessions:
@@ -313,6 +325,7 @@ void Session::on_sent(std::size_t bytes) {
   subscriber_.pump(shared_from_this());
   if (inboxes_) inboxes_->pump(shared_from_this());
   if (awareness_) awareness_->pump();
+  if (offers_) offers_->pump();
 }
 
 void Session::on_tick(Moment now) {
@@ -370,6 +383,7 @@ void Session::stop_delivering() {
   subscriber_.close(*this);
   if (inboxes_) inboxes_->close_all();
   if (awareness_) awareness_->leave(leaving_of(ended_with_));
+  if (offers_) offers_->close();
 }
 
 void Session::on_answered() {

@@ -32,6 +32,7 @@ class Stanza;
 namespace bimip::frontend {
 
 class AwarenessDesk;
+class OfferDesk;
 
 // Owner-thread only. Kept alive by its connection and by its requests on their way. Its memory is
 // bounded whatever the peer does: by what takes_input() stops, and by the log keeping what is not
@@ -104,6 +105,7 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] Mailer& mailer() { return mailer_; }
   [[nodiscard]] Inboxes& inboxes();
   [[nodiscard]] AwarenessDesk& awareness();
+  [[nodiscard]] OfferDesk& offers();
 
  private:
   enum class State : std::uint8_t { kUnidentified, kChecking, kOpen, kDraining, kOver };
@@ -142,8 +144,10 @@ class Session : public std::enable_shared_from_this<Session> {
   Subscriber subscriber_;
   EntityAccess entities_;
   Mailer mailer_;
-  std::unique_ptr<Inboxes> inboxes_;          // once it was asked for one
-  std::unique_ptr<AwarenessDesk> awareness_;  // once it was asked for
+  // Once it was asked for one.
+  std::unique_ptr<Inboxes> inboxes_;
+  std::unique_ptr<AwarenessDesk> awareness_;
+  std::unique_ptr<OfferDesk> offers_;
 };
 
 }  // namespace bimip::frontend

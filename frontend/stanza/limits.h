@@ -101,6 +101,22 @@ inline constexpr std::size_t kAwarenessRequestsMax = 16;
 // end of those who did not come back after a crash.
 inline constexpr auto kAliveEvery = 30s;
 
+// Offers: how long one waits for an answer, and how long an accepted one lasts; its descriptions.
+inline constexpr auto kOfferWaits = 60s;
+inline constexpr auto kOfferWaitsMin = 1s;
+inline constexpr auto kOfferLastsMax = 24h;
+inline constexpr std::size_t kOfferDescriptionBytesMax = 64 * 1024;
+inline constexpr std::size_t kOfferReasonBytesMax = 256;
+// One that is over is remembered for so long, for who answers late.
+inline constexpr auto kOfferKept = 60s;
+// Offers that are not over, and remembered: a node; of an entity, by it and to it.
+inline constexpr std::size_t kOffersMax = 100'000;
+inline constexpr std::size_t kOffersFromEntityMax = 32;
+inline constexpr std::size_t kOffersToEntityMax = 256;
+// Changes of one offer that wait for the one before, and a session's requests on their way.
+inline constexpr std::size_t kOfferChangesWaitingMax = 16;
+inline constexpr std::size_t kOfferRequestsMax = 16;
+
 // A subscription's filter. Every record is held against it.
 inline constexpr std::size_t kFilterBytesMax = 64 * 1024;
 // Records are due again this late at most.

@@ -51,7 +51,7 @@ class Metrics(support.ClientTest):
         with self.assertRaises(urllib.error.HTTPError):
             urllib.request.urlopen(f"http://{self.http}/nowhere", timeout=20)
         seen = self.values()
-        self.assertEqual(seen["bimip_topics"], 11)  # $cursors and those of inboxes and awareness, too
+        self.assertEqual(seen["bimip_topics"], 12)  # $cursors and those of inboxes, awareness and offers, too
         self.assertEqual(seen["bimip_published_records_total"], 3)
         self.assertEqual(seen["bimip_published_bytes_total"], len("onetwothree"))
         self.assertEqual(seen["bimip_publish_ack_seconds_count"], 3)

@@ -11,6 +11,7 @@
 #include "engine/base/random.h"
 #include "tools/bimip/commands.h"
 #include "tools/bimip/console.h"
+#include "tools/bimip/offer_text.h"
 #include "tools/bimip/options.h"
 #include "tools/bimip/record_text.h"
 #include "tools/client/connection.h"
@@ -98,6 +99,10 @@ std::string json_line(const v1::InboxItem& item) {
     for (const std::string& id : message.receipt().message_ids()) line["message_ids"].push_back(id);
     return line.dump() + "\n";
   }
+  if (message.kind() == v1::INBOX_MESSAGE_KIND_MISSED_OFFER) {
+    line["missed_offer"] = offer_json(message.offer());
+    return line.dump() + "\n";
+  }
   if (message.kind() == v1::INBOX_MESSAGE_KIND_COPY) {
     line["to"] = message.to();
     line["category"] = message.category();
@@ -115,6 +120,9 @@ std::string text_line(const v1::InboxItem& item) {
   if (message.kind() == v1::INBOX_MESSAGE_KIND_RECEIPT) {
     line += message.receipt().name() + " " + message.receipt().category() + ":";
     for (const std::string& id : message.receipt().message_ids()) line += " " + id;
+  } else if (message.kind() == v1::INBOX_MESSAGE_KIND_MISSED_OFFER) {
+    line += "missed " + message.offer().kind() + ": " +
+            log_tools::escaped(engine::as_bytes(message.offer().description()));
   } else {
     if (message.kind() == v1::INBOX_MESSAGE_KIND_COPY)
       line += "to " + message.to() + " in " + message.category() + ": ";

@@ -16,6 +16,7 @@
 #include "frontend/services/awareness/awareness_service.h"
 #include "frontend/services/broker/broker.h"
 #include "frontend/services/inbox/inbox_service.h"
+#include "frontend/services/offers/offer_service.h"
 #include "frontend/services/tokens/token_service.h"
 #include "frontend/session/closed_sessions.h"
 #include "frontend/session/session.h"
@@ -76,6 +77,7 @@ class TokenHost final : public SessionHost {
   [[nodiscard]] EntityCount& entities() override { return entities_; }
   [[nodiscard]] InboxService& inboxes() override { return *inboxes_; }
   [[nodiscard]] AwarenessService& awareness() override { return *awareness_; }
+  [[nodiscard]] OfferService& offers() override { return *offers_; }
   [[nodiscard]] ClosedSessions& closed_sessions() override { return closed_; }
   // Of no sessions.
   void survey(std::unique_ptr<SessionSurvey> survey) override { came_back(*survey.release()); }
@@ -102,6 +104,7 @@ class TokenHost final : public SessionHost {
     broker_ = std::move(*Broker::open(*store_));
     inboxes_ = std::move(*InboxService::open(*store_, {}));
     awareness_ = std::move(*AwarenessService::open(*store_, clock, {.is_driven = true}));
+    offers_ = std::move(*OfferService::open(*store_, *inboxes_));
     if (checks_ == Checks::kNothing) return;
     ring_ = std::move(*KeyRing::open(keys_path()));
     auto opened = TokenService::open({.log = *store_,
@@ -119,6 +122,7 @@ class TokenHost final : public SessionHost {
     awareness_->settle();
     store_->close();
     broker_.reset();
+    offers_.reset();
     inboxes_.reset();
     awareness_.reset();
     tokens_.reset();
@@ -136,6 +140,7 @@ class TokenHost final : public SessionHost {
   std::unique_ptr<Broker> broker_;
   std::unique_ptr<InboxService> inboxes_;
   std::unique_ptr<AwarenessService> awareness_;
+  std::unique_ptr<OfferService> offers_;
   std::unique_ptr<KeyRing> ring_;
   std::unique_ptr<TokenService> tokens_;
   const SessionLimits limits_;

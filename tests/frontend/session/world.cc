@@ -69,6 +69,9 @@ World::World() {
                                            .is_driven = true});
   EXPECT_TRUE(awareness) << awareness.error().message;
   awareness_ = std::move(*awareness);
+  auto offers = OfferService::open(*scripted_, *inboxes_);
+  EXPECT_TRUE(offers) << offers.error().message;
+  offers_ = std::move(*offers);
 }
 
 World::~World() {

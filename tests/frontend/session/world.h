@@ -16,6 +16,7 @@
 #include "frontend/services/awareness/awareness_service.h"
 #include "frontend/services/broker/broker.h"
 #include "frontend/services/inbox/inbox_service.h"
+#include "frontend/services/offers/offer_service.h"
 #include "frontend/session/closed_sessions.h"
 #include "frontend/session/session.h"
 
@@ -112,6 +113,7 @@ class World final : public SessionHost {
   Broker& broker() override { return *broker_; }
   InboxService& inboxes() override { return *inboxes_; }
   AwarenessService& awareness() override { return *awareness_; }
+  OfferService& offers() override { return *offers_; }
   EntityCount& entities() override { return entities_; }
   ClosedSessions& closed_sessions() override { return closed_; }
   // Comes back with settle().
@@ -142,6 +144,7 @@ class World final : public SessionHost {
   std::unique_ptr<Broker> broker_;
   std::unique_ptr<InboxService> inboxes_;
   std::unique_ptr<AwarenessService> awareness_;
+  std::unique_ptr<OfferService> offers_;
   SessionMetrics metrics_;
   EntityCount entities_{kSessionsPerEntity};
   ClosedSessions closed_{clock};

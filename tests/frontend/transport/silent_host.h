@@ -60,6 +60,7 @@ class SilentHost final : public frontend::SessionHost {
   // No entity asks for one here.
   [[nodiscard]] frontend::InboxService& inboxes() override { std::abort(); }
   [[nodiscard]] frontend::AwarenessService& awareness() override { std::abort(); }
+  [[nodiscard]] frontend::OfferService& offers() override { std::abort(); }
   [[nodiscard]] frontend::DeliveryWriter& delivery_writer() override { return writer_; }
   void came_back(frontend::SessionRequest&) override {}
   void run_blocking(std::move_only_function<void()>) override {}

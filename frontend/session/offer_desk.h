@@ -1,0 +1,60 @@
+// A session's offers: proposing, answering, being told.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "frontend/services/offers/offer_service.h"
+#include "frontend/session/host.h"
+#include "frontend/session/outbox.h"
+
+namespace bimip::v1 {
+class ActOnOffer;
+class ProposeOffer;
+}  // namespace bimip::v1
+
+namespace bimip::frontend {
+
+class Bearer;
+
+// Owner-thread only. What it holds for a peer that reads slowly is the newest of each offer.
+class OfferDesk {
+ public:
+  OfferDesk(SessionHost& host, Bearer& bearer, Outbox& outbox);
+  ~OfferDesk();
+  OfferDesk(const OfferDesk&) = delete;
+  OfferDesk& operator=(const OfferDesk&) = delete;
+
+  void propose(const std::shared_ptr<Session>& session, std::uint64_t id,
+               const v1::ProposeOffer& propose, Moment now);
+  void act(const std::shared_ptr<Session>& session, std::uint64_t id, const v1::ActOnOffer& act,
+           Moment now);
+  void watch(const std::shared_ptr<Session>& session, std::uint64_t id);
+  // There is room in the outbox again.
+  void pump();
+  // Nothing is told any more.
+  void close();
+
+  // The service's answers and news.
+  class Answer;
+  class News;
+  void on_answered(Answer& answer);
+  void on_news() { pump(); }
+
+ private:
+  class Seat;
+  // Whether the session may ask, and has room for another request; if not, it was told.
+  [[nodiscard]] bool may_begin(std::uint64_t id);
+  void tell(std::uint64_t id, const Offer& offer);
+  [[nodiscard]] OfferService::Done answer_to(const std::shared_ptr<Session>& session,
+                                             std::uint64_t id);
+
+  SessionHost& host_;
+  Bearer& bearer_;
+  Outbox& outbox_;
+  std::size_t in_flight_ = 0;
+  std::unique_ptr<Seat> seat_;  // once it watches
+};
+
+}  // namespace bimip::frontend

@@ -1,0 +1,217 @@
+// Offers on a real log: who was first, what is told, what a restart leaves.
+#include "frontend/services/offers/offer_service.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <thread>
+
+#include "engine/store/store.h"
+#include "frontend/stanza/limits.h"
+#include "tests/support/log_client.h"
+#include "tests/support/temp_directory.h"
+
+namespace bimip::testing {
+namespace {
+
+using namespace bimip::frontend;  // NOLINT: tests read better without it
+using namespace std::chrono_literals;
+using engine::Timestamp;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr Timestamp kBegin(1'000'000s);
+
+class Ear final : public OfferListener {
+ public:
+  void on_changed(OfferRef offer) override { states.push_back(offer->state); }
+  std::vector<OfferState> states;
+};
+
+class OfferServiceTest : public ::testing::Test {
+ protected:
+  using Answer = std::expected<OfferRef, OfferRefusal>;
+  OfferServiceTest() { open(); }
+  ~OfferServiceTest() override { close(); }
+
+  void open() {
+    auto store = engine::Store::open({.directory = directory_.path(), .free_space_floor = 0});
+    ASSERT_TRUE(store) << store.error().message;
+    store_ = std::move(*store);
+    inboxes_ = std::move(*InboxService::open(*store_, {}));
+    auto offers = OfferService::open(*store_, *inboxes_);
+    ASSERT_TRUE(offers) << offers.error().message;
+    offers_ = std::move(*offers);
+  }
+  void close() {
+    offers_->settle();
+    inboxes_->settle();
+    store_->close();
+    offers_.reset();
+    inboxes_.reset();
+    store_.reset();
+  }
+  void reopen() {
+    close();
+    open();
+  }
+
+  Answer propose(const std::string& id, const std::string& description = "video",
+                 const std::string& from = "ann", const std::string& to = "bob") {
+    return wait([&](OfferService::Done done) {
+      offers_->propose({.key = {.from = from, .id = id},
+                        .from_device = "phone",
+                        .to = to,
+                        .kind = "call",
+                        .description = description,
+                        .proposed_at = now_,
+                        .changed_at = now_,
+                        .expires_at = now_ + 60s},
+                       std::move(done));
+    });
+  }
+  Answer move(const std::string& id, OfferAction action, const std::string& eid,
+              const std::string& device = "phone") {
+    return wait([&](OfferService::Done done) {
+      offers_->move({.from = "ann", .id = id}, {.action = action, .eid = eid, .device = device},
+                    now_, std::move(done));
+    });
+  }
+  void tick(std::chrono::seconds time) {
+    now_ += time;
+    offers_->on_tick(now_);
+    offers_->settle();
+  }
+  std::size_t missed_by(const std::string& eid) {
+    LogClient log(*store_);
+    const auto batch = log.read_entity(inboxes_->find("notification")->id, eid, {});
+    return batch ? batch->records().size() : 0;
+  }
+
+  const TempDirectory directory_;
+  std::unique_ptr<engine::Store> store_;
+  std::unique_ptr<InboxService> inboxes_;
+  std::unique_ptr<OfferService> offers_;
+  Timestamp now_ = kBegin;
+
+ private:
+  static Answer wait(const std::function<void(OfferService::Done)>& ask) {
+    std::promise<Answer> promise;
+    std::future<Answer> answer = promise.get_future();
+    ask([promise = std::move(promise)](Answer result) mutable {
+      promise.set_value(std::move(result));
+    });
+    return answer.get();
+  }
+};
+
+TEST_F(OfferServiceTest, TellsBothSidesOfEachChange) {
+  Ear ann;
+  Ear bob;
+  Ear carol;
+  EXPECT_THAT(offers_->watch("ann", ann), IsEmpty());
+  EXPECT_THAT(offers_->watch("bob", bob), IsEmpty());
+  EXPECT_THAT(offers_->watch("carol", carol), IsEmpty());
+  ASSERT_TRUE(propose("a"));
+  ASSERT_TRUE(move("a", OfferAction::kRing, "bob"));
+  ASSERT_TRUE(move("a", OfferAction::kAccept, "bob"));
+  ASSERT_TRUE(move("a", OfferAction::kEnd, "ann"));
+  const auto all = ElementsAre(OfferState::kProposed, OfferState::kRinging, OfferState::kAccepted,
+                               OfferState::kEnded);
+  EXPECT_THAT(ann.states, all);
+  EXPECT_THAT(bob.states, all);
+  EXPECT_THAT(carol.states, IsEmpty());
+  for (Ear* ear : {&ann, &bob, &carol})
+    offers_->unwatch(ear == &ann ? "ann" : ear == &bob ? "bob" : "carol", *ear);
+  EXPECT_EQ(offers_->open_offers(), 0U);
+  EXPECT_EQ(offers_->counters().accepted, 1U);
+}
+
+TEST_F(OfferServiceTest, OneOfManyDevicesHasIt) {
+  for (int round = 0; round < 20; ++round) {
+    const std::string id = std::to_string(round);
+    ASSERT_TRUE(propose(id));
+    std::atomic<int> winners = 0;
+    std::vector<std::thread> devices;
+    for (int i = 0; i < 8; ++i) {
+      devices.emplace_back([&, i] {
+        const Answer answer = move(id, OfferAction::kAccept, "bob", "device-" + std::to_string(i));
+        if (answer) {
+          ++winners;
+        } else {
+          EXPECT_EQ(answer.error().code, Code::kAlreadyExists) << answer.error().why;
+        }
+      });
+    }
+    for (std::thread& device : devices) device.join();
+    EXPECT_EQ(winners, 1);
+    ASSERT_TRUE(move(id, OfferAction::kEnd, "bob"));
+  }
+}
+
+TEST_F(OfferServiceTest, ProposedAgainItIsTheSame) {
+  const Answer first = propose("a");
+  ASSERT_TRUE(first);
+  const Answer again = propose("a");
+  ASSERT_TRUE(again);
+  EXPECT_EQ((*again)->version, (*first)->version);
+  const Answer other = propose("a", "something else");
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, Code::kAlreadyExists);
+}
+
+TEST_F(OfferServiceTest, ExpiresAndLeavesWordInTheInboxOnce) {
+  Ear bob;
+  (void)offers_->watch("bob", bob);
+  ASSERT_TRUE(propose("a"));
+  tick(59s);
+  EXPECT_THAT(bob.states, SizeIs(1));
+  tick(1s);
+  EXPECT_EQ(bob.states.back(), OfferState::kExpired);
+  tick(1s);
+  EXPECT_EQ(missed_by("bob"), 1U);
+  EXPECT_FALSE(move("a", OfferAction::kAccept, "bob"));
+  ASSERT_TRUE(propose("b"));
+  ASSERT_TRUE(move("b", OfferAction::kReject, "bob"));
+  tick(120s);
+  EXPECT_EQ(missed_by("bob"), 1U) << "what was turned down was not missed";
+  EXPECT_EQ(move("a", OfferAction::kAccept, "bob").error().code, Code::kNotFound) << "forgotten";
+  ASSERT_TRUE(propose("a")) << "its name is free again";
+  offers_->unwatch("bob", bob);
+}
+
+TEST_F(OfferServiceTest, ARestartLosesNone) {
+  ASSERT_TRUE(propose("waits"));
+  ASSERT_TRUE(propose("accepted"));
+  ASSERT_TRUE(move("accepted", OfferAction::kAccept, "bob", "tablet"));
+  ASSERT_TRUE(propose("over"));
+  ASSERT_TRUE(move("over", OfferAction::kCancel, "ann"));
+  reopen();
+  Ear bob;
+  const std::vector<OfferRef> there = offers_->watch("bob", bob);
+  ASSERT_THAT(there, SizeIs(2));
+  const Answer late = move("accepted", OfferAction::kAccept, "bob", "phone");
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().why, "the offer is accepted by device 'tablet'");
+  ASSERT_TRUE(move("waits", OfferAction::kAccept, "bob"));
+  EXPECT_THAT(bob.states, ElementsAre(OfferState::kAccepted));
+  EXPECT_EQ(missed_by("bob"), 1U);
+  offers_->unwatch("bob", bob);
+  tick(90s);
+  reopen();
+  EXPECT_EQ(move("over", OfferAction::kCancel, "ann").error().code, Code::kNotFound);
+}
+
+TEST_F(OfferServiceTest, AnEntityHasAMostOfOffers) {
+  for (std::size_t i = 0; i < frontend::limits::kOffersFromEntityMax; ++i)
+    ASSERT_TRUE(propose(std::to_string(i)));
+  EXPECT_EQ(propose("more").error().code, Code::kResourceExhausted);
+  ASSERT_TRUE(propose("more", "video", "dora"));
+  ASSERT_TRUE(move("0", OfferAction::kCancel, "ann"));
+  ASSERT_TRUE(propose("more"));
+}
+
+}  // namespace
+}  // namespace bimip::testing

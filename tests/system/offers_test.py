@@ -1,0 +1,148 @@
+"""Offers between entities, against the real server: who has them, who hears of it, clocks, kills."""
+
+import json
+import time
+
+import case
+import programs
+from wire import Code, Session, stanza
+from bimip.v1 import offer_pb2
+
+State = offer_pb2.OfferState
+Action = offer_pb2.OfferAction
+
+
+class Device(Session):
+    """A session of an entity's device that watches its offers."""
+
+    def __init__(self, server, eid, device="phone"):
+        self.told = []
+        self.last_id = 1
+        super().__init__(server, eid=eid, device=device)
+        self.there = self.request(watch_offers={}).offers_watched.offers
+
+    def request(self, **body):
+        self.last_id += 1
+        self.send(stanza(self.last_id, **body))
+        self.socket.settimeout(20)
+        while (got := self.next()).id != self.last_id:
+            self.take(got)
+        return got
+
+    def take(self, got):
+        if got.WhichOneof("body") == "offer_changed":
+            self.told.append(got.offer_changed.offer)
+
+    def hears(self, state, offer_id="call", to_device=None):
+        """Waits until it was told that the offer is so."""
+        def is_so():
+            self.socket.settimeout(0.02)
+            try:
+                while True:
+                    self.take(self.next())
+            except TimeoutError:
+                pass
+            return any(o.offer_id == offer_id and o.state == state and to_device in (None, o.to_device) for o in self.told)
+        programs.wait_until(is_so, what=f"state {state}")
+        return next(o for o in reversed(self.told) if o.offer_id == offer_id)
+
+    def propose(self, to, offer_id="call", **more):
+        return self.request(propose_offer={"to": to, "offer_id": offer_id, "description": b"video", **more})
+
+    def act(self, by, action, offer_id="call", **more):
+        return self.request(act_on_offer={"from": by, "offer_id": offer_id, "action": action, **more})
+
+
+class Offers(case.SystemTest):
+    def setUp(self):
+        super().setUp()
+        self.bimipd = self.server()
+
+    def test_a_call_rings_is_accepted_by_one_device_and_ends(self):
+        with Device(self.bimipd, "ann") as ann, Device(self.bimipd, "bob", "phone") as phone, \
+                Device(self.bimipd, "bob", "tablet") as tablet, Device(self.bimipd, "carol") as carol:
+            made = ann.propose("bob").offer_changed.offer
+            self.assertEqual((made.state, made.version, made.kind), (State.OFFER_STATE_PROPOSED, 1, "call"))
+            for device in (phone, tablet):
+                self.assertEqual(device.hears(State.OFFER_STATE_PROPOSED).description, b"video")
+            phone.act("ann", Action.OFFER_ACTION_RING)
+            ann.hears(State.OFFER_STATE_RINGING)
+            accepted = tablet.act("ann", Action.OFFER_ACTION_ACCEPT, description=b"audio").offer_changed.offer
+            self.assertEqual((accepted.to_device, accepted.answer), ("tablet", b"audio"))
+            ann.hears(State.OFFER_STATE_ACCEPTED, to_device="tablet")
+            phone.hears(State.OFFER_STATE_ACCEPTED, to_device="tablet")
+            late = phone.act("ann", Action.OFFER_ACTION_ACCEPT).error
+            self.assertEqual((late.code, late.message),
+                             (Code.CODE_ALREADY_EXISTS, "the offer is accepted by device 'tablet'"))
+            ann.act("ann", Action.OFFER_ACTION_END, reason="bye")
+            self.assertEqual(phone.hears(State.OFFER_STATE_ENDED).reason, "bye")
+            self.assertEqual(carol.told, [])
+            self.assertEqual(carol.act("ann", Action.OFFER_ACTION_ACCEPT).error.code, Code.CODE_NOT_FOUND)
+
+    def test_an_offer_survives_both_sides_leaving_and_a_kill(self):
+        with Device(self.bimipd, "ann") as ann:
+            ann.propose("bob", expires_in_ms=600_000)
+        self.bimipd.kill()
+        self.bimipd.start()
+        with Device(self.bimipd, "bob") as bob:
+            self.assertEqual(bob.there, 1)
+            bob.hears(State.OFFER_STATE_PROPOSED)
+            bob.act("ann", Action.OFFER_ACTION_ACCEPT)
+        self.bimipd.kill()
+        self.bimipd.start()
+        with Device(self.bimipd, "ann") as ann, Device(self.bimipd, "bob", "tablet") as tablet:
+            self.assertEqual(ann.hears(State.OFFER_STATE_ACCEPTED).to_device, "phone")
+            self.assertEqual(tablet.act("ann", Action.OFFER_ACTION_ACCEPT).error.code, Code.CODE_ALREADY_EXISTS)
+
+    def test_one_that_is_missed_expires_and_leaves_word_in_the_inbox(self):
+        with Device(self.bimipd, "ann") as ann:
+            ann.propose("bob", expires_in_ms=1000)
+            began = time.monotonic()
+            ann.hears(State.OFFER_STATE_EXPIRED)
+            self.assertLess(time.monotonic() - began, 15)
+        shown = self.bimipd.must("--as", "bob", "inbox", "notification", "--until-end", "--json")
+        missed = json.loads(shown)["missed_offer"]
+        self.assertEqual((missed["offer_id"], missed["from"], missed["state"]), ("call", "ann", "expired"))
+        with Device(self.bimipd, "bob") as bob:
+            self.assertEqual(bob.there, 0)
+            self.assertEqual(bob.act("ann", Action.OFFER_ACTION_ACCEPT).error.code, Code.CODE_ALREADY_EXISTS)
+
+    def test_what_makes_no_sense_is_refused(self):
+        with Device(self.bimipd, "ann") as ann:
+            for wrong in ({"offer_id": ""}, {"offer_id": "x" * 129}, {"to": ""}, {"to": "x" * 257}, {"kind": "A Call"},
+                          {"expires_in_ms": 999}, {"expires_in_ms": 86_400_001}):
+                answer = ann.propose(**{"to": "bob", **wrong})
+                self.assertEqual(answer.error.code, Code.CODE_INVALID_ARGUMENT, wrong)
+            self.assertEqual(ann.propose("bob", description=b"x" * 65_537).error.code, Code.CODE_TOO_LARGE)
+            self.assertEqual(ann.act("ann", 0).error.code, Code.CODE_INVALID_ARGUMENT)
+            self.assertEqual(ann.act("ann", Action.OFFER_ACTION_CANCEL).error.code, Code.CODE_NOT_FOUND)
+
+    def test_a_watcher_that_reads_slowly_is_told_the_newest(self):
+        with Device(self.bimipd, "ann") as ann, Device(self.bimipd, "bob") as bob:
+            for i in range(30):
+                ann.propose("bob", f"{i}", description=b"x" * 65_000)
+            for round in range(5):
+                for i in range(30):
+                    ann.act("ann", Action.OFFER_ACTION_UPDATE, f"{i}", description=bytes([97 + round]) * 65_000)
+            for i in range(30):
+                ann.act("ann", Action.OFFER_ACTION_CANCEL, f"{i}")
+            for i in range(30):
+                bob.hears(State.OFFER_STATE_CANCELLED, f"{i}")
+
+    def test_the_tool_proposes_waits_and_answers(self):
+        def tool(*arguments):
+            return self.bimipd.must("--as", "bob", "--device", "phone", "offer", *arguments)
+        waiting = self.background(self.bimipd.start_bimip(
+            "--as", "ann", "--device", "desk", "offer", "propose", "bob", "video", "--id", "call-7", "--wait"))
+        self.assertEqual(tool("watch", "--count", "1").split("\t")[:5], ["ann", "call-7", "call", "bob", "proposed"])
+        self.assertIn("\tringing\t", tool("ring", "ann", "call-7"))
+        self.assertEqual(json.loads(tool("accept", "ann", "call-7", "audio", "--json"))["to_device"], "phone")
+        out = self.must_end_well(waiting).decode()
+        self.assertEqual(out.splitlines()[-1].split("\t")[4], "accepted")
+        late = self.bimipd.bimip("--as", "bob", "--device", "tablet", "offer", "accept", "ann", "call-7")
+        self.refused(late, 1, "accepted by device 'phone'")
+        tool("end", "ann", "call-7", "done")
+
+
+if __name__ == "__main__":
+    case.main()
