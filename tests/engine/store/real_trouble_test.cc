@@ -4,7 +4,9 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -70,6 +72,101 @@ class MountedTmpfs {
   const Path at_;
   std::string error_;
 };
+
+// What a shell command writes, without its last line's end; empty when it fails.
+std::string shell(const std::string& command) {
+  std::string output;
+  FILE* const pipe = ::popen((command + " 2>/dev/null").c_str(), "r");
+  if (pipe == nullptr) return {};
+  std::array<char, 256> chunk{};
+  while (const std::size_t got = std::fread(chunk.data(), 1, chunk.size(), pipe))
+    output.append(chunk.data(), got);
+  if (::pclose(pipe) != 0) return {};
+  while (output.ends_with('\n')) output.pop_back();
+  return output;
+}
+
+// An ext4 of its own on a file, which can be made to find an error of its own.
+class LoopedExt4 {
+ public:
+  explicit LoopedExt4(const Path& folder) : image_(folder / "image"), at_(folder / "mounted") {
+    std::filesystem::create_directories(at_);
+    std::ofstream(image_).close();
+    std::filesystem::resize_file(image_, 64ULL << 20U);
+    device_ = shell("losetup -f --show '" + image_.string() + "'");
+    if (!device_.empty() && !shell("mkfs.ext4 -q " + device_ + " && echo made").empty()) mount();
+  }
+  ~LoopedExt4() {
+    unmount();
+    if (!device_.empty()) (void)shell("losetup -d " + device_);
+  }
+  LoopedExt4(const LoopedExt4&) = delete;
+  LoopedExt4& operator=(const LoopedExt4&) = delete;
+
+  [[nodiscard]] bool is_there() const { return mounted_; }
+  [[nodiscard]] const Path& at() const { return at_; }
+  // As a file system does that met what it cannot trust: it takes nothing more.
+  [[nodiscard]] bool turn_read_only() const {
+    std::ofstream trigger("/sys/fs/ext4/" + Path(device_).filename().string() +
+                          "/trigger_fs_error");
+    trigger << "1" << std::flush;
+    return trigger.good();
+  }
+  // What an operator does about it.
+  [[nodiscard]] bool check_and_mount() {
+    unmount();
+    (void)shell("e2fsck -fy " + device_);  // says with its exit code that it mended something
+    mount();
+    return mounted_;
+  }
+
+ private:
+  void mount() {
+    mounted_ =
+        ::mount(device_.c_str(), at_.c_str(), "ext4", 0, "errors=remount-ro") == 0 || mounted_;
+  }
+  void unmount() {
+    if (mounted_) ::umount2(at_.c_str(), 0);
+    mounted_ = false;
+  }
+  const Path image_;
+  const Path at_;
+  std::string device_;
+  bool mounted_ = false;
+};
+
+TEST(RealTrouble, AFileSystemThatTurnsReadOnlyTakesNothingMoreAndLosesNothing) {
+  const TempDirectory directory;
+  LoopedExt4 disk(directory.path());
+  if (!disk.is_there()) GTEST_SKIP() << "cannot make an ext4 on a loop device";
+  std::size_t acknowledged = 0;
+  const std::string value(5'000, 'x');
+  {
+    const auto store = open_store(disk.at() / "data");
+    LogClient log(*store);
+    const TopicId topic = store->create_topic("t", {.segment_bytes = limits::kSegmentBytesMin})->id;
+    for (; acknowledged < 40; ++acknowledged) ASSERT_TRUE(log.append(topic, value));
+    if (!disk.turn_read_only()) GTEST_SKIP() << "this kernel's ext4 cannot be made to fail";
+    const auto [refusal, stored] = append_until_refused(log, topic, value);
+    acknowledged += stored;
+    EXPECT_EQ(refusal.code, ErrorCode::kDegraded) << refusal.message;
+    EXPECT_THAT(store->troubles(), ::testing::SizeIs(1));
+    EXPECT_EQ(log.read_all(topic)->records.size(), acknowledged) << "what is there is read";
+    EXPECT_FALSE(reopen(*store, topic)) << "the cause is still there";
+    EXPECT_FALSE(log.append(topic, value));
+  }
+  ASSERT_TRUE(disk.check_and_mount());
+  {
+    const auto store = open_store(disk.at() / "data");
+    LogClient log(*store);
+    const TopicId topic = store->find_topic("t")->id;
+    const auto all = log.read_all(topic);
+    ASSERT_TRUE(all) << all.error().message;
+    EXPECT_THAT(all->gaps, ::testing::IsEmpty());
+    EXPECT_GE(all->records.size(), acknowledged);
+    EXPECT_TRUE(log.append(topic, value));
+  }
+}
 
 TEST(RealTrouble, AFullFileSystemRefusesAndRecoversByItself) {
   const TempDirectory directory;
