@@ -521,6 +521,14 @@ class Awareness(case.SystemTest):
             return bob.views["alice"].state == OFFLINE
         programs.wait_until(gone, what="the end of the lease")
 
+    def test_the_benchmark_counts_what_all_are_told(self):
+        lines = self.bimipd.must("bench", "awareness", "--connections", 6, "--contacts", 3, "--json").splitlines()
+        figures = {one["name"]: one["value"] for one in map(json.loads, lines)}
+        self.assertEqual(figures["awareness.reconnect.stanzas"], 6)
+        self.assertEqual(figures["awareness.reconnect.entities"], 18)
+        self.assertEqual(figures["awareness.change.entities"], 18)
+        self.refused(self.bimipd.bimip("bench", "awareness", "--connections", 6, "--contacts", 6), 1, "--contacts")
+
     def test_the_tool(self):
         def run(who, *arguments):
             return self.bimipd.must("--as", who, "--device", "desk", "awareness", *arguments)

@@ -150,6 +150,20 @@ void add_bench_command(CLI::App& program, const Globals& globals, int& exit_code
       ->required()
       ->check(CLI::PositiveNumber);
   add_time(*idle, *idle_arguments);
+
+  const auto [awareness, awareness_arguments] =
+      adder.add("awareness", "Entities that watch each other reconnect, and change, all at once",
+                "bimip bench awareness --connections 1000 --contacts 100", load::run_awareness);
+  awareness->add_option("--connections", awareness_arguments->load.connections, "How many")
+      ->check(CLI::Range(2, 60'000))
+      ->capture_default_str();
+  awareness->add_option("--contacts", awareness_arguments->load.contacts, "Whom each watches")
+      ->check(CLI::Range(1, 500))
+      ->capture_default_str();
+  awareness
+      ->add_option("--server-process", awareness_arguments->server_process,
+                   "The server's process id, on this machine: its time is told too")
+      ->check(CLI::PositiveNumber);
 }
 
 }  // namespace bimip::tools

@@ -19,6 +19,7 @@ struct Load {
   std::size_t depth = 16;        // publishes unanswered, each
   std::size_t value_bytes = 128;
   std::size_t subscribers = 1;
+  std::size_t contacts = 100;  // that each watches
   std::chrono::milliseconds warm_up{500};
   std::chrono::milliseconds time{5000};
   std::optional<int>
@@ -38,5 +39,9 @@ using Figures = engine::Result<std::vector<bench::Figure>>;
 [[nodiscard]] Figures run_latency(const Load& load);
 // Sessions that do nothing: what each takes of the server's memory, and all of its time.
 [[nodiscard]] Figures run_idle(const Load& load);
+
+// Entities that watch each other: all lose their connections and are back, all change at once. What
+// they are told, and until when.
+[[nodiscard]] Figures run_awareness(const Load& load);
 
 }  // namespace bimip::load

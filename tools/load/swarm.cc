@@ -23,11 +23,15 @@ Status fail_with(const char* what) {
 
 Result<std::unique_ptr<Swarm>> Swarm::open(const client::Endpoint& server,
                                            std::size_t connections) {
+  return open([&](std::size_t) { return server; }, connections);
+}
+
+Result<std::unique_ptr<Swarm>> Swarm::open(const Who& who, std::size_t connections) {
   std::unique_ptr<Swarm> swarm(new Swarm());
   swarm->epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
   if (swarm->epoll_ < 0) return std::unexpected(fail_with("epoll_create1").error());
   for (std::size_t i = 0; i < connections; ++i) {
-    auto connection = Connection::open(server, {}, kOpenWithin);
+    auto connection = Connection::open(who(i), {}, kOpenWithin);
     if (!connection) return std::unexpected(std::move(connection.error()));
     if (Status added = swarm->add(std::move(*connection)); !added)
       return std::unexpected(std::move(added.error()));

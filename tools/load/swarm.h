@@ -19,6 +19,9 @@ class Swarm {
  public:
   [[nodiscard]] static Result<std::unique_ptr<Swarm>> open(const client::Endpoint& server,
                                                            std::size_t connections);
+  // Connection by connection, each as who it is to be.
+  using Who = std::function<client::Endpoint(std::size_t connection)>;
+  [[nodiscard]] static Result<std::unique_ptr<Swarm>> open(const Who& who, std::size_t connections);
   ~Swarm();
   Swarm(const Swarm&) = delete;
   Swarm& operator=(const Swarm&) = delete;
