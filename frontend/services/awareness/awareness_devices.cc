@@ -45,7 +45,9 @@ Result<UserState> AwarenessCore::announce(const SeatOf& seat, Announcement annou
       device->seat = seat.seat;
       leave(seat, Leaving::kSaid, now);
     }
-    return entity.published.state;
+    const UserState state = entity.published.state;
+    book_.forget_stranger(*number);
+    return state;
   }
   if (device == entity.devices.end()) {
     if (entity.devices.size() >= limits::kAwarenessDevicesMax)

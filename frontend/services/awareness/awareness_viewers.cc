@@ -120,7 +120,11 @@ Result<AwarenessCore::Watching> AwarenessCore::watch(SeatNumber seat, const std:
   std::vector<EntityNumber> listed;
   for (const std::string& eid : others) {
     const auto entity = enter(eid);
-    if (!entity) return std::unexpected(entity.error());
+    if (!entity) {
+      for (const EntityNumber entered : listed) book_.forget_stranger(entered);
+      book_.forget_stranger(*self);
+      return std::unexpected(entity.error());
+    }
     listed.push_back(*entity);
   }
   const auto known = watches_.find(seat);

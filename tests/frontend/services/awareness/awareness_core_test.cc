@@ -370,14 +370,18 @@ TEST_F(AwarenessCoreTest, EverythingHasABound) {
                                           world.now()));
   }
   EXPECT_FALSE(world.core().set_activity(phone, {.name = "typing", .to = "more"}, 6s, world.now()));
+  std::vector<std::string> many;
+  for (std::size_t i = 0; i <= kRules.entities_max; ++i) many.push_back("x" + std::to_string(i));
+  const std::uint64_t before = world.core().numbers().entities;
+  EXPECT_FALSE(world.core().watch(world.new_seat(), "bob", false, many, world.now()));
+  EXPECT_TRUE(world.core().announce({.eid = "eve", .device = "phone", .seat = world.new_seat()},
+                                    {.state = UserState::kOffline}, world.now()));
+  EXPECT_EQ(world.core().numbers().entities, before);
   for (std::size_t i = 0; world.core().may_relate("ann", std::to_string(i)); ++i) {
     ASSERT_LT(i, kRules.relations_max);
     world.core().apply_relation("ann", std::to_string(i), {.consent = Consent::kGranted},
                                 world.now());
   }
-  std::vector<std::string> many;
-  for (std::size_t i = 0; i <= kRules.entities_max; ++i) many.push_back("x" + std::to_string(i));
-  EXPECT_FALSE(world.core().watch(world.new_seat(), "bob", false, many, world.now()));
 }
 
 }  // namespace
