@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "frontend/services/awareness/awareness_core.h"
+#include "frontend/services/awareness/fingerprint.h"
 #include "frontend/services/awareness/precedence.h"
 #include "frontend/stanza/limits.h"
 
@@ -301,10 +302,17 @@ void AwarenessCore::tell_target(Watch& watch, WatchTarget& target, Told& told) {
     ++numbers_.changes_saved;
     return;
   }
-  target.is_told = true;
   target.aspects = visible.aspects;
   target.version = visible.version;
-  told.seen.push_back(see(watch.viewer, target.entity));
+  Seen seen = see(watch.viewer, target.entity);
+  const std::uint64_t fingerprint = fingerprint_of(seen);
+  if (target.is_told && target.fingerprint == fingerprint) {
+    ++numbers_.changes_saved;
+    return;
+  }
+  target.is_told = true;
+  target.fingerprint = fingerprint;
+  told.seen.push_back(std::move(seen));
 }
 
 void AwarenessCore::tell(WatchNumber number, Moment now) {

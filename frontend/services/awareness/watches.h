@@ -15,6 +15,7 @@ namespace bimip::frontend {
 
 // One of the watch's entities, and what was last told of it.
 struct WatchTarget {
+  std::uint64_t fingerprint = 0;  // told: of all that was seen
   EntityNumber entity{};
   std::uint32_t place = 0;                    // in the entity's list of watchers
   std::uint32_t version = 0;                  // told; of what the viewer may see

@@ -185,7 +185,7 @@ TEST_F(AwarenessCoreTest, D30AConsentAfterTheWatchBeganIsInForceAtOnce) {
 }
 
 TEST_F(AwarenessCoreTest, ABlockLooksLikeOfflineAndIsNotTold) {
-  world.sit("ann", "phone", UserState::kOnline);
+  const SeatOf phone = world.sit("ann", "phone", UserState::kOnline);
   const SeatNumber bob = world.watch("bob", true);
   world.hear();
   world.pass(2s);
@@ -195,6 +195,14 @@ TEST_F(AwarenessCoreTest, ABlockLooksLikeOfflineAndIsNotTold) {
   EXPECT_EQ(world.view_of(bob).seen["ann"], (Seen{.eid = "ann"}));
   EXPECT_TRUE(world.view_of(bob).relations.empty());
   EXPECT_EQ(world.core().relation_seen("bob", "ann").taken, Consent::kGranted);
+  // Not even that something happens.
+  const int before = world.view_of(bob).stanzas;
+  for (const UserState state : {UserState::kAway, UserState::kBusy, UserState::kOffline}) {
+    EXPECT_TRUE(world.core().announce(phone, {.state = state}, world.now()));
+    world.pass(2s);
+  }
+  EXPECT_EQ(world.view_of(bob).stanzas, before);
+  world.sit("ann", "phone", UserState::kOnline);
   EXPECT_TRUE(world.act(ConsentAct::kLift, "ann", "bob"));
   world.pass(2s);
   EXPECT_EQ(ann_for(bob), UserState::kOnline);

@@ -92,6 +92,7 @@ class Play final : public CoreWorld {
       step();
       hear();
       keep();
+      forget_unwatched();
     }
     settle();
   }
@@ -102,6 +103,10 @@ class Play final : public CoreWorld {
     const std::string& viewer = watching_.at(told.seat.value()).viewer;
     for (const Seen& seen : told.seen) {
       if (viewer == seen.eid) continue;
+      // What is told has changed: the time of a stanza tells nothing that it does not say.
+      Seen& before = last_told_[{told.seat.value(), seen.eid}];
+      EXPECT_NE(before, seen) << viewer << seen.eid;
+      before = seen;
       const bool is_invisible = model_.merged(seen.eid, passed).state == UserState::kInvisible;
       if (seen.state != UserState::kOffline || !seen.text.empty() || seen.system ||
           !seen.activities.empty() || seen.since != engine::Timestamp{}) {
@@ -121,6 +126,16 @@ class Play final : public CoreWorld {
     }
   }
 
+  // Who is watched anew is told of anew.
+  void forget_unwatched() {
+    std::erase_if(last_told_, [&](const auto& told) {
+      const auto watching = watching_.find(told.first.first);
+      if (watching == watching_.end()) return true;
+      const std::string& eid = told.first.second;
+      return std::ranges::find(watching->second.others, eid) == watching->second.others.end() &&
+             !(watching->second.contacts && contacts_of(watching->second.viewer).contains(eid));
+    });
+  }
   // What the log has.
   void keep() {
     for (const EntityNumber entity : core().take_stale()) {
@@ -417,6 +432,7 @@ class Play final : public CoreWorld {
   Model model_;
   std::uint64_t order_ = 0;
   std::vector<SeatOf> stale_;
+  std::map<std::pair<std::uint64_t, std::string>, Seen> last_told_;
   std::map<Two, Relation> relations_;
   std::map<std::string, KeptState> kept_;
   std::map<std::uint64_t, Watching> watching_;
