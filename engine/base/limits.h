@@ -138,6 +138,20 @@ inline constexpr auto kScrubStateEvery = 60s;
 inline constexpr auto kScrubLookEvery = 60s;
 inline constexpr std::uint64_t kScrubUnreadableMax = 1024ULL * 1024;
 
+// Records held until their time: how far ahead that may be (what a topic says when it says nothing,
+// and what it may say at most: the oldest of them keeps its segment from retention), and how many a
+// partition holds. They are written down, 16 bytes each, with every seal: so a topic of small
+// segments holds fewer, at most what takes a quarter of a segment.
+inline constexpr std::chrono::seconds kHoldMaxDefault = 7 * 24h;
+inline constexpr std::int64_t kHoldMaxSecondsMax = 366LL * 24 * 3600;
+inline constexpr std::size_t kHeldRecordsMax = 4'000'000;
+inline constexpr std::uint64_t kSegmentBytesPerHeldRecord = 64;
+// Of those whose time has come, so many, of so many bytes, are read and appended together. What
+// could not be appended is tried again after so long.
+inline constexpr std::size_t kReleaseRecordsMax = 512;
+inline constexpr std::size_t kReleaseBytesMax = kCommitPayloadBytes / 2;
+inline constexpr auto kReleaseRetry = 200ms;
+
 // Names. A topic's name is its folder's name.
 inline constexpr std::size_t kTopicNameBytesMax = 200;
 inline constexpr std::uint32_t kTopicsMax = 10'000;

@@ -30,6 +30,8 @@ std::string_view name_of(ErrorCode code) {
       return "degraded";
     case ErrorCode::kSuperseded:
       return "superseded";
+    case ErrorCode::kTooManyHeld:
+      return "too_many_held";
     case ErrorCode::kClosed:
       return "closed";
     case ErrorCode::kIo:

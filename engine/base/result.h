@@ -23,12 +23,13 @@ enum class ErrorCode : std::uint8_t {
   kUnsupportedVersion,  // written by a format this program does not know
   kForeign,             // valid bytes that belong to another store, partition, segment or place
   kLocked,              // another process holds the data directory
-  kNoSpace,     // the device is full or at its free-space floor; retry after space was freed
-  kBusy,        // a bounded queue is full, or no descriptor or memory is to be had; retry later
-  kDegraded,    // an earlier write failed; the partition refuses writes until it is reopened
-  kSuperseded,  // the producer's number is older than what the log remembers of it
-  kClosed,      // the store is closing
-  kIo,          // the device failed
+  kNoSpace,      // the device is full or at its free-space floor; retry after space was freed
+  kBusy,         // a bounded queue is full, or no descriptor or memory is to be had; retry later
+  kDegraded,     // an earlier write failed; the partition refuses writes until it is reopened
+  kSuperseded,   // the producer's number is older than what the log remembers of it
+  kTooManyHeld,  // the partition holds as many records until their time as it may
+  kClosed,       // the store is closing
+  kIo,           // the device failed
 };
 
 std::string_view name_of(ErrorCode code);

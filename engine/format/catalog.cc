@@ -8,7 +8,7 @@
 namespace bimip::engine {
 namespace {
 
-constexpr std::size_t kTopicBytesMin = 4 + 4 + 8 + 4 + 1 + 8 + 8 + 8 + 8 + 1 + 8;
+constexpr std::size_t kTopicBytesMin = 4 + 4 + 8 + 4 + 1 + 8 + 8 + 8 + 8 + 1 + 8 + 8;
 
 CatalogTopic read_topic(codec::Reader& in) {
   CatalogTopic topic;
@@ -23,6 +23,7 @@ CatalogTopic read_topic(codec::Reader& in) {
   topic.config.retention_bytes = in.u64();
   topic.config.compaction = static_cast<Compaction>(in.u8());
   topic.config.tombstone_grace = std::chrono::seconds(static_cast<std::int64_t>(in.u64()));
+  topic.config.hold_max = std::chrono::seconds(static_cast<std::int64_t>(in.u64()));
   return topic;
 }
 
@@ -45,6 +46,7 @@ std::vector<std::byte> encode_catalog(const Catalog& catalog) {
     out.u64(topic.config.retention_bytes);
     out.u8(static_cast<std::uint8_t>(topic.config.compaction));
     out.u64(static_cast<std::uint64_t>(topic.config.tombstone_grace.count()));
+    out.u64(static_cast<std::uint64_t>(topic.config.hold_max.count()));
   }
   return encode_table(TableKind::kCatalog, {.store = catalog.store}, out.bytes());
 }

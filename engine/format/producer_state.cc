@@ -9,6 +9,7 @@ namespace {
 constexpr std::size_t kRunBytes = 24;
 constexpr std::size_t kProducerBytesMin = 16 + 8 + 8 + kRunBytes;
 constexpr std::size_t kKeyBytes = 16 + 8 + 8;
+constexpr std::size_t kHeldBytes = 8 + 8;
 
 void write_state(codec::Writer& out, const ProducerState& state) {
   out.u64(state.producers.size());
@@ -27,6 +28,11 @@ void write_state(codec::Writer& out, const ProducerState& state) {
     out.wide(entry.key);
     out.number(entry.offset);
     out.time(entry.stored_at);
+  }
+  out.u64(state.held.size());
+  for (const HeldRecord& record : state.held) {
+    out.time(record.due);
+    out.number(record.offset);
   }
 }
 
@@ -69,6 +75,12 @@ Result<ProducerState> read_state(codec::Reader& in) {
     entry.offset = in.number<Offset>();
     entry.stored_at = in.time();
     state.idempotency_keys.push_back(entry);
+  }
+  const std::size_t held = in.count(kHeldBytes);
+  state.held.reserve(held);
+  for (std::size_t i = 0; i < held; ++i) {
+    const Timestamp due = in.time();
+    state.held.push_back({.due = due, .offset = in.number<Offset>()});
   }
   if (!in.ok()) return fail(ErrorCode::kDamaged, "the producers' state is cut short");
   return state;

@@ -1,4 +1,5 @@
-// What the log remembers so that a retried publish is stored once. Normative page:
+// What the log remembers so that a retried publish is stored once, and a held record delivered
+// once. Normative page:
 // docs/design/format-tables.md.
 #pragma once
 
@@ -35,9 +36,17 @@ struct IdempotencyEntry {
   friend bool operator==(const IdempotencyEntry&, const IdempotencyEntry&) = default;
 };
 
+// A record that is held until its time, and was not appended again yet.
+struct HeldRecord {
+  Timestamp due{};
+  Offset offset{};
+  friend auto operator<=>(const HeldRecord&, const HeldRecord&) = default;
+};
+
 struct ProducerState {
   std::vector<ProducerEntry> producers{};
   std::vector<IdempotencyEntry> idempotency_keys{};  // oldest first
+  std::vector<HeldRecord> held{};                    // in any order
   friend bool operator==(const ProducerState&, const ProducerState&) = default;
 };
 

@@ -59,6 +59,23 @@ struct Record : RecordFields {
   Offset offset{};
 };
 
+// Nobody is given a record that is held: when its time has come it is appended again without one,
+// by the log, under this producer and with the offset it was held at as the number. Page:
+// docs/design/delay.md.
+inline constexpr ProducerId kReleaseProducer{.high = 0x62696D69702D7265, .low = 0x6C65617365730000};
+[[nodiscard]] inline bool is_held(const RecordFields& record) {
+  return record.not_before.has_value();
+}
+// Where a record that was held is held; nothing for others.
+[[nodiscard]] inline std::optional<Offset> held_at(const RecordFields& record) {
+  if (!record.producer || record.producer->id != kReleaseProducer) return std::nullopt;
+  return Offset(record.producer->number.value());
+}
+// Nobody is given it any more.
+[[nodiscard]] inline bool has_expired(const RecordFields& record, Timestamp now) {
+  return record.expires_at && *record.expires_at <= now;
+}
+
 // Within the limits of engine/base/limits.h, or kInvalidArgument / kTooLarge naming the field. Does
 // not look at the entity link, which is the log's own.
 [[nodiscard]] Status validate(const RecordFields& fields);

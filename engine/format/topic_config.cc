@@ -35,6 +35,11 @@ Status validate(const TopicConfig& config) {
       !good) {
     return good;
   }
+  if (Status good = out_of_bounds("hold_max_s", std::int64_t{config.hold_max.count()},
+                                  std::int64_t{1}, limits::kHoldMaxSecondsMax);
+      !good) {
+    return good;
+  }
   if (config.compaction != Compaction::kNone && config.compaction != Compaction::kNewest) {
     return fail(ErrorCode::kInvalidArgument, "compaction is neither none nor newest");
   }
@@ -50,12 +55,19 @@ std::chrono::seconds roll_age(const TopicConfig& config) {
              : std::min(config.segment_age, config.retention_age);
 }
 
+std::size_t held_records_max(const TopicConfig& config) {
+  return std::min(
+      limits::kHeldRecordsMax,
+      static_cast<std::size_t>(config.segment_bytes / limits::kSegmentBytesPerHeldRecord));
+}
+
 TopicConfig changed(const TopicConfig& config, const TopicChange& change) {
   TopicConfig result = config;
   result.segment_age = change.segment_age.value_or(config.segment_age);
   result.retention_age = change.retention_age.value_or(config.retention_age);
   result.retention_bytes = change.retention_bytes.value_or(config.retention_bytes);
   result.tombstone_grace = change.tombstone_grace.value_or(config.tombstone_grace);
+  result.hold_max = change.hold_max.value_or(config.hold_max);
   return result;
 }
 

@@ -36,6 +36,8 @@ struct TopicConfig {
   Compaction compaction = Compaction::kNone;
   // How long a tombstone stays after what it deletes is gone, for who reads slowly.
   std::chrono::seconds tombstone_grace = limits::kTombstoneGraceDefault;
+  // How far ahead the time of a record may be that is held until then.
+  std::chrono::seconds hold_max = limits::kHoldMaxDefault;
   friend bool operator==(const TopicConfig&, const TopicConfig&) = default;
 };
 
@@ -45,10 +47,13 @@ struct TopicChange {
   std::optional<std::chrono::seconds> retention_age{};
   std::optional<std::uint64_t> retention_bytes{};
   std::optional<std::chrono::seconds> tombstone_grace{};
+  std::optional<std::chrono::seconds> hold_max{};
 };
 // The age of a segment's first record at which it is rolled: what is to go can go only with its
 // segment.
 [[nodiscard]] std::chrono::seconds roll_age(const TopicConfig& config);
+// How many records a partition holds until their time.
+[[nodiscard]] std::size_t held_records_max(const TopicConfig& config);
 [[nodiscard]] TopicConfig changed(const TopicConfig& config, const TopicChange& change);
 
 // kInvalidArgument with a sentence that names the field and its bounds.

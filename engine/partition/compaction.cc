@@ -29,11 +29,14 @@ bool wants_compaction(const std::vector<ManifestSegment>& listed) {
 }
 
 Result<Fate> CompactionFilter::decide(const Record& record) {
-  while (at_ + 1 < stretches_.size() && record.offset >= stretches_[at_].end) ++at_;
-  if (record.key.empty()) return Fate::kKept;
-  if (!newest_->contains(record.offset)) return Fate::kDropped;
-  if (record.kind == RecordKind::kTombstone && stretches_[at_].drops_tombstones)
-    return Fate::kDropped;
+  const std::vector<Stretch>& stretches = basis_.stretches;
+  while (at_ + 1 < stretches.size() && record.offset >= stretches[at_].end) ++at_;
+  if (is_held(record)) return basis_.lapsed.released(record) ? Fate::kDropped : Fate::kKept;
+  const bool expired = basis_.lapsed.expired(record);
+  if (record.key.empty()) return expired ? Fate::kDropped : Fate::kKept;
+  if (!basis_.newest->contains(record.offset)) return Fate::kDropped;
+  const bool deletes = expired || record.kind == RecordKind::kTombstone;
+  if (deletes && stretches[at_].drops_tombstones) return Fate::kDropped;
   return Fate::kUnlinked;
 }
 
@@ -55,8 +58,8 @@ std::vector<CompactionGroup> plan_compaction(const KeySurvey& survey, const Topi
         all_readable && was_cleaned(segment) && segment.cleaned_at + config.tombstone_grace <= now;
     const std::uint64_t superseded =
         found.keyed - survey.newest()->count({segment.base_offset, segment.end_offset});
-    const bool needed =
-        !was_cleaned(segment) || superseded > 0 || (drops_tombstones && found.tombstones > 0);
+    const bool needed = !was_cleaned(segment) || superseded > 0 || found.lapsed > 0 ||
+                        (drops_tombstones && found.tombstones > 0);
     if (!needed) {
       joins = false;
       continue;

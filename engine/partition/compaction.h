@@ -7,6 +7,7 @@
 
 #include "engine/format/topic_config.h"
 #include "engine/partition/key_survey.h"
+#include "engine/partition/lapsed_records.h"
 #include "engine/partition/segment_rewrite.h"
 
 namespace bimip::engine {
@@ -16,7 +17,9 @@ namespace bimip::engine {
 [[nodiscard]] bool wants_compaction(const std::vector<ManifestSegment>& listed);
 
 // Keeps the newest record of each key, of tombstones only those that somebody may still need; and
-// all that has no key. What it keeps has no older record of its entity to lead to.
+// all that has no key. What it keeps has no older record of its entity to lead to. Of what has
+// lapsed it keeps only a newest record that has expired, as long as it would a tombstone: else an
+// older one might be taken for the newest.
 class CompactionFilter final : public RecordFilter {
  public:
   // Of the records before `end`, from where the one before ends, tombstones go.
@@ -24,14 +27,17 @@ class CompactionFilter final : public RecordFilter {
     Offset end{};
     bool drops_tombstones = false;
   };
-  CompactionFilter(std::shared_ptr<const OffsetSet> newest, std::vector<Stretch> stretches)
-      : newest_(std::move(newest)), stretches_(std::move(stretches)) {}
+  struct Basis {
+    std::shared_ptr<const OffsetSet> newest{};
+    std::vector<Stretch> stretches{};
+    LapsedRecords lapsed{};
+  };
+  explicit CompactionFilter(Basis basis) : basis_(std::move(basis)) {}
 
   [[nodiscard]] Result<Fate> decide(const Record& record) override;
 
  private:
-  std::shared_ptr<const OffsetSet> newest_;
-  std::vector<Stretch> stretches_;
+  Basis basis_;
   std::size_t at_ = 0;
 };
 

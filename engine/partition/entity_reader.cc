@@ -150,7 +150,7 @@ class Walk {
       if (read.end <= from) break;
       if (batch) {
         const Status visited = batch->for_each([&](const Record& record) {
-          if (record.offset < stretch.end && std::ranges::equal(record.key, key_))
+          if (record.offset < stretch.end && record.entity && std::ranges::equal(record.key, key_))
             newest = record.offset;
         });
         if (!visited) return std::unexpected(visited.error());
@@ -206,7 +206,11 @@ class Gatherer {
  public:
   Gatherer(const PartitionReader& reader, const EntityReadRequest& request,
            std::vector<LostRecords> lost)
-      : request_(request), lost_(std::move(lost)), start_(reader.bounds().start), lens_(reader) {}
+      : request_(request),
+        lost_(std::move(lost)),
+        start_(reader.bounds().start),
+        now_(reader.now()),
+        lens_(reader) {}
 
   // `expected`: the first increment in the order wanted.
   Status run(const std::deque<EntityRecord>& places, IncrementId expected) {
@@ -223,6 +227,8 @@ class Gatherer {
         damaged_.push_back({.first = place.offset, .end = place.offset + 1});
         return true;
       }
+      // The next one finds it missing.
+      if (request_.expired == ExpiredRecords::kLeftOut && has_expired(**record, now_)) return true;
       pass(place);
       if (out_.blocks.empty() || out_.blocks.back() != lens_.block())
         out_.blocks.push_back(lens_.block());
@@ -313,6 +319,7 @@ class Gatherer {
   const EntityReadRequest& request_;
   const std::vector<LostRecords> lost_;
   const Offset start_;
+  const Timestamp now_;
   BlockLens lens_;
   std::vector<OffsetRange> damaged_{};
   EntityBatch::Parts out_{};

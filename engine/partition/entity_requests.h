@@ -33,7 +33,7 @@ class EntityRequest {
 
 enum class EntityGapKind : std::uint8_t {
   kRetention,   // the records are before the log's start
-  kCompaction,  // newer records of the entity have replaced them
+  kCompaction,  // newer records of the entity have replaced them, or they have expired
   kDamage,      // the records, or what leads to them, cannot be read
 };
 
@@ -75,6 +75,10 @@ class EntityBatch {
 
 enum class EntityOrder : std::uint8_t { kOldestFirst, kNewestFirst };
 
+// Records that have expired are gaps, as for all who are delivered something; or they are answered
+// like others, for who tells what became of them.
+enum class ExpiredRecords : std::uint8_t { kLeftOut, kIncluded };
+
 // An entity's records in the order of their increments: costs those records, not a scan.
 class EntityReadRequest {
  public:
@@ -86,6 +90,7 @@ class EntityReadRequest {
   std::optional<IncrementId> from{};
   std::size_t records_max = limits::kEntityRecordsPerRead;
   std::size_t bytes_max = 1024 * 1024;  // at least one record is read, whatever its size
+  ExpiredRecords expired = ExpiredRecords::kLeftOut;
 
   virtual ~EntityReadRequest() = default;
   // Called once, as on_entity(). Reading behind the last increment answers an empty batch. Errors

@@ -132,11 +132,9 @@ void KeySurvey::take(const Block& block) {
   while (!records.done()) {
     const Result<Record> record = records.next();
     if (!record) return;  // the rewrite refuses this segment
-    if (record->key.empty()) continue;
-    if (passes_ == 0) {
-      ++found_[segment_].keyed;
-      if (record->kind == RecordKind::kTombstone) ++found_[segment_].tombstones;
-    }
+    if (passes_ == 0) count(*record);
+    // One that is held has no place among those of its key yet.
+    if (record->key.empty() || is_held(*record)) continue;
     const Hash128 key = xxh3_128(record->key, seed);
     if (key.high < first_ || key.high > last_) continue;
     keys_.put(key, record->offset);
@@ -144,6 +142,19 @@ void KeySurvey::take(const Block& block) {
       last_ = first_ + (last_ - first_) / 2;
       keys_.keep_up_to(last_);
     }
+  }
+}
+
+void KeySurvey::count(const Record& record) {
+  Found& found = found_[segment_];
+  const bool expired = plan_.lapsed.expired(record);
+  if (is_held(record)) {
+    if (plan_.lapsed.released(record)) ++found.lapsed;
+  } else if (record.key.empty()) {
+    if (expired) ++found.lapsed;
+  } else {
+    ++found.keyed;
+    if (expired || record.kind == RecordKind::kTombstone) ++found.tombstones;
   }
 }
 

@@ -10,6 +10,7 @@
 #include "engine/device/buffer_pool.h"
 #include "engine/device/device.h"
 #include "engine/format/manifest.h"
+#include "engine/partition/lapsed_records.h"
 #include "engine/segment/block_reader.h"
 
 namespace bimip::engine {
@@ -83,11 +84,13 @@ class KeySurvey {
     std::vector<ManifestSegment> segments{};  // neighbours, oldest first
     Offset window_end{};  // of the records before it is found out whether they are the newest
     std::size_t keys_max = 0;
+    LapsedRecords lapsed{};
   };
   struct Found {
-    std::uint64_t keyed = 0;  // records with a key that can be read
-    std::uint64_t tombstones = 0;
-    bool unreadable = false;  // the segment as a whole
+    std::uint64_t keyed = 0;       // records with a key that can be read
+    std::uint64_t tombstones = 0;  // or expired
+    std::uint64_t lapsed = 0;      // without a key, or held, and over
+    bool unreadable = false;       // the segment as a whole
   };
   KeySurvey(Device& device, BufferPool& pool, Plan plan);
 
@@ -103,11 +106,12 @@ class KeySurvey {
  private:
   [[nodiscard]] Status open_segment();
   void take(const Block& block);
+  void count(const Record& record);
   void end_pass();
 
   Device& device_;
   BufferPool& pool_;
-  const Plan plan_;
+  Plan plan_;
   std::vector<Found> found_;
   std::shared_ptr<OffsetSet> newest_;
   NewestByKey keys_;

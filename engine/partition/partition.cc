@@ -9,6 +9,26 @@
 namespace bimip::engine {
 namespace {
 
+// A keyed record gets its place in its entity.
+RecordFields as_stored(const RecordFields& record) {
+  RecordFields stored = record;
+  stored.entity.reset();
+  if (!stored.key.empty()) stored.entity = EntityLink{.increment = IncrementId(1)};
+  return stored;
+}
+
+// That it can be released, when it is to be held.
+Status check_times(const RecordFields& record) {
+  if (held_at(record))
+    return fail(ErrorCode::kInvalidArgument, "this producer's id is the log's own");
+  if (!is_held(record)) return {};
+  if (record.expires_at && *record.expires_at <= *record.not_before)
+    return fail(ErrorCode::kInvalidArgument, "the record would expire before its time has come");
+  RecordFields released = record;
+  released.producer = ProducerMark{.id = kReleaseProducer};
+  return validate(released);
+}
+
 // A producer's numbers rise within an append as they do from one to the next; a number twice is a
 // retry.
 Status check_order(std::span<const RecordFields> records) {
@@ -51,16 +71,23 @@ void Partition::append(AppendRequest& request) {
   loop_.push(request);
 }
 
+void Partition::append_own(AppendRequest& request) {
+  request.payload_bytes_ = 0;
+  for (const RecordFields& record : request.records)
+    request.payload_bytes_ += encoded_record_bytes(as_stored(record));
+  pending_bytes_.fetch_add(request.payload_bytes_, std::memory_order_relaxed);
+  request.target_ = this;
+  loop_.push(request);
+}
+
 Status Partition::check(AppendRequest& request) {
   if (request.records.empty())
     return fail(ErrorCode::kInvalidArgument, "an append needs at least one record");
   std::size_t bytes = 0;
   for (const RecordFields& record : request.records) {
-    // As it will be stored: a keyed record gets its place in its entity.
-    RecordFields stored = record;
-    stored.entity.reset();
-    if (!stored.key.empty()) stored.entity = EntityLink{.increment = IncrementId(1)};
+    const RecordFields stored = as_stored(record);
     if (Status good = validate(stored); !good) return good;
+    if (Status good = check_times(stored); !good) return good;
     bytes += encoded_record_bytes(stored);
   }
   if (Status good = check_order(request.records); !good) return good;
@@ -143,6 +170,15 @@ void Partition::unwatch(Watcher& watcher) {
   const MutexLock lock(mutex_);
   std::erase(watchers_, &watcher);
   watched_.store(!watchers_.empty(), std::memory_order_release);
+}
+
+void Partition::notify_released(std::span<const RecordFields> records) {
+  if (!watched_.load(std::memory_order_acquire)) return;
+  const MutexLock lock(mutex_);
+  for (const RecordFields& record : records) {
+    for (Watcher* watcher : watchers_)
+      watcher->on_released(place_.partition.topic, place_.partition.partition, record.key);
+  }
 }
 
 void Partition::notify_watchers() {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,9 @@ class Partition {
 
   // Checks the request, counts it against the bound and hands it to the writer loop.
   void append(AppendRequest& request);
+  // The same of a release of its writer's, on the loop's thread: neither checked nor refused for
+  // what waits.
+  void append_own(AppendRequest& request);
   // Nothing can be read from a partition that could not be opened: then why not.
   [[nodiscard]] std::optional<Error> unusable() const;
   [[nodiscard]] std::optional<PartitionTrouble> trouble() const;
@@ -55,6 +59,7 @@ class Partition {
   // From now on, and after each reopen: what may be changed of a topic's configuration.
   void configure(const TopicConfig& config);
   void notify_watchers();
+  void notify_released(std::span<const RecordFields> records);
   // Marks the partition as having something to do this round; false when it was marked already.
   [[nodiscard]] bool touch() { return !std::exchange(touched_, true); }
   void untouch() { touched_ = false; }

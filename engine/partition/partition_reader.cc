@@ -92,12 +92,12 @@ std::optional<Result<RecordBatch>> PartitionReader::read_memory(Offset from,
                                                                 std::size_t bytes_max) const {
   const LogBounds now = bounds();
   if (from < now.start || from > now.visible_end) return std::unexpected(out_of_range(from));
-  if (from == now.visible_end) return RecordBatch({}, {.first = from, .end = from});
+  if (from == now.visible_end) return RecordBatch({}, {.first = from, .end = from}, {});
   std::vector<BlockRef> blocks = parts_.tail.find(
       partition_.topic, partition_.partition, {.first = from, .end = now.visible_end}, bytes_max);
   if (blocks.empty()) return std::nullopt;
   const Offset end = blocks.back()->header.end_offset();
-  return RecordBatch(std::move(blocks), {.first = from, .end = end});
+  return RecordBatch(std::move(blocks), {.first = from, .end = end}, parts_.clock.now());
 }
 
 Error PartitionReader::out_of_range(Offset offset) const {
@@ -257,7 +257,8 @@ Result<RecordBatch> PartitionReader::read_segment(const Segment& segment, Offset
     return fail(ErrorCode::kDamaged, "the segment ends before the record", wanted);
   }
   return RecordBatch(std::move(blocks),
-                     {.first = wanted.first, .end = std::min(expected, wanted.end)});
+                     {.first = wanted.first, .end = std::min(expected, wanted.end)},
+                     parts_.clock.now());
 }
 
 Result<Offset> PartitionReader::find_time(Timestamp time) const {

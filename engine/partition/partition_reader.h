@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/base/clock.h"
 #include "engine/base/thread_annotations.h"
 #include "engine/entity/base_file.h"
 #include "engine/format/manifest.h"
@@ -30,6 +31,7 @@ class PartitionReader {
     BufferPool& pool;
     TailCache& tail;
     SegmentCache& sealed;
+    const Clock& clock;
   };
   PartitionReader(Parts parts, Path folder, SegmentIdentity partition)
       : parts_(parts), folder_(std::move(folder)), partition_(partition) {}
@@ -50,6 +52,7 @@ class PartitionReader {
   }
 
   [[nodiscard]] LogBounds bounds() const;
+  [[nodiscard]] Timestamp now() const { return parts_.clock.now(); }
 
   [[nodiscard]] std::vector<SealedPlace> sealed_segments() const;
 

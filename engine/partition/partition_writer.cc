@@ -23,6 +23,7 @@ PartitionWriter::PartitionWriter(WriterParts parts, const TopicConfig& config,
       tail_(recovered.tail),
       totals_(recovered.totals),
       producers_(std::move(recovered.producers)),
+      held_(std::move(recovered.held)),
       entities_(entities),
       last_timestamp_(recovered.last_timestamp),
       prepared_(std::move(recovered.prepared)),
@@ -41,6 +42,7 @@ PartitionWriter::PartitionWriter(WriterParts parts, const TopicConfig& config,
     active_->release_file();
     if (prepared_) prepared_->file.reset();
   }
+  announce_due();
 }
 
 Upkeep::Parts PartitionWriter::upkeep_parts() {
@@ -59,7 +61,9 @@ Upkeep::Parts PartitionWriter::upkeep_parts() {
               },
           .keeper_is_free = [this] { return !job_running_ && jobs_.empty(); },
           .active_bytes = [this] { return tail_.position.value(); },
-          .degrade = [this](Error error) { degrade(std::move(error)); }};
+          .degrade = [this](Error error) { degrade(std::move(error)); },
+          .oldest_held = [this] { return held_.oldest(); },
+          .held_in = [this](OffsetRange range) { return held_.in(range); }};
 }
 
 void PartitionWriter::accept(AppendRequest& request) {
@@ -177,10 +181,8 @@ bool PartitionWriter::commit_some() {
 
 void PartitionWriter::pack_request(AppendRequest& request, MutableBytes payload, Timestamp now,
                                    Commit& commit, Packed& packed) {
-  if (is_superseded(request, now)) {
-    request.on_appended(fail(
-        ErrorCode::kSuperseded,
-        "the producer has published a later number, and this one is not among those remembered"));
+  if (std::optional<Error> refused = refusal(request, now)) {
+    request.on_appended(std::unexpected(std::move(*refused)));
     return;
   }
   Answer answer{.request = &request, .appended = {}};
@@ -192,7 +194,8 @@ void PartitionWriter::pack_request(AppendRequest& request, MutableBytes payload,
       offset = tail_.next_offset + packed.records;
       fields.timestamp = now;
       fields.entity.reset();
-      if (!fields.key.empty()) {
+      if (is_held(fields) && is_due(fields)) fields.not_before.reset();
+      if (!fields.key.empty() && !is_held(fields)) {
         fields.entity = entities_.append(entities_.hash(fields.key), offset);
         BIMIP_ASSERT(fields.entity.has_value());
         keyed_ = SegmentKeeper::Keyed::kSome;
@@ -201,6 +204,8 @@ void PartitionWriter::pack_request(AppendRequest& request, MutableBytes payload,
           encode_record(fields, packed.records, payload.subspan(packed.payload_bytes));
       ++packed.records;
       producers_.add(fields, offset, now);
+      held_.add(fields, offset);
+      if (is_held(fields)) announce_due();
     }
     Appended& appended = answer.appended;
     if (i == 0) appended.first = offset;
@@ -214,6 +219,16 @@ void PartitionWriter::pack_request(AppendRequest& request, MutableBytes payload,
   if (request.settled_below > ProducerNumber(0) && request.records.front().producer)
     producers_.settle(request.records.front().producer->id, request.settled_below);
   commit.answers.push_back(std::move(answer));
+}
+
+// Why nothing of a request is taken; nothing when it is.
+std::optional<Error> PartitionWriter::refusal(const AppendRequest& request, Timestamp now) const {
+  if (is_superseded(request, now)) {
+    return Error{
+        ErrorCode::kSuperseded,
+        "the producer has published a later number, and this one is not among those remembered"};
+  }
+  return refusal_to_hold(request, now);
 }
 
 bool PartitionWriter::is_superseded(const AppendRequest& request, Timestamp now) const {
@@ -442,13 +457,14 @@ void PartitionWriter::configure(const TopicConfig& config) {
 
 void PartitionWriter::close() {
   closing_ = true;
+  announce_due();
   upkeep_.stop();
   tick();
 }
 
 bool PartitionWriter::idle() const {
-  if (in_flight_ > 0 || syncing_ || job_running_ || looking_up_ || !jobs_.empty() ||
-      !upkeep_.idle())
+  if (in_flight_ > 0 || syncing_ || job_running_ || looking_up_ || release_ != nullptr ||
+      !jobs_.empty() || !upkeep_.idle())
     return false;
   if (degraded_) return true;
   if (!pending_.empty() || phase_ != Phase::kWriting) return false;
@@ -461,6 +477,7 @@ void PartitionWriter::degrade(Error error) {
   degraded_ = Error{ErrorCode::kDegraded, "an earlier write failed: " + error.message};
   parts_.partition.in_trouble(*degraded_);
   parts_.troubles.degraded.fetch_add(1, std::memory_order_relaxed);
+  announce_due();
   entities_.undo();
   for (std::size_t i = 0; i < in_flight_; ++i) {
     Commit& commit = commits_[(oldest_commit_ + i) % commits_.size()];

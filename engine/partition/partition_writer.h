@@ -12,10 +12,13 @@
 
 #include "engine/base/clock.h"
 #include "engine/device/device.h"
+#include "engine/partition/due_partitions.h"
+#include "engine/partition/held_records.h"
 #include "engine/partition/jobs.h"
 #include "engine/partition/open_partitions.h"
 #include "engine/partition/partition_reader.h"
 #include "engine/partition/recovery.h"
+#include "engine/partition/release.h"
 #include "engine/partition/request_queue.h"
 #include "engine/partition/trouble_counters.h"
 #include "engine/partition/upkeep.h"
@@ -38,6 +41,7 @@ struct WriterParts {
   UpkeepCounters& counters;
   TroubleCounters& troubles;
   OpenPartitions& places;
+  DuePartitions& due;
   std::function<void(Job)> post;  // runs a job on the writer loop's thread, soon; thread-safe
 };
 
@@ -57,6 +61,8 @@ class PartitionWriter {
   void pump();
   // One of this writer's operations came back from the queue; its result is in it.
   void on_finished(DeviceOperation& operation);
+  // Appends those of its held records whose time has come.
+  void release_due();
   // Called a few times a second: age of the segment, background sync, the closing witness of an
   // idle log.
   void tick();
@@ -122,6 +128,7 @@ class PartitionWriter {
   void pack_request(AppendRequest& request, MutableBytes payload, Timestamp now, Commit& commit,
                     Packed& packed);
   [[nodiscard]] bool is_superseded(const AppendRequest& request, Timestamp now) const;
+  [[nodiscard]] std::optional<Error> refusal(const AppendRequest& request, Timestamp now) const;
   void submit_block(Commit& commit, const Packed& packed, Timestamp now);
   void submit(Commit& commit);
   void answer_behind_newest(Commit& unused);
@@ -140,6 +147,19 @@ class PartitionWriter {
   void write_witness();
   void tick_without_files(std::chrono::nanoseconds now);
   [[nodiscard]] bool is_aged() const;
+
+  // Records that are held until their time.
+  [[nodiscard]] std::optional<Error> refusal_to_hold(const AppendRequest& request,
+                                                     Timestamp now) const;
+  // By the wall clock, which may be behind the records' timestamps.
+  [[nodiscard]] bool is_due(const RecordFields& held) const {
+    return *held.not_before <= parts_.clock.now();
+  }
+  [[nodiscard]] ProducerState remembered() const;
+  void announce_due();
+  void append_release();
+  void append_part();
+  void end_release(Status result);
 
   // Files.
   void want_files();
@@ -196,6 +216,10 @@ class PartitionWriter {
   LogTail tail_{};  // behind the last packed block
   SegmentTotals totals_{};
   ProducerTable producers_;
+  HeldRecords held_;
+  std::unique_ptr<Release> release_{};  // while one is under way
+  Timestamp release_retry_at_{};
+  std::size_t release_window_ = limits::kReleaseRecordsMax;
   EntityIndex& entities_;                                     // the partition's
   SegmentKeeper::Keyed keyed_ = SegmentKeeper::Keyed::kSome;  // records since the newest checkpoint
   bool looking_up_ = false;                                   // entities that are not in memory

@@ -174,7 +174,7 @@ void PartitionWriter::segment_begun() {
       .tail = tail_,
       .totals = totals_,
       .index = active_->entries(),
-      .producers = producers_.snapshot(),
+      .producers = remembered(),
       .keyed = planned_checkpoint_ ? std::max(keyed_, planned_keyed_) : keyed_};
   keyed_ = SegmentKeeper::Keyed::kNone;
   const SegmentHeader header = *next_header_;
@@ -215,7 +215,7 @@ bool PartitionWriter::checkpoint_due() const {
   if (phase_ != Phase::kWriting || planned_checkpoint_ || checkpointing_) return false;
   const std::uint64_t worth =
       std::max<std::uint64_t>(std::min(limits::kCheckpointBytes, config_.segment_bytes / 4),
-                              4 * producers_.snapshot_bytes());
+                              4 * (producers_.snapshot_bytes() + held_.snapshot_bytes()));
   if (since_checkpoint_ < worth) return false;
   return closing_ || since_checkpoint_ >= limits::kCheckpointBytesMax ||
          parts_.clock.monotonic() - last_checkpoint_ >= limits::kCheckpointEvery;
@@ -227,7 +227,7 @@ void PartitionWriter::plan_checkpoint() {
   planned_checkpoint_ = Checkpoint{.tail = tail_,
                                    .totals = totals_,
                                    .index = active_->entries(),
-                                   .producers = producers_.snapshot(),
+                                   .producers = remembered(),
                                    .entity_runs = {}};
   planned_keyed_ = std::exchange(keyed_, SegmentKeeper::Keyed::kNone);
 }

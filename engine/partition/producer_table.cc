@@ -30,7 +30,7 @@ ProducerTable::ProducerTable(const ProducerState& state) {
 }
 
 ProducerTable::Answer ProducerTable::look(const RecordFields& record, Timestamp now) const {
-  if (record.producer) {
+  if (record.producer && !held_at(record)) {
     const auto found = by_id_.find(record.producer->id);
     if (found != by_id_.end()) {
       const std::deque<ProducerRun>& runs = found->second->runs;
@@ -54,7 +54,7 @@ ProducerTable::Answer ProducerTable::look(const RecordFields& record, Timestamp 
 }
 
 void ProducerTable::add(const RecordFields& record, Offset offset, Timestamp now) {
-  if (record.producer) add_number(*record.producer, offset, now);
+  if (record.producer && !held_at(record)) add_number(*record.producer, offset, now);
   if (!record.idempotency_key.empty()) add_key(xxh3_128(record.idempotency_key), offset, now);
 }
 

@@ -35,7 +35,8 @@ class ProducerTable {
   // The producer was answered all its numbers below this one and sends none of them again: they may
   // be forgotten, but for the newest run.
   void settle(const ProducerId& producer, ProducerNumber below);
-  // The record is in the log at `offset`. Records come in offset order.
+  // The record is in the log at `offset`. Records come in offset order. Those that were released
+  // are not a producer's.
   void add(const RecordFields& record, Offset offset, Timestamp now);
 
   [[nodiscard]] ProducerState snapshot() const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "engine/entity/base_file.h"
 #include "engine/format/file_names.h"
@@ -42,6 +43,7 @@ class Recovery {
     if (done) done = load_entities();
     if (done) done = recover_segments();
     if (!done) return std::unexpected(std::move(done.error()));
+    out_.held.settle();
     out_.report.log_end = out_.tail.next_offset;
     return std::move(out_);
   }
@@ -213,16 +215,15 @@ class Recovery {
     if (state) {
       out_.report.bytes_read += bytes->size();
       out_.producers = ProducerTable(*state);
+      out_.held = HeldRecords(std::move(state->held));
       return {};
     }
     note(where.filename().string() + ": " + state.error().message + "; rebuilt from the segments");
     for (auto segment = segments.begin(); segment != active; ++segment) {
-      if (now_ - segment->last_timestamp > limits::kProducerIdleMax) continue;
       if (Status done = replay_producers(*segment); !done) return done;
     }
-    return replace_file(
-        device_, where,
-        encode_producer_state(out_.keeper->identity(newest), out_.producers.snapshot()));
+    return replace_file(device_, where,
+                        encode_producer_state(out_.keeper->identity(newest), remembered()));
   }
 
   // The newest records of all entities of the sealed segments, by their directories.
@@ -328,7 +329,15 @@ class Recovery {
       const Result<Record> record = records.next();
       if (!record) return;
       out_.producers.add(*record, record->offset, record->timestamp);
+      out_.held.add(*record, record->offset);
     }
+  }
+
+  ProducerState remembered() {
+    out_.held.settle();
+    ProducerState state = out_.producers.snapshot();
+    state.held = out_.held.snapshot();
+    return state;
   }
 
   // The active segment and, when it was begun, the prepared one.
@@ -353,7 +362,7 @@ class Recovery {
                              .tail = out_.tail,
                              .totals = out_.totals,
                              .index = out_.active->entries(),
-                             .producers = out_.producers.snapshot()};
+                             .producers = remembered()};
     seal.tail.next_block = begun->header->first_block;
     seal.tail.previous = begun->header->previous;
     if (Status done = out_.keeper->seal(seal, *begun->header); !done) return done;
@@ -542,6 +551,7 @@ class Recovery {
                              .log_end = checkpoint.tail.position,
                              .end_offset = checkpoint.tail.next_offset});
     out_.producers = ProducerTable(checkpoint.producers);
+    out_.held = HeldRecords(std::exchange(checkpoint.producers.held, {}));
     beginning.from = std::move(checkpoint);
     return beginning;
   }
@@ -564,7 +574,7 @@ class Recovery {
                                        .checkpoint = {.tail = out_.tail,
                                                       .totals = out_.totals,
                                                       .index = out_.active->entries(),
-                                                      .producers = out_.producers.snapshot(),
+                                                      .producers = remembered(),
                                                       .entity_runs = {}}});
     if (done) out_.active->set_runs(out_.keeper->runs_of(out_.active->identity()));
     return done;

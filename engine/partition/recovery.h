@@ -9,6 +9,7 @@
 
 #include "engine/device/device.h"
 #include "engine/entity/entity_index.h"
+#include "engine/partition/held_records.h"
 #include "engine/partition/producer_table.h"
 #include "engine/partition/segment_keeper.h"
 #include "engine/segment/segment.h"
@@ -54,6 +55,7 @@ struct RecoveredPartition {
   SegmentTotals totals{};
   Timestamp last_timestamp{};  // of the newest record in the partition
   ProducerTable producers;
+  HeldRecords held;
   std::unique_ptr<EntityIndex> entities{};
   PartitionReport report;
 };

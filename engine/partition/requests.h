@@ -34,6 +34,7 @@ class AppendRequest {
  public:
   TopicId topic{};
   PartitionId partition{};
+  // A record with a time that has not come is held until then: docs/design/delay.md.
   // At least one; together at most limits::kBlockBytesMax with the block's header. Timestamps and
   // entity links are the log's to set: what the caller puts there is ignored.
   std::span<const RecordFields> records;
@@ -48,7 +49,7 @@ class AppendRequest {
   // append() for a refusal): must not block. The request may be destroyed or appended again inside.
   // Errors: kInvalidArgument, kTooLarge, kNotFound: as it is, never. kBusy, kNoSpace: nothing was
   // stored, retry later. kSuperseded: the number is older than those remembered. kDegraded,
-  // kClosed: it may or may not have been stored.
+  // kClosed: it may or may not have been stored. kTooManyHeld: nothing was stored.
   virtual void on_appended(Result<Appended> result) = 0;
   // Asked once, on the partition's writer thread, in the order of append(), just before the request
   // is taken; true refuses it with kBusy. For a caller whose later requests must not overtake one
@@ -70,17 +71,26 @@ class AppendRequest {
 class RecordBatch {
  public:
   RecordBatch() = default;
-  RecordBatch(std::vector<BlockRef> blocks, OffsetRange range)
-      : blocks_(std::move(blocks)), range_(range) {}
+  // `as_of`: of when expiry is told.
+  RecordBatch(std::vector<BlockRef> blocks, OffsetRange range, Timestamp as_of)
+      : blocks_(std::move(blocks)), range_(range), as_of_(as_of) {}
 
   // Offsets covered: reading goes on at range().end. An offset inside without a record was
-  // compacted away.
+  // compacted away, or its record is held until its time, or has expired.
   [[nodiscard]] OffsetRange range() const { return range_; }
   [[nodiscard]] const std::vector<BlockRef>& blocks() const { return blocks_; }
 
-  // Calls `visit(const Record&)` for each, in order. The record's views live as long as this batch.
+  // Calls `visit(const Record&)` for each that may be delivered, in order. The record's views live
+  // as long as this batch. Whoever keeps the batch for a while looks again with has_expired().
   template <typename Visit>
   Status for_each(Visit&& visit) const {
+    return for_each_stored([&](const Record& record) {
+      if (!is_held(record) && !has_expired(record, as_of_)) visit(record);
+    });
+  }
+  // The same of all that are stored.
+  template <typename Visit>
+  Status for_each_stored(Visit&& visit) const {
     for (const BlockRef& block : blocks_) {
       RecordCursor records = block->records();
       while (!records.done()) {
@@ -95,6 +105,7 @@ class RecordBatch {
  private:
   std::vector<BlockRef> blocks_{};
   OffsetRange range_{};
+  Timestamp as_of_{};
 };
 
 struct LogBounds {
@@ -172,6 +183,8 @@ class Watcher {
   virtual ~Watcher() = default;
   // On the partition's writer thread: must not block, must not call watch() or unwatch().
   virtual void on_advanced(TopicId topic, PartitionId partition, Offset visible_end) = 0;
+  // A record of this key can be read now that was held until its time. The same.
+  virtual void on_released(TopicId /*topic*/, PartitionId /*partition*/, Bytes /*key*/) {}
 };
 
 }  // namespace bimip::engine

@@ -31,12 +31,6 @@ class RecordFilter {
   [[nodiscard]] virtual Result<Fate> decide(const Record& record) = 0;
 };
 
-// Keeps all: for packing.
-class KeepAll final : public RecordFilter {
- public:
-  [[nodiscard]] Result<Fate> decide(const Record&) override { return Fate::kKept; }
-};
-
 // One rewrite, step by step, off the writer's thread. It makes EPOCH.segment.new, reads it back,
 // compares, makes EPOCH.index and EPOCH.entities; the old files stay as they are. Nothing counts
 // before the manifest lists it (SegmentKeeper::replace_segments). Memory is bounded by two blocks,

@@ -50,7 +50,10 @@ void Upkeep::choose() {
 // What must go goes before anything is done to keep it small.
 bool Upkeep::choose_retention() {
   const Manifest& manifest = parts_.keeper.manifest();
-  const Offset start = retained_start(manifest, config_, parts_.clock.now(), parts_.active_bytes());
+  const Offset start = retained_start(manifest, config_,
+                                      {.now = parts_.clock.now(),
+                                       .active_bytes = parts_.active_bytes(),
+                                       .oldest_held = parts_.oldest_held()});
   if (start == manifest.log_start) return false;
   moving_start_ = true;
   auto gone = std::make_shared<std::vector<ManifestSegment>>();
@@ -91,10 +94,16 @@ bool Upkeep::is_skipped(const ManifestSegment& segment) const {
   return skipped_.contains(segment.epoch);
 }
 
+LapsedRecords Upkeep::lapsed_in(const std::vector<ManifestSegment>& segments) const {
+  return {parts_.clock.now(), parts_.held_in({.first = segments.front().base_offset,
+                                              .end = segments.back().end_offset})};
+}
+
 bool Upkeep::choose_packing() {
   for (const ManifestSegment& segment : parts_.keeper.manifest().segments) {
     if (!wants_packing(segment) || is_skipped(segment)) continue;
-    begin({.sources = {segment}, .filter = std::make_unique<KeepAll>()});
+    begin({.sources = {segment},
+           .filter = std::make_unique<KeepCurrent>(lapsed_in({segment}), config_.compaction)});
     return true;
   }
   return false;
@@ -114,11 +123,13 @@ bool Upkeep::choose_compaction() {
   if (!enter()) return false;
   const Offset window_end = std::min(sealed.back().end_offset,
                                      sealed.front().base_offset + limits::kCompactWindowOffsets);
+  LapsedRecords lapsed = lapsed_in(sealed);
   KeySurvey::Plan plan{.folder = parts_.keeper.folder(),
                        .partition = parts_.keeper.identity(Epoch(0)),
                        .segments = std::move(sealed),
                        .window_end = window_end,
-                       .keys_max = limits::kCompactKeysMax};
+                       .keys_max = limits::kCompactKeysMax,
+                       .lapsed = std::move(lapsed)};
   pass_.emplace();
   pass_->survey = std::make_shared<KeySurvey>(parts_.device, parts_.pool, std::move(plan));
   survey_some();
@@ -172,9 +183,11 @@ void Upkeep::continue_pass() {
   if (pass_->failed) {
     for (CompactionFilter::Stretch& stretch : group.stretches) stretch.drops_tombstones = false;
   }
+  CompactionFilter::Basis basis{.newest = pass_->survey->newest(),
+                                .stretches = std::move(group.stretches),
+                                .lapsed = lapsed_in(group.sources)};
   begin({.sources = std::move(group.sources),
-         .filter = std::make_unique<CompactionFilter>(pass_->survey->newest(),
-                                                      std::move(group.stretches)),
+         .filter = std::make_unique<CompactionFilter>(std::move(basis)),
          .cleaned_at = cleaned_at});
 }
 

@@ -60,6 +60,9 @@ class Upkeep {
     std::function<bool()> keeper_is_free;
     std::function<std::uint64_t()> active_bytes;  // of the active segment
     std::function<void(Error)> degrade;           // the manifest could not be changed
+    // Of the records that are held until their time.
+    std::function<std::optional<Offset>()> oldest_held;
+    std::function<std::vector<Offset>(OffsetRange)> held_in;
   };
   Upkeep(Parts parts, const TopicConfig& config) : parts_(std::move(parts)), config_(config) {}
   ~Upkeep();
@@ -83,6 +86,7 @@ class Upkeep {
   [[nodiscard]] bool choose_packing();
   [[nodiscard]] bool choose_compaction();
   [[nodiscard]] bool is_skipped(const ManifestSegment& segment) const;
+  [[nodiscard]] LapsedRecords lapsed_in(const std::vector<ManifestSegment>& segments) const;
 
   // Compaction.
   void survey_some();

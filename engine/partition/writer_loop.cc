@@ -68,6 +68,7 @@ void WriterLoop::adopt(Partition& partition, RecoveredPartition recovered) {
                   .counters = parts_.counters,
                   .troubles = parts_.troubles,
                   .places = places_,
+                  .due = due_,
                   .post = [this](Job job) { post(std::move(job)); }},
                  std::move(recovered));
   touch(partition);
@@ -135,6 +136,7 @@ void WriterLoop::run_round(std::chrono::microseconds wait) {
   }
   touched_.clear();
   reopener_.advance();
+  release_due();
   tick_if_due();
   if (stopping_.load(std::memory_order_acquire) && !closed_) {
     closed_ = true;
@@ -177,7 +179,18 @@ void WriterLoop::touch(Partition& partition) {
 std::chrono::microseconds WriterLoop::until_tick() const {
   const std::chrono::nanoseconds now = parts_.clock.monotonic();
   if (next_tick_ <= now) return std::chrono::microseconds(0);
-  return std::chrono::ceil<std::chrono::microseconds>(next_tick_ - now);
+  const auto left = std::chrono::ceil<std::chrono::microseconds>(next_tick_ - now);
+  const std::optional<Timestamp> due = due_.next();
+  if (!due) return left;
+  return std::clamp(*due - parts_.clock.now(), std::chrono::microseconds(0), left);
+}
+
+void WriterLoop::release_due() {
+  const std::optional<Timestamp> due = due_.next();
+  if (!due || *due > parts_.clock.now()) return;
+  for (Partition* partition : due_.take(parts_.clock.now())) {
+    if (PartitionWriter* writer = partition->writer()) writer->release_due();
+  }
 }
 
 void WriterLoop::tick_if_due() {

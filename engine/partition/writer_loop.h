@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/base/thread_annotations.h"
+#include "engine/partition/due_partitions.h"
 #include "engine/partition/open_partitions.h"
 #include "engine/partition/partition.h"
 #include "engine/partition/reopener.h"
@@ -62,6 +63,7 @@ class WriterLoop {
   void take_requests();
   void run_posted();
   void touch(Partition& partition);
+  void release_due();
   void tick_if_due();
   void tick_partitions(std::chrono::nanoseconds now);
   void tick(Partition& partition, std::chrono::nanoseconds now);
@@ -77,6 +79,7 @@ class WriterLoop {
   bool closed_ = false;  // partitions were told
   std::vector<Partition*> partitions_;
   OpenPartitions places_;
+  DuePartitions due_;
   Reopener reopener_;
   std::size_t next_idle_ = 0;        // of partitions_, to be ticked next
   std::vector<Partition*> touched_;  // had something to do this round

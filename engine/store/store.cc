@@ -231,8 +231,9 @@ void Store::open_topic(const CatalogTopic& topic, SyncedBy synced_by) {
   for (std::uint32_t i = 0; i < topic.config.partitions; ++i) {
     SegmentKeeper::Place place = place_of(topic, PartitionId(i));
     auto partition = std::make_unique<Partition>(
-        Partition::Parts{.loop = *loop_,
-                         .reader = {.pool = pool_, .tail = tail_, .sealed = *sealed_}},
+        Partition::Parts{
+            .loop = *loop_,
+            .reader = {.pool = pool_, .tail = tail_, .sealed = *sealed_, .clock = *clock_}},
         place, topic.config);
     Result<RecoveredPartition> recovered =
         recover_partition(*device_, pool_, partition->place(), clock_->now(),

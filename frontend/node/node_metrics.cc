@@ -228,6 +228,10 @@ void add_log(MetricsPage& page, const NodeNumbers& numbers) {
                troubles.degraded.load());
   page.counter({.name = "bimip_partition_reopens_total", .help = "How often one came back."},
                troubles.reopened.load());
+  page.counter({.name = "bimip_held_records_lost_total",
+                .help = "Records that were held until their time and could not be read when it had "
+                        "come."},
+               troubles.held_lost.load());
   const engine::Scrubber& scrubber = numbers.store.scrubber();
   const engine::ScrubCounters& scrub = scrubber.counters();
   page.gauge({.name = "bimip_scrub_findings",

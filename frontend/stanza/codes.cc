@@ -10,7 +10,7 @@ namespace {
 
 using enum Retry;
 
-constexpr std::array<CodeFacts, 22> kCodes{{
+constexpr std::array<CodeFacts, 23> kCodes{{
     {Code::kUnspecified, "UNSPECIFIED", "never sent", kNo, 1011, 2},
     {Code::kMalformed, "MALFORMED", "the bytes are no stanza; the session ends", kNo, 1007, 3},
     {Code::kTooLarge, "TOO_LARGE", "a frame or a message above its limit", kNo, 1009, 3},
@@ -41,6 +41,8 @@ constexpr std::array<CodeFacts, 22> kCodes{{
     {Code::kRevoked, "REVOKED", "the token was revoked; not to come back with it", kNo, 4410, 16},
     {Code::kKicked, "KICKED", "an operator, or the entity itself, ended the session", kNo, 4423,
      10},
+    {Code::kTooManyHeld, "TOO_MANY_HELD",
+     "as many messages wait for their time as may; those without one are taken", kNo, 4429, 8},
 }};
 
 constexpr bool in_order() {
@@ -87,6 +89,8 @@ Code code_of(engine::ErrorCode code) {
       return Code::kDegraded;
     case engine::ErrorCode::kSuperseded:
       return Code::kSuperseded;
+    case engine::ErrorCode::kTooManyHeld:
+      return Code::kTooManyHeld;
     case engine::ErrorCode::kClosed:
       return Code::kUnavailable;
     case engine::ErrorCode::kLocked:

@@ -92,6 +92,8 @@ ErrorCode error_code_of(std::uint32_t wire_code) {
       return ErrorCode::kDegraded;
     case frontend::Code::kSuperseded:
       return ErrorCode::kSuperseded;
+    case frontend::Code::kTooManyHeld:
+      return ErrorCode::kTooManyHeld;
     case frontend::Code::kUnavailable:
     case frontend::Code::kTimeout:
       return ErrorCode::kIo;

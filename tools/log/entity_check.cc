@@ -201,18 +201,18 @@ void EntityCheck::check_base() {
   }
 }
 
-// Records of an entity may be gone: removed with their segments, superseded, or damaged.
+// Records of an entity may be gone: removed with their segments, superseded or expired, or damaged.
 bool EntityCheck::may_have_holes() const {
   const std::vector<ManifestSegment>& listed = place_.manifest->segments;
   const bool removed = !listed.empty() && listed.front().base_offset > Offset(0);
-  const bool compacted = std::ranges::any_of(
-      listed, [](const ManifestSegment& segment) { return segment.cleaned_at != Timestamp{}; });
+  const bool rewritten = std::ranges::any_of(
+      listed, [](const ManifestSegment& segment) { return segment.rewrites > 0; });
   const bool lost = std::ranges::any_of(opened_, [](const auto& opened) {
     return std::ranges::any_of(
         opened.second.directories->views(),
         [](const EntityDirectoryView& view) { return !view.lost().empty(); });
   });
-  return removed || compacted || lost;
+  return removed || rewritten || lost;
 }
 
 void EntityCheck::check_chains() {

@@ -225,6 +225,9 @@ void PartitionCheck::check_producers(const ProducerState& state, const Path& pat
   for (const IdempotencyEntry& key : state.idempotency_keys) {
     if (key.offset >= end) return beyond(key.offset);
   }
+  for (const HeldRecord& held : state.held) {
+    if (held.offset >= end) return beyond(held.offset);
+  }
 }
 
 void PartitionCheck::report(Finding finding) {

@@ -63,6 +63,8 @@ std::string record_text(const PartitionPlace& partition, const Record& record) {
   if (record.entity) out += " increment=" + std::to_string(record.entity->increment.value());
   if (record.expires_at) out += " expires=" + time_text(*record.expires_at);
   if (record.not_before) out += " not-before=" + time_text(*record.not_before);
+  if (const std::optional<Offset> held = held_at(record))
+    out += " held-at=" + std::to_string(held->value());
   if (const Result<std::vector<Header>> headers = decode_headers(record.headers)) {
     for (const Header& header : *headers)
       out += " {" + escaped(as_bytes(header.name)) + "=" + escaped(header.value) + "}";
@@ -88,6 +90,7 @@ Json record_json(const PartitionPlace& partition, const Record& record) {
   }
   if (record.expires_at) json["expires"] = time_text(*record.expires_at);
   if (record.not_before) json["not_before"] = time_text(*record.not_before);
+  if (const std::optional<Offset> held = held_at(record)) json["held_at"] = held->value();
   const Result<std::vector<Header>> headers = decode_headers(record.headers);
   if (headers && !headers->empty()) {
     Json list = Json::array();

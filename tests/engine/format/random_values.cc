@@ -109,6 +109,8 @@ Catalog RandomValues::catalog() {
     topic.config.compaction = maybe() ? Compaction::kNewest : Compaction::kNone;
     topic.config.tombstone_grace = std::chrono::seconds(
         below(static_cast<std::uint64_t>(limits::kRetentionAgeMaxSeconds) + 1));
+    topic.config.hold_max =
+        std::chrono::seconds(1 + below(static_cast<std::uint64_t>(limits::kHoldMaxSecondsMax)));
     made.topics.push_back(topic);
   }
   made.next_topic = TopicId(id + 1);
@@ -178,6 +180,8 @@ ProducerState RandomValues::producers() {
   for (std::uint64_t i = below(4); i > 0; --i)
     state.idempotency_keys.push_back(
         {.key = hash(), .offset = Offset(number()), .stored_at = time()});
+  for (std::uint64_t i = below(4); i > 0; --i)
+    state.held.push_back({.due = time(), .offset = Offset(number())});
   return state;
 }
 

@@ -163,7 +163,8 @@ Catalog sample_catalog() {
                  .retention_age = 30 * 24h,
                  .retention_bytes = 1ULL << 40U,
                  .compaction = Compaction::kNewest,
-                 .tombstone_grace = 2h};
+                 .tombstone_grace = 2h,
+                 .hold_max = 90 * 24h};
   return {.store = sample_segment().store,
           .created_at = sample_time(),
           .next_topic = TopicId(8),
@@ -220,7 +221,8 @@ ProducerState sample_producers() {
   const IdempotencyEntry key{.key = xxh3_128(as_bytes("payment-7781")),
                              .offset = Offset(1534),
                              .stored_at = sample_time()};
-  return {.producers = {producer}, .idempotency_keys = {key}};
+  const HeldRecord held{.due = sample_time() + 1h, .offset = Offset(1535)};
+  return {.producers = {producer}, .idempotency_keys = {key}, .held = {held}};
 }
 
 Checkpoint sample_checkpoint() {

@@ -154,6 +154,7 @@ TEST(Tables, ACountAboveWhatIsThereIsDamaged) {
     EXPECT_TRUE(is_damaged(decode_producer_state(sample_segment(), lie(producers, 0x40, count))));
     EXPECT_TRUE(is_damaged(decode_producer_state(sample_segment(), lie(producers, 0x60, count))));
     EXPECT_TRUE(is_damaged(decode_producer_state(sample_segment(), lie(producers, 0x98, count))));
+    EXPECT_TRUE(is_damaged(decode_producer_state(sample_segment(), lie(producers, 0xC0, count))));
     EXPECT_TRUE(is_damaged(decode_checkpoint(sample_segment(), lie(checkpoint, 0x88, count))));
   }
 }

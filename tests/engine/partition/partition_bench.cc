@@ -45,7 +45,9 @@ void PartitionBench::open(const TopicConfig& config) {
                         .open_partitions_max = limits::kOpenPartitionsMax},
       std::move(queue));
   partition_ = std::make_unique<Partition>(
-      Partition::Parts{.loop = *loop_, .reader = {.pool = pool_, .tail = tail_, .sealed = sealed_}},
+      Partition::Parts{
+          .loop = *loop_,
+          .reader = {.pool = pool_, .tail = tail_, .sealed = sealed_, .clock = clock_}},
       place(), config_);
   Result<RecoveredPartition> recovered =
       recover_partition(device_, pool_, partition_->place(), clock_.now());

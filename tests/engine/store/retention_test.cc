@@ -29,21 +29,22 @@ Manifest three_sealed() {
 }
 
 TEST(Retention, KeepsAllWhenNothingIsAsked) {
-  EXPECT_EQ(retained_start(three_sealed(), {}, Timestamp(1000h), 1 << 30), Offset(0));
+  EXPECT_EQ(retained_start(three_sealed(), {}, {.now = Timestamp(1000h), .active_bytes = 1 << 30}),
+            Offset(0));
 }
 
 TEST(Retention, LetsASegmentGoWhenItsNewestRecordIsTooOld) {
   const TopicConfig config{.retention_age = 2h};
-  EXPECT_EQ(retained_start(three_sealed(), config, Timestamp(3h - 1us), 0), Offset(0));
-  EXPECT_EQ(retained_start(three_sealed(), config, Timestamp(3h), 0), Offset(10));
-  EXPECT_EQ(retained_start(three_sealed(), config, Timestamp(4h), 0), Offset(20));
-  EXPECT_EQ(retained_start(three_sealed(), config, Timestamp(400h), 0), Offset(30))
+  EXPECT_EQ(retained_start(three_sealed(), config, {.now = Timestamp(3h - 1us)}), Offset(0));
+  EXPECT_EQ(retained_start(three_sealed(), config, {.now = Timestamp(3h)}), Offset(10));
+  EXPECT_EQ(retained_start(three_sealed(), config, {.now = Timestamp(4h)}), Offset(20));
+  EXPECT_EQ(retained_start(three_sealed(), config, {.now = Timestamp(400h)}), Offset(30))
       << "never the active one";
 }
 
 TEST(Retention, KeepsAsManyBytesAsItMay) {
   const auto start = [](std::uint64_t bytes, std::uint64_t active) {
-    return retained_start(three_sealed(), {.retention_bytes = bytes}, Timestamp(0h), active);
+    return retained_start(three_sealed(), {.retention_bytes = bytes}, {.active_bytes = active});
   };
   EXPECT_EQ(start(3001, 1000), Offset(0)) << "without the oldest there is too little";
   EXPECT_EQ(start(3000, 1000), Offset(10));
@@ -53,10 +54,21 @@ TEST(Retention, KeepsAsManyBytesAsItMay) {
   EXPECT_EQ(start(1, 1), Offset(30));
 }
 
+TEST(Retention, SparesWhatIsHeldUntilItsTime) {
+  const auto start = [](std::uint64_t oldest_held) {
+    return retained_start(three_sealed(), {.retention_age = 2h},
+                          {.now = Timestamp(400h), .oldest_held = Offset(oldest_held)});
+  };
+  EXPECT_EQ(start(9), Offset(0));
+  EXPECT_EQ(start(10), Offset(10));
+  EXPECT_EQ(start(29), Offset(20));
+  EXPECT_EQ(start(30), Offset(30)) << "in the active segment";
+}
+
 TEST(Retention, NeverMovesTheStartBack) {
   Manifest manifest = three_sealed();
   manifest.log_start = Offset(15);
-  EXPECT_EQ(retained_start(manifest, {.retention_age = 2h}, Timestamp(3h), 0), Offset(15));
+  EXPECT_EQ(retained_start(manifest, {.retention_age = 2h}, {.now = Timestamp(3h)}), Offset(15));
 }
 
 std::string value_of(std::size_t i) {

@@ -3,6 +3,7 @@
 
 #include <iostream>
 
+#include "engine/partition/lapsed_records.h"
 #include "engine/partition/segment_rewrite.h"
 #include "tests/engine/store/worked_store.h"
 
@@ -43,7 +44,7 @@ class Rewritten : public ::testing::Test {
   SimDevice device_{1};
   WorkedStore log_{device_};
   BufferPool pool_{8 * 1024 * 1024};
-  KeepAll keeps_;
+  KeepCurrent keeps_{LapsedRecords(), Compaction::kNone};
   TopicId topic_;
   std::vector<ManifestSegment> sources_;
 };

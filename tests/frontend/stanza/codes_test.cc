@@ -22,7 +22,7 @@ TEST(Codes, SayWhatToDoAboutEveryErrorOfTheLog) {
   EXPECT_EQ(facts_of(code_of(ErrorCode::kClosed)).retry, Retry::kYes);
   for (const ErrorCode code :
        {ErrorCode::kInvalidArgument, ErrorCode::kTooLarge, ErrorCode::kNotFound,
-        ErrorCode::kSuperseded, ErrorCode::kDegraded}) {
+        ErrorCode::kSuperseded, ErrorCode::kDegraded, ErrorCode::kTooManyHeld}) {
     EXPECT_EQ(facts_of(code_of(code)).retry, Retry::kNo) << engine::name_of(code);
   }
 }

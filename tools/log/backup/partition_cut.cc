@@ -5,6 +5,7 @@
 #include "engine/format/file_names.h"
 #include "engine/format/loss_table.h"
 #include "engine/format/producer_state.h"
+#include "engine/partition/held_records.h"
 #include "engine/partition/producer_table.h"
 #include "tools/log/block_walk.h"
 #include "tools/log/partition_inventory.h"
@@ -128,15 +129,21 @@ class Cutter {
             .created_at = cut_.until};
   }
 
+  Result<std::unique_ptr<ReadOnlyFile>> open_file(const ManifestSegment& segment) const {
+    return ReadOnlyFile::open(path(file_names::segment(segment.epoch)), ReadVia::kPageCache);
+  }
+  BlockWalk blocks_of(const ManifestSegment& segment, const ReadOnlyFile& file) const {
+    return BlockWalk({.file = file,
+                      .segment = identity(segment.epoch),
+                      .from = FilePosition(limits::kSectorBytes),
+                      .end = FilePosition(file.bytes())});
+  }
+
   // The segment's blocks up to the point, as a new sealed one.
   Status rewrite(const ManifestSegment& segment) {
-    const Result<std::unique_ptr<ReadOnlyFile>> file =
-        ReadOnlyFile::open(path(file_names::segment(segment.epoch)), ReadVia::kPageCache);
+    const Result<std::unique_ptr<ReadOnlyFile>> file = open_file(segment);
     if (!file) return std::unexpected(file.error());
-    BlockWalk walk({.file = **file,
-                    .segment = identity(segment.epoch),
-                    .from = FilePosition(limits::kSectorBytes),
-                    .end = FilePosition((*file)->bytes())});
+    BlockWalk walk = blocks_of(segment, **file);
     if (manifest_.segments.empty()) {
       Result<Bytes> sector = walk.look(FilePosition(0), limits::kSectorBytes);
       if (!sector) return std::unexpected(std::move(sector.error()));
@@ -240,14 +247,41 @@ class Cutter {
     return table.snapshot();
   }
 
+  // What was appended again behind the end is held again: only the records say which.
+  Result<std::vector<HeldRecord>> held_until_end() const {
+    HeldRecords held;
+    for (const ManifestSegment& segment : manifest_.segments) {
+      if (segment.state != SegmentState::kSealed) continue;
+      const Result<std::unique_ptr<ReadOnlyFile>> file = open_file(segment);
+      if (!file) return std::unexpected(file.error());
+      BlockWalk walk = blocks_of(segment, **file);
+      while (true) {
+        const Result<std::optional<BlockWalk::Found>> next = walk.next_good();
+        if (!next) return std::unexpected(next.error());
+        if (!*next) break;
+        RecordCursor records((*next)->header, (*next)->bytes);
+        while (!records.done()) {
+          const Result<Record> record = records.next();
+          if (!record) return std::unexpected(record.error());
+          held.add(*record, record->offset);
+        }
+      }
+    }
+    held.settle();
+    return held.snapshot();
+  }
+
   Status write_tables() {
     Status done;
     const std::size_t sealed = manifest_.segments.size() - 1;
     manifest_.producers = sealed > 0 ? manifest_.segments[sealed - 1].epoch : Epoch(0);
     if (sealed > 0) {
-      done =
-          replace_file(device_, path(file_names::producers(manifest_.producers)),
-                       encode_producer_state(identity(manifest_.producers), producers_until_end()));
+      ProducerState state = producers_until_end();
+      Result<std::vector<HeldRecord>> held = held_until_end();
+      if (!held) return std::unexpected(std::move(held.error()));
+      state.held = std::move(*held);
+      done = replace_file(device_, path(file_names::producers(manifest_.producers)),
+                          encode_producer_state(identity(manifest_.producers), state));
     }
     if (done) done = cut_losses();
     ++manifest_.version;

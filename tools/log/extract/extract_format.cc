@@ -84,7 +84,9 @@ std::optional<ExtractedRecord> record_of(const Json& json) {
       .idempotency_key = members.bytes("idempotency_key"),
       .headers = headers_of(json, members),
       .expires_at = members.time_if_any("expires"),
-      .not_before = members.time_if_any("not_before")};
+      .not_before = members.time_if_any("not_before"),
+      .held_at =
+          members.has("held_at") ? std::optional(Offset(members.number("held_at"))) : std::nullopt};
   if (!members.ok() || !validate(record.fields())) return std::nullopt;
   return record;
 }

@@ -36,6 +36,7 @@ struct ExtractedRecord {
   std::vector<std::byte> headers{};
   std::optional<Timestamp> expires_at{};
   std::optional<Timestamp> not_before{};
+  std::optional<Offset> held_at{};  // of one whose time had come: where it had been held
 
   [[nodiscard]] RecordFields fields() const;  // views it
 };

@@ -3,6 +3,7 @@
 #include <future>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "engine/format/file_names.h"
 #include "engine/store/store.h"
@@ -31,9 +32,14 @@ struct Imported {
   std::map<PartitionId, std::uint64_t> known{};  // were there from an import before
 };
 
+// Where records are that are held until their time.
+using HeldPlaces = std::set<std::pair<PartitionId, Offset>>;
+
 class Importer {
  public:
-  Importer(Store& store, TopicInfo topic) : store_(store), topic_(std::move(topic)) {}
+  // `released`: those of the file that are in it again, as they were delivered.
+  Importer(Store& store, TopicInfo topic, const HeldPlaces& released)
+      : store_(store), topic_(std::move(topic)), released_(released) {}
 
   Status begin(const ExtractHeader& header) {
     header_ = header;
@@ -46,6 +52,7 @@ class Importer {
   }
 
   Status add(ExtractedRecord record) {
+    if (released_.contains({record.partition, record.offset})) return {};
     const PartitionId partition = partition_for(record);
     Batch& batch = batches_[partition];
     batch.bytes += record.key.size() + record.value.size() + record.headers.size();
@@ -107,6 +114,7 @@ class Importer {
 
   Store& store_;
   const TopicInfo topic_;
+  const HeldPlaces& released_;
   ExtractHeader header_;
   std::map<PartitionId, Offset> ends_;
   std::map<PartitionId, Batch> batches_;
@@ -117,19 +125,23 @@ class Importer {
 struct Checked {
   ExtractHeader header{};
   std::uint64_t records = 0;
+  HeldPlaces released{};
 };
 Result<Checked> check_file(const Path& path) {
   Checked checked;
-  const Status done = read_extract(path, {.on_header =
-                                              [&](const ExtractHeader& header) {
-                                                checked.header = header;
-                                                return Status{};
-                                              },
-                                          .on_record =
-                                              [&](const ExtractedRecord&) {
-                                                ++checked.records;
-                                                return Status{};
-                                              }});
+  const Status done =
+      read_extract(path, {.on_header =
+                              [&](const ExtractHeader& header) {
+                                checked.header = header;
+                                return Status{};
+                              },
+                          .on_record =
+                              [&](const ExtractedRecord& record) {
+                                ++checked.records;
+                                if (record.held_at)
+                                  checked.released.emplace(record.partition, *record.held_at);
+                                return Status{};
+                              }});
   if (!done) return std::unexpected(done.error());
   return checked;
 }
@@ -140,12 +152,13 @@ Status check_store(const Path& into) {
   return fail(ErrorCode::kForeign, into.string() + ": is not a Bimip data directory");
 }
 
-Result<Imported> import(const ImportArguments& arguments, const std::string& topic_name) {
+Result<Imported> import(const ImportArguments& arguments, const std::string& topic_name,
+                        const HeldPlaces& released) {
   Result<std::unique_ptr<Store>> store = Store::open({.directory = arguments.into});
   if (!store) return std::unexpected(std::move(store.error()));
   Result<TopicInfo> topic = (*store)->find_topic(topic_name);
   if (!topic) return std::unexpected(std::move(topic.error()));
-  Importer importer(**store, std::move(*topic));
+  Importer importer(**store, std::move(*topic), released);
   Status done = read_extract(
       arguments.path,
       {.on_header = [&](const ExtractHeader& header) { return importer.begin(header); },
@@ -181,7 +194,7 @@ Exit run_import(const ImportArguments& arguments, const Console& console) {
                           "; nothing was stored (--dry-run)\n");
     return Exit::kClean;
   }
-  const Result<Imported> imported = import(arguments, topic);
+  const Result<Imported> imported = import(arguments, topic, checked->released);
   if (!imported) return cannot_run(imported.error(), console);
   json["stored"] = sum(imported->stored);
   json["known"] = sum(imported->known);

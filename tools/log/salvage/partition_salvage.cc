@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/format/file_names.h"
+#include "engine/partition/held_records.h"
 #include "engine/partition/producer_table.h"
 #include "tools/log/salvage/block_source.h"
 #include "tools/log/salvage/entity_base_copy.h"
@@ -33,13 +34,19 @@ class Inspector {
       outcome_.newest = std::max(outcome_.newest.value_or(time), time);
       if (record->offset >= plan_.producers_until)
         producers_.add(*record, record->offset, record->timestamp);
+      held_.add(*record, record->offset);
       if (record->entity && record->entity->previous) note_key(*record);
     }
     outcome_.payload_bytes += header.payload_bytes;
     return {};
   }
 
-  [[nodiscard]] ProducerState producers() const { return producers_.snapshot(); }
+  [[nodiscard]] ProducerState producers() {
+    ProducerState state = producers_.snapshot();
+    held_.settle();
+    state.held = held_.snapshot();
+    return state;
+  }
   [[nodiscard]] PartitionOutcome take() { return std::move(outcome_); }
 
  private:
@@ -75,6 +82,7 @@ class Inspector {
 
   const PartitionPlan& plan_;
   ProducerTable producers_;
+  HeldRecords held_;  // by the records themselves
   PartitionOutcome outcome_;
 };
 
