@@ -77,6 +77,8 @@ engine::Status describe_record(const engine::Record& record, v1::DeliveredRecord
   into.set_value(std::string(engine::as_text(record.value)));
   into.set_tombstone(record.kind == engine::RecordKind::kTombstone);
   if (record.entity) into.set_increment(record.entity->increment.value());
+  if (record.expires_at) into.set_expires_at_us(micros(*record.expires_at));
+  if (const auto held = engine::held_at(record)) into.set_held_at_offset(held->value());
   if (record.headers.empty()) return {};
   auto headers = engine::decode_headers(record.headers);
   if (!headers) return std::unexpected(std::move(headers.error()));

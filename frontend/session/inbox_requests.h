@@ -1,6 +1,7 @@
 // What a session's inboxes ask of the log and of the node, and what they are told.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -12,17 +13,22 @@
 #include "frontend/services/inbox/inbox_service.h"
 #include "frontend/session/inboxes.h"
 #include "frontend/session/session.h"
+#include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
 
-// Marks, and an inbox's last number, on their way. What follows is done on the session's thread.
+// Marks, an inbox's last number, and what is there behind a mark, on their way, one after the
+// other: a mark that was looked at first cannot be ahead of an end that was looked at later, unless
+// the inbox was restored to an earlier state. Then it is set back to that end. What follows is done
+// on the session's thread.
 class Inboxes::Looking final : public engine::EntityRequest, public SessionRequest {
  public:
   struct What {
     std::uint64_t id = 0;     // of the peer's request
     std::uint64_t inbox = 0;  // that is being opened; 0: none
     Place place{};
-    std::vector<std::shared_ptr<Mark>> marks{};
+    std::vector<std::shared_ptr<Mark>> marks{};  // the last of them is that of what was read
+    engine::IncrementId reads_to{};              // it is about to be moved there
   };
   using Then = std::function<void(Looking&)>;
   Looking(std::shared_ptr<Session> session, What what, Then then)
@@ -33,20 +39,22 @@ class Inboxes::Looking final : public engine::EntityRequest, public SessionReque
   }
   // The last answer may take this away.
   void begin() {
-    left_ = what_.marks.size() + 1;
-    engine::Log& log = session()->host().log();
     const std::vector<std::shared_ptr<Mark>> marks = what_.marks;
+    left_ = marks.size();
     for (const std::shared_ptr<Mark>& mark : marks) {
-      mark->when_known([this](const engine::Result<engine::IncrementId>& value) {
-        came(value ? engine::Status{} : std::unexpected(value.error()));
-      });
+      mark->when_known(
+          [this](const engine::Result<engine::IncrementId>& value) { mark_came(value); });
     }
-    log.find_entity(*this);
   }
   void on_entity(engine::Result<engine::EntityState> result) override {
+    if (!result && result.error().code != engine::ErrorCode::kNotFound)
+      return end(std::move(result.error()));
     if (result) last_ = result->last_increment;
-    const bool is_known = result || result.error().code == engine::ErrorCode::kNotFound;
-    came(is_known ? engine::Status{} : std::unexpected(result.error()));
+    for (std::size_t i = 0; i < seen_.size(); ++i) {
+      if (seen_[i] > last_) what_.marks[i]->set_back({.from = seen_[i], .to = last_});
+    }
+    passed_ = std::max(read().value(), what_.reads_to);
+    pass_expired();
   }
   void deliver(Moment) override { session()->inboxes().on_looked(*this); }
   void go_on() { then_(*this); }
@@ -55,22 +63,67 @@ class Inboxes::Looking final : public engine::EntityRequest, public SessionReque
   [[nodiscard]] std::uint64_t id() const { return what_.id; }
   [[nodiscard]] std::uint64_t inbox() const { return what_.inbox; }
   [[nodiscard]] engine::IncrementId last() const { return last_; }
+  [[nodiscard]] Mark& read() const { return *what_.marks.back(); }
+  // Where the read mark is, or is to be moved, and what has expired right behind it.
+  [[nodiscard]] engine::IncrementId passed() const { return passed_; }
   [[nodiscard]] const std::optional<engine::Error>& error() const { return error_; }
 
  private:
-  // On any thread.
-  void came(const engine::Status& status) {
-    if (!status) {
-      const engine::MutexLock lock(mutex_);
-      error_ = status.error();
+  // Looks for the first message behind `passed_` that is there.
+  class FirstUnread final : public engine::EntityReadRequest {
+   public:
+    explicit FirstUnread(Looking& looking) : looking_(looking) {
+      bytes_max = 1;
+      records_max = limits::kInboxRecordsPerRead;
     }
-    if (--left_ == 0) session()->host().came_back(*this);
+    void on_entity_read(engine::Result<engine::EntityBatch> result) override {
+      looking_.looked_behind(std::move(result));
+    }
+
+   private:
+    Looking& looking_;
+  };
+
+  // On any thread.
+  void mark_came(const engine::Result<engine::IncrementId>& value) {
+    if (!value) {
+      const engine::MutexLock lock(mutex_);
+      error_ = value.error();
+    }
+    if (--left_ > 0) return;
+    if (error_) return end(*error_);
+    for (const std::shared_ptr<Mark>& mark : what_.marks) seen_.push_back(mark->value());
+    session()->host().log().find_entity(*this);
+  }
+  void pass_expired() {
+    if (passed_ >= last_) return end({});
+    first_unread_.topic = what_.place.key.category;
+    first_unread_.partition = what_.place.partition;
+    first_unread_.key = EntityRequest::key;
+    first_unread_.from = passed_ + 1;
+    session()->host().log().read_entity(first_unread_);
+  }
+  void looked_behind(engine::Result<engine::EntityBatch> result) {
+    if (!result) return end(std::move(result.error()));
+    if (!result->records().empty()) {
+      passed_ = result->records().front().entity->increment - 1;
+      return end({});
+    }
+    passed_ = std::max(passed_ + 1, result->next()) - 1;
+    pass_expired();
+  }
+  void end(std::optional<engine::Error> error) {
+    error_ = std::move(error);
+    session()->host().came_back(*this);
   }
 
   const What what_;
   const Then then_;
   std::atomic<std::size_t> left_{0};
+  std::vector<engine::IncrementId> seen_{};  // of the marks, before the inbox's end
   engine::IncrementId last_{};
+  engine::IncrementId passed_{};
+  FirstUnread first_unread_{*this};
   engine::Mutex mutex_;
   std::optional<engine::Error> error_{};
 };

@@ -44,6 +44,14 @@ Inboxes::~Inboxes() = default;
 
 void Inboxes::close_all() { inboxes_.clear(); }
 
+bool Inboxes::has_room(std::uint64_t id) {
+  if (in_flight_ < limits::kInboxRequestsMax) return true;
+  outbox_.send_error(id, Code::kResourceExhausted,
+                     "at most " + std::to_string(limits::kInboxRequestsMax) +
+                         " requests about inboxes are on their way at a time");
+  return false;
+}
+
 std::optional<Inboxes::Place> Inboxes::place_of(std::uint64_t id, const std::string& category) {
   const std::string name = category.empty() ? std::string(InboxService::kChat) : category;
   const engine::TopicInfo* topic = host_.inboxes().find(name);
@@ -56,12 +64,7 @@ std::optional<Inboxes::Place> Inboxes::place_of(std::uint64_t id, const std::str
     outbox_.send_error(id, Code::kInvalidArgument, "an inbox is an eid's; this session has none");
     return std::nullopt;
   }
-  if (in_flight_ >= limits::kInboxRequestsMax) {
-    outbox_.send_error(id, Code::kResourceExhausted,
-                       "at most " + std::to_string(limits::kInboxRequestsMax) +
-                           " requests about inboxes are on their way at a time");
-    return std::nullopt;
-  }
+  if (!has_room(id)) return std::nullopt;
   return Place{
       .category = name,
       .key = {.category = topic->id, .eid = self},
@@ -133,6 +136,7 @@ void Inboxes::opened(Looking& looking, const v1::OpenInbox& open) {
   Inbox& inbox = at->second;
   const IncrementId cursor = inbox.cursor->value();
   inbox.last = looking.last();
+  pass(looking);
   inbox.told_read = inbox.read->value();
   switch (open.from_case()) {
     case v1::OpenInbox::kEarliest:
@@ -155,6 +159,7 @@ void Inboxes::opened(Looking& looking, const v1::OpenInbox& open) {
     return;
   }
   inbox.is_open = true;
+  if (!inbox.only_looks) host_.inboxes().devices().note(inbox.place.key.eid, bearer_.device());
   v1::Stanza stanza;
   stanza.set_id(looking.id());
   v1::InboxOpened& opened = *stanza.mutable_inbox_opened();
@@ -291,17 +296,26 @@ void Inboxes::mark_read(const std::shared_ptr<Session>& session, std::uint64_t i
                         const v1::MarkRead& asked) {
   const std::optional<Place> place = place_of(id, asked.category());
   if (!place) return;
-  look_at_read(session, id, *place, [this, to = IncrementId(asked.up_to())](Looking& looking) {
-    move_read(looking, to);
-  });
+  const IncrementId to(asked.up_to());
+  look_at_read(session, {.id = id, .place = *place, .to = to},
+               [this, to](Looking& looking) { move_read(looking, to); });
 }
 
 // The entity's mark, and where its inbox ends.
-void Inboxes::look_at_read(const std::shared_ptr<Session>& session, std::uint64_t id,
-                           const Place& place, std::function<void(Looking&)> then) {
-  look(std::make_unique<Looking>(
-      session, Looking::What{.id = id, .place = place, .marks = {mark(place, MarkKind::kRead)}},
-      std::move(then)));
+void Inboxes::look_at_read(const std::shared_ptr<Session>& session, const ReadLook& wanted,
+                           std::function<void(Looking&)> then) {
+  look(std::make_unique<Looking>(session,
+                                 Looking::What{.id = wanted.id,
+                                               .place = wanted.place,
+                                               .marks = {mark(wanted.place, MarkKind::kRead)},
+                                               .reads_to = wanted.to},
+                                 std::move(then)));
+}
+
+// What has expired behind the mark was never to be read.
+void Inboxes::pass(const Looking& looking) {
+  if (looking.passed() > looking.read().value())
+    looking.read().advance(looking.passed(), [](const engine::Status&) {});
 }
 
 // The authors are told first: a crash in between tells them again, and not never.
@@ -311,6 +325,7 @@ void Inboxes::move_read(Looking& looking, IncrementId to) {
     return outbox_.send_error(looking.id(), Code::kOutOfRange,
                               "up_to: the inbox ends at " + std::to_string(looking.last().value()));
   }
+  to = std::max(to, looking.passed());
   if (to <= read->value())
     return tell_state(looking.id(), looking.what().place.category, looking.last(), read->value());
   Marked* const marked = begin_marking(looking);
@@ -345,7 +360,7 @@ void Inboxes::send_receipt(const std::shared_ptr<Session>& session, std::uint64_
   if (receipt.first_increment() == 0 || receipt.last_increment() < receipt.first_increment())
     return outbox_.send_error(id, Code::kInvalidArgument,
                               "first_increment to last_increment: none");
-  look_at_read(session, id, *place,
+  look_at_read(session, {.id = id, .place = *place},
                [this, receipt](Looking& looking) { tell_receipt(looking, receipt); });
 }
 

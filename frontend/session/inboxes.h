@@ -21,6 +21,7 @@
 namespace bimip::v1 {
 class AcknowledgeInbox;
 class CloseInbox;
+class ExplainMessage;
 class InboxState;
 class MarkRead;
 class OpenInbox;
@@ -46,6 +47,16 @@ class Inboxes {
   void send_receipt(const std::shared_ptr<Session>& session, std::uint64_t id,
                     const v1::SendReceipt& receipt);
 
+  void explain(const std::shared_ptr<Session>& session, std::uint64_t id,
+               const v1::ExplainMessage& asked, Moment now);
+
+  // How far an open one has come; the furthest, when there are several.
+  struct Progress {
+    engine::IncrementId next{};  // to be delivered
+    bool has_credit = false;
+  };
+  [[nodiscard]] std::optional<Progress> progress(const InboxKey& key) const;
+
   // There is room in the outbox again.
   void pump(const std::shared_ptr<Session>& session);
   // The session is over: nothing more is delivered.
@@ -60,6 +71,8 @@ class Inboxes {
   void on_fetched(const std::shared_ptr<Session>& session, Fetch& fetch);
   void on_marked(Marked& marked);
   void on_news(const std::shared_ptr<Session>& session, std::uint64_t inbox);
+  class Explaining;
+  void on_explained(Explaining& explaining);
 
  private:
   class Seat;
@@ -87,6 +100,7 @@ class Inboxes {
     bool has_news = true;  // since the last fetch began
   };
 
+  [[nodiscard]] bool has_room(std::uint64_t id);
   [[nodiscard]] std::optional<Place> place_of(std::uint64_t id, const std::string& category);
   [[nodiscard]] Inbox* find(std::uint64_t id, std::uint64_t inbox);
   [[nodiscard]] std::shared_ptr<Mark> mark(const Place& place, MarkKind kind);
@@ -94,8 +108,14 @@ class Inboxes {
   void opened(Looking& looking, const v1::OpenInbox& open);
   void move_read(Looking& looking, engine::IncrementId to);
   void tell_receipt(Looking& looking, const v1::SendReceipt& receipt);
-  void look_at_read(const std::shared_ptr<Session>& session, std::uint64_t id, const Place& place,
+  struct ReadLook {
+    std::uint64_t id = 0;
+    Place place{};
+    engine::IncrementId to{};  // what was read is to be moved there
+  };
+  void look_at_read(const std::shared_ptr<Session>& session, const ReadLook& wanted,
                     std::function<void(Looking&)> then);
+  static void pass(const Looking& looking);
   [[nodiscard]] Marked* begin_marking(const Looking& looking);
   void tell_authors(const Place& place, const std::string& name, const Mark::Range& range,
                     Receipts::Done done);

@@ -10,6 +10,7 @@
 #include "bimip/v1/stanza.pb.h"
 #include "engine/base/assert.h"
 #include "frontend/services/inbox/inbox_service.h"
+#include "frontend/session/message_times.h"
 #include "frontend/session/session.h"
 #include "frontend/stanza/limits.h"
 
@@ -35,7 +36,8 @@ std::string idempotency_key(std::string_view kind, const std::string& from, cons
   return {digest.begin(), digest.begin() + size};
 }
 
-v1::InboxMessage message_of(const v1::Send& send, const Bearer& bearer, v1::InboxMessageKind kind) {
+v1::InboxMessage message_of(const v1::Send& send, const Bearer& bearer,
+                            const engine::RecordFields& times, v1::InboxMessageKind kind) {
   v1::InboxMessage message;
   message.set_kind(kind);
   message.set_from(bearer.grant().eid);
@@ -48,6 +50,8 @@ v1::InboxMessage message_of(const v1::Send& send, const Bearer& bearer, v1::Inbo
   message.set_content_type(send.content_type());
   *message.mutable_headers() = send.headers();
   message.set_client_time_us(send.client_time_us());
+  if (times.expires_at) message.set_expires_at_us(micros(*times.expires_at));
+  if (times.not_before) message.set_deliver_at_us(micros(*times.not_before));
   return message;
 }
 
@@ -61,6 +65,8 @@ class Mailer::Sending final : public SessionRequest {
     std::string eid{};  // whose inbox
     std::string once{};
     std::string value{};
+    std::optional<engine::Timestamp> expires_at{};
+    std::optional<engine::Timestamp> not_before{};
   };
   Sending(std::shared_ptr<Session> session, std::uint64_t id, std::string message_id,
           Letter message, std::optional<Letter> copy)
@@ -86,6 +92,8 @@ class Mailer::Sending final : public SessionRequest {
       fields_.key = engine::as_bytes(letter_.eid);
       fields_.idempotency_key = engine::as_bytes(letter_.once);
       fields_.value = engine::as_bytes(letter_.value);
+      fields_.expires_at = letter_.expires_at;
+      fields_.not_before = letter_.not_before;
       records = {&fields_, 1};
       topic = letter_.topic.id;
       partition = engine::partition_of_key(fields_.key, letter_.topic.config.partitions);
@@ -97,9 +105,18 @@ class Mailer::Sending final : public SessionRequest {
       sending_.stored(*this, std::move(result));
     }
 
+    // Of a copy: where the message is.
+    void add_place(engine::PartitionId of, engine::Offset offset) {
+      v1::InboxMessage place;
+      place.set_message_partition(of.value());
+      place.set_message_offset(offset.value());
+      letter_.value += place.SerializeAsString();  // which adds its fields to those before
+      fields_.value = engine::as_bytes(letter_.value);
+    }
+
    private:
     Sending& sending_;
-    const Letter letter_;
+    Letter letter_;
     engine::RecordFields fields_{};
   };
 
@@ -107,7 +124,10 @@ class Mailer::Sending final : public SessionRequest {
   void stored(const Part& part, engine::Result<engine::Appended> result) {
     const bool is_message = &part == &message_;
     if (is_message || !result) result_ = std::move(result);
-    if (is_message && result_ && copy_) return session()->host().log().append(*copy_);
+    if (is_message && result_ && copy_) {
+      copy_->add_place(message_.partition, result_->at(0));
+      return session()->host().log().append(*copy_);
+    }
     session()->host().came_back(*this);
   }
 
@@ -152,23 +172,31 @@ bool Mailer::check(std::uint64_t id, const v1::Send& send) {
   return true;
 }
 
-void Mailer::send(const std::shared_ptr<Session>& session, std::uint64_t id,
-                  const v1::Send& asked) {
+void Mailer::send(const std::shared_ptr<Session>& session, std::uint64_t id, const v1::Send& asked,
+                  Moment now) {
   v1::Send send = asked;
   if (send.category().empty()) send.set_category(std::string(InboxService::kChat));
   if (!check(id, send)) return;
+  engine::RecordFields times;
+  if (const engine::Status good = set_times(send, now.wall, times); !good)
+    return outbox_.send_error(id, good.error());
+  const auto value_of = [&](v1::InboxMessageKind kind) {
+    return message_of(send, bearer_, times, kind).SerializeAsString();
+  };
   const std::string& self = bearer_.grant().eid;
-  Sending::Letter message{
-      .topic = *host_.inboxes().find(send.category()),
-      .eid = send.to(),
-      .once = idempotency_key("message", self, send),
-      .value = message_of(send, bearer_, v1::INBOX_MESSAGE_KIND_MESSAGE).SerializeAsString()};
+  Sending::Letter message{.topic = *host_.inboxes().find(send.category()),
+                          .eid = send.to(),
+                          .once = idempotency_key("message", self, send),
+                          .value = value_of(v1::INBOX_MESSAGE_KIND_MESSAGE),
+                          .expires_at = times.expires_at,
+                          .not_before = times.not_before};
   std::optional<Sending::Letter> copy;
   if (!send.no_copy()) {
     copy = {.topic = *host_.inboxes().find(InboxService::kSent),
             .eid = self,
             .once = idempotency_key("copy", self, send),
-            .value = message_of(send, bearer_, v1::INBOX_MESSAGE_KIND_COPY).SerializeAsString()};
+            .value = value_of(v1::INBOX_MESSAGE_KIND_COPY),
+            .expires_at = times.expires_at};
   }
   ++in_flight_;
   auto sending = std::make_unique<Sending>(session, id, send.message_id(), std::move(message),

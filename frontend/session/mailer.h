@@ -23,7 +23,8 @@ class Mailer {
   Mailer(SessionHost& host, Bearer& bearer, Outbox& outbox)
       : host_(host), bearer_(bearer), outbox_(outbox) {}
 
-  void send(const std::shared_ptr<Session>& session, std::uint64_t id, const v1::Send& send);
+  void send(const std::shared_ptr<Session>& session, std::uint64_t id, const v1::Send& send,
+            Moment now);
   // Not yet answered.
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "bimip/v1/stanza.pb.h"
+#include "frontend/session/message_times.h"
 #include "frontend/session/session.h"
 #include "frontend/stanza/framing.h"
 
@@ -75,7 +76,7 @@ void Publisher::publish(const std::shared_ptr<Session>& session, std::uint64_t i
   auto publication = std::make_unique<Publication>(host_, session, id, now);
   publication->topic = topic->id;
   publication->partition = *partition;
-  if (const engine::Status filled = fill(*publication, publish); !filled)
+  if (const engine::Status filled = fill(*publication, publish, now); !filled)
     return outbox_.send_error(id, filled.error());
   if (publication->fields_.producer) {
     std::shared_ptr<ProducerFence>& fence = own().fences[{topic->id, *partition}];
@@ -116,7 +117,8 @@ engine::Result<engine::PartitionId> Publisher::choose_partition(const v1::Publis
   return engine::partition_of_key(id, partitions);
 }
 
-engine::Status Publisher::fill(Publication& publication, const v1::Publish& publish) const {
+engine::Status Publisher::fill(Publication& publication, const v1::Publish& publish,
+                               Moment now) const {
   engine::RecordFields& fields = publication.fields_;
   if (const std::size_t bytes = message_bytes(publish); bytes > limits::kMessageBytesMax) {
     return engine::fail(ErrorCode::kTooLarge,
@@ -149,6 +151,7 @@ engine::Status Publisher::fill(Publication& publication, const v1::Publish& publ
   fields.key = all.first(publish.key().size());
   fields.idempotency_key = all.subspan(publish.key().size(), publish.idempotency_key().size());
   fields.value = all.last(publish.value().size());
+  if (engine::Status good = set_times(publish, now.wall, fields); !good) return good;
   if (publish.tombstone()) fields.kind = engine::RecordKind::kTombstone;
   switch (publish.durability()) {
     case v1::DURABILITY_UNSPECIFIED:

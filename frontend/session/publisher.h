@@ -51,7 +51,8 @@ class Publisher {
   [[nodiscard]] engine::Result<engine::TopicInfo> find_topic(const std::string& name);
   [[nodiscard]] engine::Result<engine::PartitionId> choose_partition(const v1::Publish& publish,
                                                                      std::uint32_t partitions);
-  [[nodiscard]] engine::Status fill(Publication& publication, const v1::Publish& publish) const;
+  [[nodiscard]] engine::Status fill(Publication& publication, const v1::Publish& publish,
+                                    Moment now) const;
 
   // What a session needs that publishes. Most only read: they have none of it.
   struct Own {

@@ -183,7 +183,7 @@ void Session::on_request(const v1::Stanza& stanza, Moment now) {
     case v1::Stanza::kListEntities:
       return entities_.list(shared_from_this(), id, stanza.list_entities());
     case v1::Stanza::kSend:
-      return mailer_.send(shared_from_this(), id, stanza.send());
+      return mailer_.send(shared_from_this(), id, stanza.send(), now);
     case v1::Stanza::kOpenInbox:
       return inboxes().open(shared_from_this(), id, stanza.open_inbox());
     case v1::Stanza::kAcknowledgeInbox:
@@ -216,6 +216,8 @@ void Session::on_request(const v1::Stanza& stanza, Moment now) {
       return offers().act(shared_from_this(), id, stanza.act_on_offer(), now);
     case v1::Stanza::kWatchOffers:
       return offers().watch(shared_from_this(), id);
+    case v1::Stanza::kExplainMessage:
+      return inboxes().explain(shared_from_this(), id, stanza.explain_message(), now);
     case v1::Stanza::kListSessions:
       return list_sessions(shared_from_this(), id, stanza.list_sessions());
     case v1::Stanza::kKickSessions:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "bimip/v1/stanza.pb.h"
 #include "frontend/session/group_seat.h"
@@ -112,6 +113,7 @@ void Subscriber::subscribe(const std::shared_ptr<Session>& session, std::uint64_
 engine::Status Subscriber::set_up(Subscription& subscription, const v1::Subscribe& subscribe) {
   subscription.start = start_of(subscribe);
   subscription.acknowledges_itself = subscribe.acknowledges_itself();
+  subscription.tells_end = subscribe.tell_end();
   if (subscribe.has_filter()) {
     auto filter = RecordFilter::from(subscribe.filter());
     if (!filter) return std::unexpected(std::move(filter.error()));
@@ -258,15 +260,21 @@ void Subscriber::begin(const std::shared_ptr<Session>& session, Subscription& su
   stanza.set_id(subscription.request);
   v1::Subscribed& subscribed = *stanza.mutable_subscribed();
   subscribed.set_subscription_id(subscription.id);
-  for (const Cursor& cursor : subscription.cursors) {
-    v1::PartitionStart& start = *subscribed.add_partitions();
-    start.set_partition(cursor.partition.value());
-    start.set_start_offset(cursor.next.value());
-    start.set_end_offset(std::max(cursor.visible_end, cursor.next).value());
-  }
+  for (Cursor& cursor : subscription.cursors)
+    tell_start(subscription, cursor, *subscribed.add_partitions());
   subscription.request = 0;
   outbox_.send(stanza);
   pump(session, subscription);
+}
+
+void Subscriber::tell_start(const Subscription& subscription, Cursor& cursor,
+                            v1::PartitionStart& start) {
+  const Offset end = std::max(cursor.visible_end, cursor.next);
+  start.set_partition(cursor.partition.value());
+  start.set_start_offset(cursor.next.value());
+  start.set_end_offset(end.value());
+  if (std::exchange(cursor.started, true)) return;
+  if (subscription.tells_end && cursor.next < end) cursor.tells_end_at = end;
 }
 
 Subscription* Subscriber::find(std::uint64_t id, std::uint64_t subscription) {

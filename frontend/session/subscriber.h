@@ -16,6 +16,7 @@ namespace bimip::v1 {
 class Acknowledge;
 class Credit;
 class OffsetRange;
+class PartitionStart;
 class Reject;
 class Subscribe;
 class Unsubscribe;
@@ -80,6 +81,8 @@ class Subscriber {
   void find_time(const std::shared_ptr<Session>& session, Subscription& subscription,
                  Cursor& cursor);
   void begin(const std::shared_ptr<Session>& session, Subscription& subscription);
+  static void tell_start(const Subscription& subscription, Cursor& cursor,
+                         v1::PartitionStart& start);
   void drop(Session& session, Subscriptions::iterator at);
   void refuse_credit(std::uint64_t id);
   [[nodiscard]] Subscription* find(std::uint64_t id, std::uint64_t subscription);
@@ -119,6 +122,7 @@ class Subscriber {
   void pass_gap(const Subscription& subscription, Cursor& cursor, const engine::Error& error);
   void tell_gap(const Subscription& subscription, const Cursor& cursor, OffsetRange gap,
                 const engine::Error& error);
+  void tell_end(const Subscription& subscription, Cursor& cursor);
   [[nodiscard]] Ledger::Time due_after_delivery(const Subscription& subscription) const;
   void free_credit(Subscription& subscription, std::uint64_t records) const;
 

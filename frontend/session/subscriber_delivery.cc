@@ -125,6 +125,7 @@ void Subscriber::on_fetched(const std::shared_ptr<Session>& session, Fetch& fetc
     } else {
       pass_gap(subscription, *cursor, fetch.result().error());
     }
+    tell_end(subscription, *cursor);
   } else if (!fetch.result()) {
     const engine::Error& error = fetch.result().error();
     const bool gone = error.code == ErrorCode::kOutOfRange || error.code == ErrorCode::kDamaged;
@@ -339,6 +340,18 @@ void Subscriber::pass_gap(const Subscription& subscription, Cursor& cursor,
   }
   tell_gap(subscription, cursor, gap, error);
   cursor.next = gap.end;
+}
+
+// What is not delivered leaves no trace: who waits for the last record is told that it came by.
+void Subscriber::tell_end(const Subscription& subscription, Cursor& cursor) {
+  if (!cursor.tells_end_at || cursor.next < *cursor.tells_end_at) return;
+  cursor.tells_end_at.reset();
+  v1::Stanza stanza;
+  v1::EndReached& reached = *stanza.mutable_end_reached();
+  reached.set_subscription_id(subscription.id);
+  reached.set_partition(cursor.partition.value());
+  reached.set_end_offset(cursor.next.value());
+  outbox_.send(stanza);
 }
 
 void Subscriber::tell_gap(const Subscription& subscription, const Cursor& cursor, OffsetRange gap,

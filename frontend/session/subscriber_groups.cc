@@ -74,12 +74,8 @@ void Subscriber::tell_assignment(Subscription& subscription) {
   for (const engine::PartitionId partition : subscription.told_taken)
     assignment.add_taken(partition.value());
   subscription.told_taken.clear();
-  for (const Cursor& cursor : subscription.cursors) {
-    if (cursor.let_go_at) continue;
-    v1::PartitionStart& start = *assignment.add_partitions();
-    start.set_partition(cursor.partition.value());
-    start.set_start_offset(cursor.next.value());
-    start.set_end_offset(std::max(cursor.visible_end, cursor.next).value());
+  for (Cursor& cursor : subscription.cursors) {
+    if (!cursor.let_go_at) tell_start(subscription, cursor, *assignment.add_partitions());
   }
   outbox_.send(stanza);
 }

@@ -29,9 +29,11 @@ struct Cursor {
   Offset visible_end{};  // as last heard
   bool placing = false;  // where it starts is not yet known
   bool fetching = false;
-  bool behind = false;  // there was more to read when the last records were delivered
-  bool stuck = false;   // reading failed; tried again when the partition moves on
-  Ledger ledger{};      // delivered and not acknowledged
+  bool behind = false;   // there was more to read when the last records were delivered
+  bool stuck = false;    // reading failed; tried again when the partition moves on
+  bool started = false;  // the peer was told where it begins
+  std::optional<Offset> tells_end_at{};  // the peer is told when `next` comes there
+  Ledger ledger{};                       // delivered and not acknowledged
   // Of a group's: nothing more is delivered, and what is out is awaited until then.
   std::optional<std::chrono::nanoseconds> let_go_at{};
   std::vector<DeliveredRange> attempts{};  // of members before, behind the group's cursor
@@ -77,6 +79,7 @@ struct Subscription {
   StartRule start{};
   std::optional<RecordFilter> filter{};
   bool acknowledges_itself = false;  // what was sent counts as acknowledged, and takes no credit
+  bool tells_end = false;
   RedeliveryRule redelivery{};
   std::unique_ptr<GroupSeat> seat{};  // none: it is in no group
   std::uint64_t credit = 0;

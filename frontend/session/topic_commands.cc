@@ -35,6 +35,7 @@ void describe(engine::Log& log, const engine::TopicInfo& info, const Troubles& t
                             ? v1::COMPACTION_NEWEST
                             : v1::COMPACTION_NONE);
   config.set_tombstone_grace_s(static_cast<std::uint64_t>(info.config.tombstone_grace.count()));
+  config.set_hold_max_s(static_cast<std::uint64_t>(info.config.hold_max.count()));
   for (std::uint32_t i = 0; i < info.config.partitions; ++i) {
     v1::PartitionDescription& partition = *into.add_partitions();
     partition.set_partition(i);
@@ -81,6 +82,7 @@ engine::Result<engine::TopicConfig> config_of(const v1::TopicConfig& asked) {
     return engine::fail(engine::ErrorCode::kInvalidArgument, "no such compaction");
   if (asked.tombstone_grace_s() != 0)
     config.tombstone_grace = seconds_of(asked.tombstone_grace_s());
+  if (asked.hold_max_s() != 0) config.hold_max = seconds_of(asked.hold_max_s());
   switch (asked.durability()) {
     case v1::DURABILITY_UNSPECIFIED:
     case v1::DURABILITY_DURABLE:
@@ -199,6 +201,7 @@ void alter_topic(const std::shared_ptr<Session>& session, std::uint64_t id,
   if (alter.has_retention_age_s()) change.retention_age = seconds_of(alter.retention_age_s());
   if (alter.has_retention_bytes()) change.retention_bytes = alter.retention_bytes();
   if (alter.has_tombstone_grace_s()) change.tombstone_grace = seconds_of(alter.tombstone_grace_s());
+  if (alter.has_hold_max_s()) change.hold_max = seconds_of(alter.hold_max_s());
   run_blocking(session, id, [name = alter.topic(), change](engine::Log& log) {
     return log.alter_topic(name, change);
   });

@@ -1,6 +1,7 @@
 #include "frontend/stanza/delivery.h"
 
 #include <array>
+#include <optional>
 #include <string_view>
 
 #include "bimip/v1/stanza.pb.h"
@@ -49,8 +50,19 @@ void put_text(std::string& out, int field, std::string_view text) {
   out.append(text);
 }
 
+// Zero as well: for a field that may be absent.
+void put_present(std::string& out, int field, const std::optional<std::uint64_t>& value) {
+  if (!value) return;
+  put_varint(out, tag(field, Wire::kVarint));
+  put_varint(out, *value);
+}
+
 std::size_t number_bytes(int field, std::uint64_t value) {
   return value == 0 ? 0 : varint_bytes(tag(field, Wire::kVarint)) + varint_bytes(value);
+}
+
+std::size_t present_bytes(int field, const std::optional<std::uint64_t>& value) {
+  return value ? varint_bytes(tag(field, Wire::kVarint)) + varint_bytes(*value) : 0;
 }
 
 std::size_t text_bytes(int field, std::size_t size) {
@@ -87,12 +99,19 @@ engine::Status DeliveryWriter::add(const engine::Record& record, std::uint32_t d
   const auto timestamp = static_cast<std::uint64_t>(record.timestamp.time_since_epoch().count());
   const std::uint64_t tombstone = record.kind == engine::RecordKind::kTombstone ? 1 : 0;
   const std::uint64_t increment = record.entity ? record.entity->increment.value() : 0;
+  const std::uint64_t expires =
+      record.expires_at ? static_cast<std::uint64_t>(record.expires_at->time_since_epoch().count())
+                        : 0;
+  std::optional<std::uint64_t> held;
+  if (const auto offset = engine::held_at(record)) held = offset->value();
   std::size_t bytes = number_bytes(Fields::kOffsetFieldNumber, record.offset.value()) +
                       number_bytes(Fields::kTimestampUsFieldNumber, timestamp) +
                       text_bytes(Fields::kKeyFieldNumber, record.key.size()) +
                       text_bytes(Fields::kValueFieldNumber, record.value.size()) +
                       number_bytes(Fields::kTombstoneFieldNumber, tombstone) +
                       number_bytes(Fields::kIncrementFieldNumber, increment) +
+                      number_bytes(Fields::kExpiresAtUsFieldNumber, expires) +
+                      present_bytes(Fields::kHeldAtOffsetFieldNumber, held) +
                       number_bytes(Fields::kDeliveriesBeforeFieldNumber, deliveries_before);
   for (const engine::Header& header : headers)
     bytes += message_bytes(Fields::kHeadersFieldNumber, header_bytes(header));
@@ -111,6 +130,8 @@ engine::Status DeliveryWriter::add(const engine::Record& record, std::uint32_t d
   put_text(body_, Fields::kValueFieldNumber, as_text(record.value));
   put_number(body_, Fields::kTombstoneFieldNumber, tombstone);
   put_number(body_, Fields::kIncrementFieldNumber, increment);
+  put_number(body_, Fields::kExpiresAtUsFieldNumber, expires);
+  put_present(body_, Fields::kHeldAtOffsetFieldNumber, held);
   put_number(body_, Fields::kDeliveriesBeforeFieldNumber, deliveries_before);
   return {};
 }

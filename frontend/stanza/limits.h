@@ -46,6 +46,10 @@ inline constexpr std::uint32_t kCreditMax = 1'000'000;
 inline constexpr std::size_t kEntityReadsMax = 16;
 inline constexpr std::size_t kEntitiesPerList = 500;
 
+// How far ahead a message may say that it expires or is delivered, as a span; the topic's hold_max
+// bounds the second again.
+inline constexpr auto kMessageSpanMax = std::chrono::hours(100 * 366 * 24);
+
 // Inboxes: names of categories and receipts, a sender's name for a message.
 inline constexpr std::size_t kCategoryBytesMax = 32;
 inline constexpr std::size_t kMessageIdBytesMax = 128;
@@ -57,6 +61,12 @@ inline constexpr std::size_t kInboxRequestsMax = 16;
 // Messages of one read, and of one receipt.
 inline constexpr std::size_t kInboxRecordsPerRead = 500;
 inline constexpr std::size_t kReceiptMessagesMax = 500;
+// Devices of an entity that are remembered, to tell of each what became of a message; and messages
+// of an inbox that are looked at to find the one that is asked about, the newest first.
+inline constexpr std::size_t kDevicesRememberedMax = 64;
+inline constexpr std::size_t kExplainMessagesMax = 10'000;
+// How far ahead the time of a message may be that is held until then.
+inline constexpr std::chrono::seconds kInboxHoldMax{engine::limits::kHoldMaxSecondsMax};
 
 // Awareness. How long a device that is not heard is there; one that lost its connection; one that
 // was there when the server ended. Clients try again within 20 s, and are let go over 10 s.

@@ -67,6 +67,17 @@ class Grpc(support.ClientTest):
         self.assertEqual(refusal.exception.code(), status, refusal.exception.details())
         self.assertIn(word, refusal.exception.details())
 
+    def test_fetch_ends_behind_what_has_expired_and_what_waits(self):
+        self.publish(topic="events", value=b"a", partition=0)
+        self.publish(topic="events", value=b"gone", partition=0, expires_in_ms=1)
+        self.publish(topic="events", value=b"later", partition=0, deliver_in_ms=3_600_000)
+        time.sleep(0.05)
+        fetched = self.fetch(topic="events")
+        self.assertEqual([record.value for record in fetched.records], [b"a"])
+        self.assertEqual((fetched.next_offset, fetched.end_offset), (3, 3))
+        nothing = self.fetch(topic="events", offset=1)
+        self.assertEqual((list(nothing.records), nothing.next_offset), ([], 3))
+
     def test_python_publishes_and_fetches(self):
         for i in range(5):
             self.assertEqual(self.publish(topic="events", value=b"%d" % i, partition=0).offset, i)

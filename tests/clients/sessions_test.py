@@ -81,8 +81,8 @@ class Permissions(support.ClientTest):
             return done.stdout
         keys, public = self.folder / "keys.json", self.folder / "public.json"
         run("keys", "generate", keys, "--public", public)
-        for eid, flags in (("boss", ("--operator", "--admin", "*")), ("alice", ("--subscribe", "*")),
-                           ("bob", ("--subscribe", "*"))):
+        for eid, flags in (("boss", ("--operator", "--admin", "*")), ("alice", ("--subscribe", "*", "--publish", "inbox.*")),
+                           ("bob", ("--subscribe", "*")), ("carol", ("--subscribe", "*"))):
             (self.folder / eid).write_text(run("token", "issue", eid, "--keys", keys, *flags))
         self.flags = ("--tokens-keys", public)
         self.trust = ("--token-file", self.folder / "boss")
@@ -90,6 +90,23 @@ class Permissions(support.ClientTest):
     def as_(self, eid, *arguments):
         self.trust = ("--token-file", self.folder / eid)
         return self.bimip(*arguments)
+
+    def test_what_became_of_a_message_is_for_its_author_its_recipient_and_operators(self):
+        for message, flags in (("m1", ()), ("m2", ("--deliver-in", "1h"))):
+            sent = self.as_("alice", "send", "bob", "hello", "--id", message, *flags)
+            self.assertEqual(sent.returncode, 0, sent.stderr)
+        for eid, flags in (("alice", ("--to", "bob")), ("bob", ()), ("boss", ("--to", "bob", "--from", "alice"))):
+            told = json.loads(self.as_(eid, "explain", "m1", *flags, "--json").stdout)
+            self.assertEqual((told["from"], told["fate"], told["increment"]), ("alice", "in_inbox", 1))
+        for flags in (("--to", "bob", "--from", "alice"), ("--to", "alice", "--from", "bob")):
+            refused = self.as_("carol", "explain", "m1", *flags)
+            self.assertEqual(refused.returncode, 1)
+            self.assertIn("its author", refused.stderr)
+        self.assertEqual(self.as_("carol", "explain", "m1", "--to", "bob").returncode, 1)
+        for eid, flags in (("alice", ("--to", "bob")), ("boss", ("--to", "bob", "--from", "alice"))):
+            self.assertEqual(json.loads(self.as_(eid, "explain", "m2", *flags, "--json").stdout)["fate"], "held")
+        for flags in ((), ("--from", "alice")):
+            self.assertEqual(self.as_("bob", "explain", "m2", *flags).returncode, 1, "not before its time")
 
     def test_an_entity_sees_and_ends_its_own_sessions_only(self):
         command = lambda eid: [support.BIN / "bimip", "--token-file", self.folder / eid, "sub", "events"]

@@ -42,6 +42,7 @@ void add_send_command(CLI::App& program, const Globals& globals, int& exit_code)
 void add_awareness_commands(CLI::App& program, const Globals& globals, int& exit_code);
 void add_inbox_command(CLI::App& program, const Globals& globals, int& exit_code);
 void add_offer_commands(CLI::App& program, const Globals& globals, int& exit_code);
+void add_explain_command(CLI::App& program, const Globals& globals, int& exit_code);
 void add_entity_commands(CLI::App& program, const Globals& globals, int& exit_code);
 
 }  // namespace bimip::tools

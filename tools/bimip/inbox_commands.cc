@@ -14,6 +14,7 @@
 #include "tools/bimip/offer_text.h"
 #include "tools/bimip/options.h"
 #include "tools/bimip/record_text.h"
+#include "tools/bimip/time_flags.h"
 #include "tools/client/connection.h"
 #include "tools/log/text.h"
 
@@ -34,6 +35,7 @@ struct SendArguments {
   std::string id{};
   std::string content_type{};
   std::string to_device{};
+  TimeFlags times{};
   bool no_copy = false;
   bool json = false;
 };
@@ -50,6 +52,7 @@ int send_on(client::Connection& connection, const SendArguments& arguments) {
   send.set_content_type(arguments.content_type);
   send.set_to_device(arguments.to_device);
   send.set_no_copy(arguments.no_copy);
+  times_of(arguments.times).put(send);
   send.set_client_time_us(std::chrono::duration_cast<std::chrono::microseconds>(
                               std::chrono::system_clock::now().time_since_epoch())
                               .count());
@@ -109,6 +112,8 @@ std::string json_line(const v1::InboxItem& item) {
   }
   line["message_id"] = message.message_id();
   if (message.client_time_us() != 0) line["client_time"] = time(message.client_time_us());
+  if (message.expires_at_us() != 0) line["expires"] = time(message.expires_at_us());
+  if (message.deliver_at_us() != 0) line["deliver_at"] = time(message.deliver_at_us());
   if (!message.content_type().empty()) line["content_type"] = message.content_type();
   put_bytes(line, "body", message.body());
   return line.dump() + "\n";
@@ -268,7 +273,8 @@ void add_send_command(CLI::App& program, const Globals& globals, int& exit_code)
       "Writes the message's id once it survives power loss. Sent again under the same --id it is\n"
       "stored once.\n\nExamples:\n"
       "  bimip --as alice send bob 'hello'\n"
-      "  bimip --as billing send bob 'invoice 7' --category notification --id invoice-7\n\n"
+      "  bimip --as billing send bob 'invoice 7' --category notification --id invoice-7\n"
+      "  bimip --as alice send bob 'tea is ready' --deliver-in 15m --expires-in 1h\n\n"
       "Exit codes: 0 stored, 1 refused, 2 could not run or no server");
   command->add_option("EID", arguments->to, "To whom")->required();
   command->add_option("MESSAGE", arguments->message, "The message")->required();
@@ -277,6 +283,7 @@ void add_send_command(CLI::App& program, const Globals& globals, int& exit_code)
   command->add_option("--id", arguments->id, "The message's id; else a random one");
   command->add_option("--type", arguments->content_type, "Its content type: text/plain");
   command->add_option("--to-device", arguments->to_device, "Only this device is given it");
+  add_time_flags(*command, arguments->times);
   command->add_flag("--no-copy", arguments->no_copy, "No copy for the sender's other devices");
   command->add_flag("--json", arguments->json, "Write a JSON object, for programs");
   command->callback(

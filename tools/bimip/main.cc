@@ -57,6 +57,7 @@ int main(int argc, char** argv) try {
   add_inbox_command(app, globals, exit_code);
   add_awareness_commands(app, globals, exit_code);
   add_offer_commands(app, globals, exit_code);
+  add_explain_command(app, globals, exit_code);
   add_bench_command(app, globals, exit_code);
   add_keys_commands(app, exit_code);
   add_session_commands(app, globals, exit_code);

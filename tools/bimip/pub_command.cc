@@ -14,6 +14,7 @@
 #include "tools/bimip/commands.h"
 #include "tools/bimip/console.h"
 #include "tools/bimip/options.h"
+#include "tools/bimip/time_flags.h"
 #include "tools/client/line_reader.h"
 #include "tools/client/publish.h"
 
@@ -30,6 +31,7 @@ struct Arguments {
   std::vector<std::string> headers{};
   std::optional<std::uint32_t> partition{};
   std::string durability{};
+  TimeFlags times{};
   std::string reconnect_for{};
   bool json = false;
 };
@@ -113,6 +115,7 @@ int run(const Globals& globals, const Arguments& arguments) {
                          .tombstone = arguments.tombstone,
                          .partition = arguments.partition,
                          .durability = durability_of(arguments.durability),
+                         .times = times_of(arguments.times),
                          .connect_for = patience_for_first(arguments.reconnect_for),
                          .reconnect_for = patience(arguments.reconnect_for),
                          .stop = interruption()};
@@ -146,6 +149,7 @@ void add_pub_command(CLI::App& program, const Globals& globals, int& exit_code) 
       "  bimip pub events 'hello' --key user-7\n"
       "  bimip pub state --key user-7 --tombstone\n"
       "  bimip pub events --lines access.log\n"
+      "  bimip pub reminders 'tea' --deliver-in 15m --expires-in 1h\n"
       "  tail -f access.log | bimip pub events -\n\n"
       "Exit codes: 0 all stored, 1 refused, 2 could not run or no server, 130 interrupted");
   command->add_option("TOPIC", arguments->topic, "Where to")->required();
@@ -169,6 +173,7 @@ void add_pub_command(CLI::App& program, const Globals& globals, int& exit_code) 
       ->add_option("--durability", arguments->durability,
                    "When it is answered, if not as the topic says")
       ->check(CLI::IsMember({"durable", "written"}));
+  add_time_flags(*command, arguments->times);
   add_reconnect_for(*command, arguments->reconnect_for);
   command->add_flag("--json", arguments->json,
                     "Write where each message was stored, as JSON lines");

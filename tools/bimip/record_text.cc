@@ -37,6 +37,11 @@ std::string json_line(const std::string& topic, std::uint32_t partition,
     line["headers"] = std::move(headers);
   }
   if (record.increment() > 0) line["increment"] = record.increment();
+  if (record.expires_at_us() != 0) {
+    const engine::Timestamp expires{std::chrono::microseconds(record.expires_at_us())};
+    line["expires"] = log_tools::time_text(expires);
+  }
+  if (record.has_held_at_offset()) line["held_at"] = record.held_at_offset();
   if (record.deliveries_before() > 0) line["deliveries_before"] = record.deliveries_before();
   if (record.tombstone()) {
     line["tombstone"] = true;

@@ -27,6 +27,7 @@ struct Arguments {
   std::string retention_age{};
   std::string retention_bytes{};
   std::string tombstone_grace{};
+  std::string hold_max{};
   bool compact = false;
   std::optional<std::uint32_t> partition{};
   bool json = false;
@@ -65,6 +66,7 @@ Json json_of(const v1::TopicDescription& topic) {
           {"retention_bytes", topic.config().retention_bytes()},
           {"compacted", topic.config().compaction() == v1::COMPACTION_NEWEST},
           {"tombstone_grace_s", topic.config().tombstone_grace_s()},
+          {"hold_max_s", topic.config().hold_max_s()},
           {"partitions", partitions}};
 }
 
@@ -95,7 +97,9 @@ void print_description(const v1::TopicDescription& topic, const Arguments& argum
                durability_text(topic.config()) + "\nsegment bytes  " +
                std::to_string(topic.config().segment_bytes()) + "\nsegment age    " +
                std::to_string(topic.config().segment_age_s()) + " s\nretention      " +
-               retention_text(topic.config()) + "\n" + compaction_text(topic.config()) + "\n");
+               retention_text(topic.config()) + "\nheld           at most " +
+               std::to_string(topic.config().hold_max_s()) + " s until a message's time\n" +
+               compaction_text(topic.config()) + "\n");
   using Align = log_tools::TextTable::Align;
   log_tools::TextTable table({Align::kRight, Align::kRight, Align::kRight, Align::kLeft});
   table.add({"PARTITION", "START", "END", "TROUBLE"});
@@ -143,15 +147,17 @@ int run_create(const Globals& globals, const Arguments& arguments) {
   if (arguments.compact) config.set_compaction(v1::COMPACTION_NEWEST);
   if (!arguments.tombstone_grace.empty())
     config.set_tombstone_grace_s(seconds_of(arguments.tombstone_grace));
+  if (!arguments.hold_max.empty()) config.set_hold_max_s(seconds_of(arguments.hold_max));
   return describe(globals, std::move(request), arguments);
 }
 
 int run_alter(const Globals& globals, const Arguments& arguments) {
   if (arguments.segment_age.empty() && arguments.retention_age.empty() &&
-      arguments.retention_bytes.empty() && arguments.tombstone_grace.empty()) {
+      arguments.retention_bytes.empty() && arguments.tombstone_grace.empty() &&
+      arguments.hold_max.empty()) {
     return complain({engine::ErrorCode::kInvalidArgument,
-                     "nothing to change: name --retention, --retention-bytes, --segment-age or "
-                     "--tombstone-grace"});
+                     "nothing to change: name --retention, --retention-bytes, --segment-age, "
+                     "--tombstone-grace or --hold-max"});
   }
   v1::Stanza request;
   v1::AlterTopic& alter = *request.mutable_alter_topic();
@@ -163,6 +169,7 @@ int run_alter(const Globals& globals, const Arguments& arguments) {
     alter.set_retention_bytes(bytes_of(arguments.retention_bytes));
   if (!arguments.tombstone_grace.empty())
     alter.set_tombstone_grace_s(seconds_of(arguments.tombstone_grace));
+  if (!arguments.hold_max.empty()) alter.set_hold_max_s(seconds_of(arguments.hold_max));
   return describe(globals, std::move(request), arguments);
 }
 
@@ -225,6 +232,10 @@ void add_retention(CLI::App& command, Arguments& arguments) {
   command
       .add_option("--tombstone-grace", arguments.tombstone_grace,
                   "How long a tombstone stays after what it deletes is gone: 24h")
+      ->check(check_duration);
+  command
+      .add_option("--hold-max", arguments.hold_max,
+                  "How far ahead the time of a message may be that is held until then: 7d")
       ->check(check_duration);
   command
       .add_option("--retention-bytes", arguments.retention_bytes,

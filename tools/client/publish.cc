@@ -36,6 +36,7 @@ v1::Stanza stanza_of(const PublishJob& job) {
     header.set_value(value);
   }
   if (job.partition) publish.set_partition(*job.partition);
+  job.times.put(publish);
   if (job.durability == AskedDurability::kDurable) publish.set_durability(v1::DURABILITY_DURABLE);
   if (job.durability == AskedDurability::kWritten) publish.set_durability(v1::DURABILITY_WRITTEN);
   return stanza;

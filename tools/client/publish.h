@@ -18,6 +18,26 @@ class LineReader;
 
 enum class AskedDurability : std::uint8_t { kTopics, kDurable, kWritten };
 
+// When a message may be delivered: spans are counted from when the server takes it.
+struct MessageTimes {
+  std::optional<std::chrono::milliseconds> expires_in{};
+  std::optional<engine::Timestamp> expires_at{};
+  std::optional<std::chrono::milliseconds> deliver_in{};
+  std::optional<engine::Timestamp> deliver_at{};
+
+  template <typename Message>
+  void put(Message& message) const {
+    const auto us = [](engine::Timestamp time) { return time.time_since_epoch().count(); };
+    const auto ms = [](std::chrono::milliseconds span) {
+      return static_cast<std::uint64_t>(span.count());
+    };
+    if (expires_in) message.set_expires_in_ms(ms(*expires_in));
+    if (expires_at) message.set_expires_at_us(us(*expires_at));
+    if (deliver_in) message.set_deliver_in_ms(ms(*deliver_in));
+    if (deliver_at) message.set_deliver_at_us(us(*deliver_at));
+  }
+};
+
 struct PublishJob {
   Endpoint server;
   std::string topic;
@@ -27,6 +47,7 @@ struct PublishJob {
   std::vector<std::pair<std::string, std::string>> headers{};
   std::optional<std::uint32_t> partition{};
   AskedDurability durability = AskedDurability::kTopics;
+  MessageTimes times{};
   std::chrono::milliseconds connect_for{0};
   std::chrono::milliseconds reconnect_for{60'000};
   const std::atomic<bool>& stop;

@@ -68,6 +68,7 @@ class Subscribing {
     stanza.set_id(kSubscribeId);
     v1::Subscribe& subscribe = *stanza.mutable_subscribe();
     subscribe.set_topic(job_.topic);
+    subscribe.set_tell_end(job_.until == Until::kEnd);
     subscribe.set_credit(std::min(kCredit, link_.connection().server().credit_max));
     set_wanted(subscribe);
     if (is_member()) {
@@ -136,6 +137,9 @@ class Subscribing {
         return on_delivery(stanza.delivery());
       case v1::Stanza::kGap:
         return on_gap(stanza.gap());
+      case v1::Stanza::kEndReached:
+        positions_.pass_gap(stanza.end_reached().partition(), stanza.end_reached().end_offset());
+        return check_end();
       case v1::Stanza::kError:
         return fail({error_code_of(static_cast<std::uint32_t>(stanza.error().code())),
                      stanza.error().message()});

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "frontend/services/inbox/devices.h"
 #include "frontend/services/inbox/inbox_hub.h"
 #include "frontend/services/inbox/marks.h"
 #include "frontend/services/inbox/receipts.h"
@@ -30,6 +31,8 @@ class InboxService {
   [[nodiscard]] static engine::Result<std::unique_ptr<InboxService>> open(
       engine::Log& log, const std::vector<std::string>& categories);
 
+  ~InboxService();
+
   // Nothing: there is no such category.
   [[nodiscard]] const engine::TopicInfo* find(std::string_view category) const;
   [[nodiscard]] static bool is_servers_own(std::string_view category) {
@@ -42,15 +45,19 @@ class InboxService {
   [[nodiscard]] InboxHub& hub() { return hub_; }
   [[nodiscard]] Marks& marks() { return *marks_; }
   [[nodiscard]] Receipts& receipts() { return *receipts_; }
+  [[nodiscard]] Devices& devices() { return *devices_; }
   // Waits until the log has answered for everything: before it is closed.
   void settle();
 
  private:
-  InboxService() = default;
+  class Releases;
+  explicit InboxService(engine::Log& log);
   std::map<std::string, engine::TopicInfo, std::less<>> categories_;
   InboxHub hub_;
   std::unique_ptr<Marks> marks_;
   std::unique_ptr<Receipts> receipts_;
+  std::unique_ptr<Devices> devices_;
+  std::unique_ptr<Releases> releases_;
 };
 
 }  // namespace bimip::frontend

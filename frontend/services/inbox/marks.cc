@@ -83,8 +83,8 @@ void Mark::when_known(Known known) {
   }
   if (value) return known(*value);
   auto look = std::make_unique<Look>(shared_from_this(), encode_key(key_));
-  look->topic = marks_.topic_;
-  look->partition = engine::partition_of_key(look->key, marks_.partitions_);
+  look->topic = marks_.topic_.id;
+  look->partition = engine::partition_of_key(look->key, marks_.topic_.config.partitions);
   marks_.in_flight_.begun();
   marks_.log_.read_entity(*look.release());
 }
@@ -121,7 +121,7 @@ void Mark::advance(IncrementId to, Stored stored) {
   {
     const engine::MutexLock lock(mutex_);
     value_ = std::max(value_.value_or(to), to);
-    is_stored = stored_ >= to;
+    is_stored = stored_ >= to && !set_back_;
     if (!is_stored) storing_.emplace_back(to, std::move(stored));
     append = next_append();
   }
@@ -129,14 +129,28 @@ void Mark::advance(IncrementId to, Stored stored) {
   if (append) marks_.log_.append(*append.release());
 }
 
+void Mark::set_back(const Step& step) {
+  std::unique_ptr<Append> append;
+  {
+    const engine::MutexLock lock(mutex_);
+    if (value_ != step.from || step.to >= step.from) return;
+    value_ = claimed_ = step.to;
+    set_back_ = true;
+    append = next_append();
+  }
+  if (append) marks_.log_.append(*append.release());
+}
+
 // One at a time: what comes meanwhile goes together.
 std::unique_ptr<Mark::Append> Mark::next_append() {
-  if (on_its_way_ || !value_ || stored_ >= *value_) return nullptr;
+  if (on_its_way_ || !value_ || (stored_ >= *value_ && !set_back_)) return nullptr;
   on_its_way_ = true;
+  set_back_ = false;
   on_its_way_to_ = *value_;
   auto append = std::make_unique<Append>(shared_from_this(), encode_key(key_), *value_);
-  append->topic = marks_.topic_;
-  append->partition = engine::partition_of_key(append->records.front().key, marks_.partitions_);
+  append->topic = marks_.topic_.id;
+  append->partition =
+      engine::partition_of_key(append->records.front().key, marks_.topic_.config.partitions);
   marks_.in_flight_.begun();
   return append;
 }
@@ -147,7 +161,7 @@ void Mark::appended(const engine::Result<engine::Appended>& result) {
   {
     const engine::MutexLock lock(mutex_);
     on_its_way_ = false;
-    if (result) stored_ = std::max(stored_, on_its_way_to_);
+    if (result) stored_ = on_its_way_to_;
     const auto is_waiting = [&](const auto& waiting) { return result && waiting.first > stored_; };
     const auto done = std::stable_partition(storing_.begin(), storing_.end(), is_waiting);
     std::move(done, storing_.end(), std::back_inserter(answered));

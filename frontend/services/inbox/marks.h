@@ -1,4 +1,4 @@
-// How far an entity and its devices have come in an inbox: numbers that only rise, kept in the log.
+// How far an entity and its devices have come in an inbox: numbers that rise, kept in the log.
 #pragma once
 
 #include <functional>
@@ -50,6 +50,14 @@ class Mark : public std::enable_shared_from_this<Mark> {
   // already stays. `stored` is called once, on any thread, when the log has it or refuses it.
   void advance(engine::IncrementId to, Stored stored);
 
+  // Of one that is known: sets it back, when it still is `from`. For one that is ahead of what
+  // there is, which it counts: the log was restored to an earlier state.
+  struct Step {
+    engine::IncrementId from{};
+    engine::IncrementId to{};
+  };
+  void set_back(const Step& step);
+
   // Work that is to be done once for each number between the mark and `to`, before it moves: which
   // numbers are left to the caller. Nothing: others do them. A failure gives them back.
   struct Range {
@@ -74,6 +82,7 @@ class Mark : public std::enable_shared_from_this<Mark> {
   engine::IncrementId on_its_way_to_ GUARDED_BY(mutex_){};
   engine::IncrementId claimed_ GUARDED_BY(mutex_){};
   bool on_its_way_ GUARDED_BY(mutex_) = false;
+  bool set_back_ GUARDED_BY(mutex_) = false;  // what is in the log is too high
   bool looking_ GUARDED_BY(mutex_) = false;
   std::vector<Known> knowing_ GUARDED_BY(mutex_);
   std::vector<std::pair<engine::IncrementId, Stored>> storing_ GUARDED_BY(mutex_);
@@ -89,18 +98,17 @@ class Marks {
   // Makes the topic when it is missing; blocks.
   [[nodiscard]] static engine::Result<std::unique_ptr<Marks>> open(engine::Log& log);
   [[nodiscard]] std::shared_ptr<Mark> of(const MarkKey& key);
+  [[nodiscard]] const engine::TopicInfo& topic() const { return topic_; }
   // Waits until the log has answered for everything: before it is closed.
   void settle() { in_flight_.wait(); }
 
  private:
   friend class Mark;
-  Marks(engine::Log& log, const engine::TopicInfo& topic)
-      : log_(log), topic_(topic.id), partitions_(topic.config.partitions) {}
+  Marks(engine::Log& log, const engine::TopicInfo& topic) : log_(log), topic_(topic) {}
   void forget(const MarkKey& key);
 
   engine::Log& log_;
-  const engine::TopicId topic_;
-  const std::uint32_t partitions_;
+  const engine::TopicInfo topic_;
   engine::Mutex mutex_;
   std::map<MarkKey, std::weak_ptr<Mark>> held_ GUARDED_BY(mutex_);
   InFlight in_flight_;

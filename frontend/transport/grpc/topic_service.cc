@@ -176,6 +176,7 @@ Question fetch_question(Question question, const v1::FetchRequest& asked,
                                  ? limits::kFetchRecordsMax
                                  : std::min(asked.records_max(), limits::kFetchRecordsMax);
   subscribe.set_credit(most);
+  subscribe.set_tell_end(true);
   question.on_answer = [&response, most, bytes = std::size_t{0}](const v1::Stanza& answer) mutable {
     if (answer.has_subscribed()) {
       response.set_next_offset(answer.subscribed().partitions(0).start_offset());
@@ -183,6 +184,8 @@ Question fetch_question(Question question, const v1::FetchRequest& asked,
     } else if (answer.has_gap()) {
       *response.add_gaps() = answer.gap();
       response.set_next_offset(answer.gap().end_offset());
+    } else if (answer.has_end_reached()) {
+      response.set_next_offset(answer.end_reached().end_offset());
     } else if (answer.has_delivery()) {
       for (const v1::DeliveredRecord& record : answer.delivery().records()) {
         bytes += record.ByteSizeLong();

@@ -31,6 +31,8 @@ TEST(DeliveryWriter, WritesWhatProtobufReads) {
   full.key = as_bytes("key");
   full.headers = *encoded;
   full.value = as_bytes(value);
+  full.expires_at = engine::Timestamp(std::chrono::microseconds(1'800'000'000'000'000));
+  full.producer = engine::ProducerMark{.id = engine::kReleaseProducer};
   engine::Record bare;
   engine::Record tombstone;
   tombstone.offset = engine::Offset(127);
@@ -58,6 +60,9 @@ TEST(DeliveryWriter, WritesWhatProtobufReads) {
   EXPECT_EQ(delivery.records(0).headers(0).value(), "abc");
   EXPECT_EQ(delivery.records(0).headers(1).name(), "empty");
   EXPECT_FALSE(delivery.records(0).tombstone());
+  EXPECT_EQ(delivery.records(0).expires_at_us(), 1'800'000'000'000'000);
+  EXPECT_TRUE(delivery.records(0).has_held_at_offset()) << "offset 0 is one";
+  EXPECT_FALSE(delivery.records(1).has_held_at_offset());
   EXPECT_EQ(delivery.records(1).offset(), 0U);
   EXPECT_TRUE(delivery.records(2).tombstone());
   // Byte for byte what protobuf writes, so that nothing is padded or doubled.

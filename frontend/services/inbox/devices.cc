@@ -1,0 +1,116 @@
+#include "frontend/services/inbox/devices.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <utility>
+
+#include "frontend/stanza/limits.h"
+
+namespace bimip::frontend {
+
+using engine::ErrorCode;
+
+namespace {
+
+// As a mark's key (marks.cc) of a kind that no mark has, in no category.
+std::string encode_key(const std::string& eid) {
+  constexpr std::array<char, 1 + sizeof(std::uint32_t)> kPrefix{'n'};
+  return std::string(kPrefix.begin(), kPrefix.end()) + eid;
+}
+
+// Each name behind its length.
+std::string encode_names(const std::vector<std::string>& names) {
+  static_assert(limits::kDeviceBytesMax <= 0xFF);
+  std::string bytes;
+  for (const std::string& name : names) {
+    bytes.push_back(static_cast<char>(name.size()));
+    bytes += name;
+  }
+  return bytes;
+}
+
+engine::Result<std::vector<std::string>> decode_names(engine::Bytes bytes) {
+  std::vector<std::string> names;
+  engine::ByteReader reader(bytes);
+  while (reader.ok() && reader.remaining() > 0)
+    names.emplace_back(engine::as_text(reader.read_bytes(reader.read<std::uint8_t>())));
+  if (!reader.ok()) return engine::fail(ErrorCode::kDamaged, "the list of an entity's devices");
+  return names;
+}
+
+}  // namespace
+
+// Owns itself until it is answered.
+class Devices::Look final : public engine::EntityReadRequest {
+ public:
+  Look(Devices& devices, std::string key_bytes, Known known)
+      : devices_(devices), key_bytes_(std::move(key_bytes)), known_(std::move(known)) {
+    topic = devices_.topic_;
+    key = engine::as_bytes(key_bytes_);
+    partition = engine::partition_of_key(key, devices_.partitions_);
+    order = engine::EntityOrder::kNewestFirst;
+    records_max = 1;
+  }
+  void on_entity_read(engine::Result<engine::EntityBatch> result) override {
+    const std::unique_ptr<Look> self(this);
+    if (!result && result.error().code != ErrorCode::kNotFound) {
+      known_(std::unexpected(std::move(result.error())));
+    } else if (!result || result->records().empty()) {
+      known_(std::vector<std::string>{});
+    } else {
+      known_(decode_names(result->records().front().value));
+    }
+    devices_.in_flight_.ended();
+  }
+
+ private:
+  Devices& devices_;
+  const std::string key_bytes_;
+  Known known_;
+};
+
+// Owns itself until it is answered.
+class Devices::Append final : public engine::AppendRequest {
+ public:
+  Append(Devices& devices, std::string key_bytes, const std::vector<std::string>& names)
+      : devices_(devices), key_bytes_(std::move(key_bytes)), value_(encode_names(names)) {
+    fields_.key = engine::as_bytes(key_bytes_);
+    fields_.value = engine::as_bytes(value_);
+    records = {&fields_, 1};
+    topic = devices_.topic_;
+    partition = engine::partition_of_key(fields_.key, devices_.partitions_);
+  }
+  void on_appended(engine::Result<engine::Appended>) override {
+    const std::unique_ptr<Append> self(this);
+    devices_.in_flight_.ended();
+  }
+
+ private:
+  Devices& devices_;
+  const std::string key_bytes_;
+  const std::string value_;
+  engine::RecordFields fields_{};
+};
+
+void Devices::of(const std::string& eid, Known known) {
+  in_flight_.begun();
+  auto look = std::make_unique<Look>(*this, encode_key(eid), std::move(known));
+  log_.read_entity(*look.release());
+}
+
+void Devices::note(const std::string& eid, const std::string& device) {
+  of(eid, [this, eid, device](engine::Result<std::vector<std::string>> names) {
+    // What is damaged is begun anew.
+    if (!names && names.error().code != ErrorCode::kDamaged) return;
+    std::vector<std::string> known = names.value_or(std::vector<std::string>{});
+    if (std::ranges::find(known, device) != known.end()) return;
+    known.insert(known.begin(), device);
+    if (known.size() > limits::kDevicesRememberedMax) known.resize(limits::kDevicesRememberedMax);
+    in_flight_.begun();
+    auto append = std::make_unique<Append>(*this, encode_key(eid), known);
+    log_.append(*append.release());
+  });
+}
+
+}  // namespace bimip::frontend

@@ -1,0 +1,187 @@
+// An entity's inbox as its sessions see it: times, expiry, marks that a restore left ahead.
+#include "frontend/session/inboxes.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/frontend/session/world.h"
+
+namespace bimip::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class InboxesTest : public ::testing::Test {
+ protected:
+  InboxesTest() {
+    alice = Client::welcomed(world, {}, "alice");
+    bob = Client::welcomed(world, {}, "bob");
+  }
+  v1::Stanza send(const std::string& body, const std::function<void(v1::Send&)>& say = {}) {
+    v1::Stanza stanza;
+    v1::Send& send = *stanza.mutable_send();
+    send.set_to("bob");
+    send.set_message_id(body);
+    send.set_body(body);
+    if (say) say(send);
+    return alice->ask(stanza);
+  }
+  struct Opened {
+    v1::InboxOpened opened{};
+    std::vector<std::string> bodies{};
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> gaps{};
+  };
+  void take(const std::vector<v1::Stanza>& said, Opened& into) {
+    for (const v1::Stanza& stanza : said) {
+      if (stanza.has_inbox_opened()) into.opened = stanza.inbox_opened();
+      EXPECT_FALSE(stanza.has_error()) << stanza.ShortDebugString();
+      for (const v1::InboxItem& item : stanza.inbox_delivery().items())
+        into.bodies.push_back(item.message().body());
+      for (const v1::EntityGap& gap : stanza.inbox_delivery().gaps())
+        into.gaps.emplace_back(gap.first_increment(), gap.last_increment());
+    }
+  }
+  Opened open(Client& client, const std::string& category = "chat") {
+    v1::Stanza stanza;
+    stanza.set_id(80);
+    stanza.mutable_open_inbox()->set_category(category);
+    client.say(stanza);
+    Opened opened;
+    take(client.said(), opened);
+    return opened;
+  }
+  v1::InboxState mark_read(std::uint64_t up_to) {
+    v1::Stanza stanza;
+    stanza.mutable_mark_read()->set_category("chat");
+    stanza.mutable_mark_read()->set_up_to(up_to);
+    return bob->ask(stanza).inbox_state();
+  }
+  void acknowledge(Client& client, const Opened& opened, std::uint64_t up_to) {
+    v1::Stanza stanza;
+    stanza.mutable_acknowledge_inbox()->set_inbox_id(opened.opened.inbox_id());
+    stanza.mutable_acknowledge_inbox()->set_up_to(up_to);
+    client.say(stanza);
+    (void)client.said();
+  }
+  // As a restore to an earlier moment leaves it.
+  void set_mark(MarkKind kind, std::uint64_t value) {
+    const std::shared_ptr<Mark> mark = world.inboxes().marks().of(
+        {.category = world.inboxes().find("chat")->id, .kind = kind, .eid = "bob"});
+    mark->when_known([](const engine::Result<engine::IncrementId>&) {});
+    world.settle();
+    mark->advance(engine::IncrementId(value), [](const engine::Status&) {});
+    world.settle();
+  }
+
+  World world;
+  std::unique_ptr<Client> alice;
+  std::unique_ptr<Client> bob;
+};
+
+constexpr auto kExpiresSoon = [](v1::Send& send) { send.set_expires_in_ms(10'000); };
+constexpr auto kComesLater = [](v1::Send& send) { send.set_deliver_in_ms(10'000); };
+
+TEST_F(InboxesTest, AMessageWithATimeComesThenAndIsCountedThen) {
+  Opened inbox = open(*bob);
+  EXPECT_TRUE(send("later", kComesLater).has_sent());
+  EXPECT_TRUE(send("now").has_sent());
+  take(bob->said(), inbox);
+  EXPECT_THAT(inbox.bodies, ElementsAre("now"));
+  EXPECT_EQ(open(*bob).opened.state().last_increment(), 1U);
+  world.clock.pass(11s);
+  take(bob->said(), inbox);
+  EXPECT_THAT(inbox.bodies, ::testing::Contains("later")) << "who has it open is told";
+  EXPECT_EQ(open(*bob).opened.state().unread(), 2U);
+}
+
+TEST_F(InboxesTest, TheCopyIsThereAtOnceAndSaysForWhen) {
+  const std::int64_t when = micros(world.clock.now() + 10s);
+  (void)send("later", [&](v1::Send& send) { send.set_deliver_at_us(when); });
+  v1::Stanza stanza;
+  stanza.mutable_open_inbox()->set_category("sent");
+  alice->say(stanza);
+  bool found = false;
+  for (const v1::Stanza& said : alice->said()) {
+    for (const v1::InboxItem& item : said.inbox_delivery().items()) {
+      found = true;
+      EXPECT_EQ(item.message().deliver_at_us(), when);
+    }
+  }
+  EXPECT_TRUE(found);
+}
+
+TEST_F(InboxesTest, WhatExpiresIsAGapThatCursorsPass) {
+  (void)send("a", kExpiresSoon);
+  (void)send("b");
+  (void)send("c", kExpiresSoon);
+  world.clock.pass(11s);
+  const Opened inbox = open(*bob);
+  EXPECT_THAT(inbox.bodies, ElementsAre("b"));
+  EXPECT_THAT(inbox.gaps, ElementsAre(std::pair(1, 1), std::pair(3, 3)));
+  acknowledge(*bob, inbox, 3);
+  const Opened again = open(*bob);
+  EXPECT_EQ(again.opened.cursor(), 3U);
+  EXPECT_THAT(again.bodies, IsEmpty());
+  EXPECT_THAT(open(*alice, "sent").bodies, ElementsAre("b")) << "copies expire too";
+  EXPECT_THAT(open(*alice, "receipt").bodies.size(), 1U) << "of b alone";
+}
+
+TEST_F(InboxesTest, UnreadDoesNotStayWithWhatNobodyCanRead) {
+  (void)send("a", kExpiresSoon);
+  (void)send("b");
+  (void)send("c", kExpiresSoon);
+  (void)send("d", kExpiresSoon);
+  EXPECT_EQ(open(*bob).opened.state().unread(), 4U);
+  world.clock.pass(11s);
+  const v1::InboxState looked = open(*bob).opened.state();
+  EXPECT_EQ(looked.read_up_to(), 1U) << "what has expired in front of b is passed";
+  EXPECT_EQ(looked.unread(), 3U);
+  const v1::InboxState read = mark_read(2);
+  EXPECT_EQ(read.read_up_to(), 4U);
+  EXPECT_EQ(read.unread(), 0U);
+}
+
+TEST_F(InboxesTest, ManyThatHaveExpiredArePassedTogether) {
+  v1::Stanza stanza;
+  stanza.mutable_send()->set_to("bob");
+  kExpiresSoon(*stanza.mutable_send());
+  for (int i = 0; i < 1200; ++i) {
+    stanza.mutable_send()->set_message_id(std::to_string(i));
+    alice->say(stanza);
+    if (i % 100 == 99) (void)alice->said();
+  }
+  EXPECT_EQ(open(*bob).opened.state().last_increment(), 1200U);
+  world.clock.pass(11s);
+  EXPECT_EQ(open(*bob).opened.state().unread(), 0U);
+}
+
+TEST_F(InboxesTest, AMarkAheadOfTheInboxIsSetBackToItsEnd) {
+  (void)send("a");
+  for (const MarkKind kind : {MarkKind::kCursor, MarkKind::kDelivered, MarkKind::kRead})
+    set_mark(kind, 100);
+  const Opened inbox = open(*bob);
+  EXPECT_EQ(inbox.opened.cursor(), 1U);
+  EXPECT_EQ(inbox.opened.from_increment(), 2U);
+  EXPECT_EQ(inbox.opened.state().unread(), 0U);
+  EXPECT_THAT(inbox.bodies, IsEmpty());
+  bob = Client::welcomed(world, {}, "bob");  // nobody holds the marks in memory
+  (void)send("b");
+  Opened again = open(*bob);
+  EXPECT_THAT(again.bodies, ElementsAre("b")) << "the log knows of it, too";
+  EXPECT_EQ(again.opened.state().unread(), 1U);
+  acknowledge(*bob, again, 2);
+  EXPECT_EQ(mark_read(2).unread(), 0U);
+  EXPECT_EQ(open(*bob).opened.cursor(), 2U);
+}
+
+TEST_F(InboxesTest, AMarkOfAnInboxThatIsEmptyNowIsSetBackToNothing) {
+  set_mark(MarkKind::kCursor, 7);
+  EXPECT_EQ(open(*bob).opened.from_increment(), 1U);
+  bob = Client::welcomed(world, {}, "bob");
+  (void)send("a");
+  EXPECT_THAT(open(*bob).bodies, ElementsAre("a"));
+}
+
+}  // namespace
+}  // namespace bimip::testing
