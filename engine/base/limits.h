@@ -73,6 +73,17 @@ inline constexpr std::uint64_t kCompactDirtyPercent = 50;
 inline constexpr std::size_t kCompactKeysMax = 1'000'000;
 inline constexpr std::uint64_t kCompactWindowOffsets = 1ULL << 28U;
 inline constexpr auto kTombstoneGraceDefault = 24h;
+// Old records of keys: segments that became old since the last look are gone over no more often.
+inline constexpr std::chrono::seconds kEntityAgePassMin = 60s;
+// Erasure. A key shorter than this is looked for in records and tables, not as bytes anywhere: it
+// would be found by chance. Of the erased values so many are remembered, a few bytes of each, to be
+// looked for in what is no record. So many places are named when something is left.
+inline constexpr std::size_t kEraseKeyBytesMin = 8;
+inline constexpr std::size_t kEraseValuesRemembered = 4096;
+inline constexpr std::size_t kErasePlacesNamed = 16;
+// What a proof finds in segments is erased, and proven again: the first time in what was active,
+// the second in what was that.
+inline constexpr std::size_t kEraseProofsMax = 3;
 // How often a partition looks whether time alone gave it something to do.
 inline constexpr auto kUpkeepEvery = 5s;
 

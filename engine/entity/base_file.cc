@@ -1,5 +1,7 @@
 #include "engine/entity/base_file.h"
 
+#include <algorithm>
+#include <functional>
 #include <optional>
 #include <queue>
 #include <vector>
@@ -14,7 +16,8 @@ constexpr std::size_t kFlushBytes = 1024 * 1024;
 // The entities of a base one after another; a damaged page is passed over and told of.
 class BaseCursor {
  public:
-  BaseCursor(const EntityBaseView* base, EntityBaseWriter& out) : base_(base), out_(out) {
+  using Lose = std::function<void(const LostRecords&)>;
+  BaseCursor(const EntityBaseView* base, Lose lose) : base_(base), lose_(std::move(lose)) {
     next_page();
   }
   [[nodiscard]] std::optional<EntityNewest> peek() const {
@@ -34,13 +37,13 @@ class BaseCursor {
       if (page)
         page_ = *page;
       else
-        out_.lose(base_->lost_with(number_));
+        lose_(base_->lost_with(number_));
       ++number_;
     }
   }
 
   const EntityBaseView* base_;
-  EntityBaseWriter& out_;
+  const Lose lose_;
   std::uint64_t number_ = 0;
   std::optional<EntityPage> page_{};
   std::size_t slot_ = 0;
@@ -92,6 +95,26 @@ class DirectoryCursor {
   std::priority_queue<Head, std::vector<Head>, std::greater<>> heads_{};
 };
 
+// The same, and a bound that is this entity's hash moved outwards by one.
+LostRecords not_naming(LostRecords lost, const std::optional<EntityHash>& erased) {
+  if (!erased) return lost;
+  if (lost.first == *erased) {
+    if (lost.first.low > 0) {
+      --lost.first.low;
+    } else if (lost.first.high > 0) {
+      lost.first = {.high = lost.first.high - 1, .low = kEntityHashLowMax};
+    }
+  }
+  if (lost.last == *erased) {
+    if (lost.last.low < kEntityHashLowMax) {
+      ++lost.last.low;
+    } else if (lost.last.high < kEntityHashMax.high) {
+      lost.last = {.high = lost.last.high + 1, .low = 0};
+    }
+  }
+  return lost;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const BaseFile>> BaseFile::open(Device& device, const Path& folder,
@@ -123,26 +146,31 @@ Status fold_into_base(Device& device, const BaseFold& fold) {
                         .end_offset = fold.end,
                         .entities = 0,
                         .lost = {}});
-  if (base != nullptr) {
-    for (const LostRecords& lost : base->header().lost) out.lose(lost);
-  }
-  for (const LostRecords& lost : fold.lost) out.lose(lost);
-  for (const EntityDirectoryView& directory : fold.directories) {
-    for (const LostRecords& lost : directory.lost()) out.lose(lost);
-  }
+  const auto lose = [&](LostRecords lost) {
+    lost.offsets.end = std::min(lost.offsets.end, fold.end);
+    if (lost.offsets.first < lost.offsets.end) out.lose(not_naming(lost, fold.without));
+  };
+  if (base != nullptr) std::ranges::for_each(base->header().lost, lose);
+  std::ranges::for_each(fold.lost, lose);
+  for (const EntityDirectoryView& directory : fold.directories)
+    std::ranges::for_each(directory.lost(), lose);
   FilePosition at(kEntityPageBytes);
   const auto write = [&](const std::vector<std::byte>& pages) -> Status {
     Status done = pages.empty() ? Status{} : (*file)->write_at(at, pages);
     at += pages.size();
     return done;
   };
-  BaseCursor older(base, out);
+  BaseCursor older(base, lose);
   DirectoryCursor newer(fold.directories);
   while (older.peek() || newer.peek()) {
     const std::optional<EntityNewest> a = older.peek();
     const std::optional<EntityNewest> b = newer.peek();
     const bool take_newer = b && (!a || b->hash <= a->hash);
-    out.add(take_newer ? *b : *a);
+    EntityNewest next = take_newer ? *b : *a;
+    const bool goes_on_behind = next.newest.offset >= fold.end;
+    const bool begins_behind = goes_on_behind && next.newest.increment == IncrementId(1);
+    if (goes_on_behind && !begins_behind) next.newest.offset = fold.end - 1;
+    if (!begins_behind && fold.without != next.hash) out.add(next);
     if (a && (!take_newer || a->hash == b->hash)) older.pop();
     if (take_newer) newer.pop();
     if (out.pending_bytes() >= kFlushBytes) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "engine/device/device.h"
@@ -34,7 +35,10 @@ struct BaseFold {
   // Of the stretches of log from the base's end to `end`, in the order of the log.
   std::span<const EntityDirectoryView> directories{};
   std::span<const LostRecords> lost{};  // what is in neither
+  // Below the base's end when the log was cut there: an entity that goes on behind it, and is in no
+  // directory, keeps its number, unless that is its first.
   Offset end{};
+  std::optional<EntityHash> without{};  // an entity that was erased: the new base names it nowhere
 };
 // Replaces the base by one that counts in every record below `end`: the newest record of each
 // entity of either. Streams: memory does not grow with the entities. Durable when it returns; a

@@ -94,6 +94,18 @@ void EntityIndex::set_evictable_end(Offset end) {
   evictable_end_ = end;
 }
 
+bool EntityIndex::may_know(const EntityHash& hash) const {
+  const MutexLock lock(mutex_);
+  return !complete_ || table_.find(hash);
+}
+
+void EntityIndex::forget(const EntityHash& hash) {
+  const MutexLock lock(mutex_);
+  BIMIP_ASSERT(std::ranges::find(on_their_way_, hash, &Change::hash) == on_their_way_.end());
+  table_.erase(hash);
+  learnt_.erase(hash);
+}
+
 void EntityIndex::make_room(const EntityHash& hash) {
   if (table_.size() < entities_max_) return;
   if (table_.evict_near(hash, evictable_end_)) complete_ = false;

@@ -45,6 +45,10 @@ class EntityIndex {
   void learn(const std::vector<Learnt>& learnt);
   // Entities whose newest record is below this can be found elsewhere.
   void set_evictable_end(Offset end);
+  // Whether it may have had records, published or not.
+  [[nodiscard]] bool may_know(const EntityHash& hash) const;
+  // It was erased, and none of its records is on its way: its next one is its first.
+  void forget(const EntityHash& hash);
 
   struct Answer {
     std::optional<EntityRecord> newest{};

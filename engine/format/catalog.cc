@@ -8,7 +8,7 @@
 namespace bimip::engine {
 namespace {
 
-constexpr std::size_t kTopicBytesMin = 4 + 4 + 8 + 4 + 1 + 8 + 8 + 8 + 8 + 1 + 8 + 8;
+constexpr std::size_t kTopicBytesMin = 4 + 4 + 8 + 4 + 1 + 8 + 8 + 8 + 8 + 1 + 8 + 8 + 1 + 8 + 8;
 
 CatalogTopic read_topic(codec::Reader& in) {
   CatalogTopic topic;
@@ -21,6 +21,9 @@ CatalogTopic read_topic(codec::Reader& in) {
   topic.config.segment_age = std::chrono::seconds(static_cast<std::int64_t>(in.u64()));
   topic.config.retention_age = std::chrono::seconds(static_cast<std::int64_t>(in.u64()));
   topic.config.retention_bytes = in.u64();
+  topic.config.retention_floor = static_cast<RetentionFloor>(in.u8());
+  topic.config.entity_records_max = in.u64();
+  topic.config.entity_age = std::chrono::seconds(static_cast<std::int64_t>(in.u64()));
   topic.config.compaction = static_cast<Compaction>(in.u8());
   topic.config.tombstone_grace = std::chrono::seconds(static_cast<std::int64_t>(in.u64()));
   topic.config.hold_max = std::chrono::seconds(static_cast<std::int64_t>(in.u64()));
@@ -44,6 +47,9 @@ std::vector<std::byte> encode_catalog(const Catalog& catalog) {
     out.u64(static_cast<std::uint64_t>(topic.config.segment_age.count()));
     out.u64(static_cast<std::uint64_t>(topic.config.retention_age.count()));
     out.u64(topic.config.retention_bytes);
+    out.u8(static_cast<std::uint8_t>(topic.config.retention_floor));
+    out.u64(topic.config.entity_records_max);
+    out.u64(static_cast<std::uint64_t>(topic.config.entity_age.count()));
     out.u8(static_cast<std::uint8_t>(topic.config.compaction));
     out.u64(static_cast<std::uint64_t>(topic.config.tombstone_grace.count()));
     out.u64(static_cast<std::uint64_t>(topic.config.hold_max.count()));

@@ -30,6 +30,21 @@ Status validate(const TopicConfig& config) {
       !good) {
     return good;
   }
+  if (Status good = out_of_bounds("entity_age_s", std::int64_t{config.entity_age.count()},
+                                  std::int64_t{0}, limits::kRetentionAgeMaxSeconds);
+      !good) {
+    return good;
+  }
+  if (config.compaction == Compaction::kNewest &&
+      (config.entity_records_max != 0 || config.entity_age != config.entity_age.zero())) {
+    return fail(ErrorCode::kInvalidArgument,
+                "a compacted topic keeps the newest record of a key alone: entity_records_max and "
+                "entity_age_s are for others");
+  }
+  if (config.retention_floor != RetentionFloor::kNone &&
+      config.retention_floor != RetentionFloor::kCursors) {
+    return fail(ErrorCode::kInvalidArgument, "the retention floor is neither none nor cursors");
+  }
   if (Status good = out_of_bounds("tombstone_grace_s", std::int64_t{config.tombstone_grace.count()},
                                   std::int64_t{0}, limits::kRetentionAgeMaxSeconds);
       !good) {
@@ -50,9 +65,11 @@ Status validate(const TopicConfig& config) {
 }
 
 std::chrono::seconds roll_age(const TopicConfig& config) {
-  return config.retention_age == config.retention_age.zero()
-             ? config.segment_age
-             : std::min(config.segment_age, config.retention_age);
+  std::chrono::seconds age = config.segment_age;
+  for (const std::chrono::seconds bound : {config.retention_age, config.entity_age}) {
+    if (bound != bound.zero()) age = std::min(age, bound);
+  }
+  return age;
 }
 
 std::size_t held_records_max(const TopicConfig& config) {
@@ -66,6 +83,9 @@ TopicConfig changed(const TopicConfig& config, const TopicChange& change) {
   result.segment_age = change.segment_age.value_or(config.segment_age);
   result.retention_age = change.retention_age.value_or(config.retention_age);
   result.retention_bytes = change.retention_bytes.value_or(config.retention_bytes);
+  result.retention_floor = change.retention_floor.value_or(config.retention_floor);
+  result.entity_records_max = change.entity_records_max.value_or(config.entity_records_max);
+  result.entity_age = change.entity_age.value_or(config.entity_age);
   result.tombstone_grace = change.tombstone_grace.value_or(config.tombstone_grace);
   result.hold_max = change.hold_max.value_or(config.hold_max);
   return result;

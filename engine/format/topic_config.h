@@ -24,6 +24,15 @@ enum class Compaction : std::uint8_t {
   kNewest = 1,  // they go, in time: the newest record of each key is kept
 };
 
+// What retention and the removal of a key's old records wait for.
+enum class RetentionFloor : std::uint8_t {
+  kNone = 0,
+  kCursors = 1,  // nothing goes that a live consumer group has not acknowledged
+};
+
+// Nothing holds any record.
+inline constexpr Offset kNoFloor{~std::uint64_t{0}};
+
 struct TopicConfig {
   std::uint32_t partitions = 1;
   Durability durability = Durability::kDurable;
@@ -33,6 +42,11 @@ struct TopicConfig {
   // How long and how much is kept, in whole segments; zero: for ever, without a bound.
   std::chrono::seconds retention_age{};  // of a segment's newest record
   std::uint64_t retention_bytes = 0;     // of a partition's segments
+  RetentionFloor retention_floor = RetentionFloor::kNone;
+  // Of the records of a key: so many of the newest are kept; zero: all of them.
+  std::uint64_t entity_records_max = 0;
+  // A key's records this old go, but for its newest; zero: they stay.
+  std::chrono::seconds entity_age{};
   Compaction compaction = Compaction::kNone;
   // How long a tombstone stays after what it deletes is gone, for who reads slowly.
   std::chrono::seconds tombstone_grace = limits::kTombstoneGraceDefault;
@@ -46,6 +60,9 @@ struct TopicChange {
   std::optional<std::chrono::seconds> segment_age{};
   std::optional<std::chrono::seconds> retention_age{};
   std::optional<std::uint64_t> retention_bytes{};
+  std::optional<RetentionFloor> retention_floor{};
+  std::optional<std::uint64_t> entity_records_max{};
+  std::optional<std::chrono::seconds> entity_age{};
   std::optional<std::chrono::seconds> tombstone_grace{};
   std::optional<std::chrono::seconds> hold_max{};
 };

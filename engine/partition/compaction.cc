@@ -29,7 +29,7 @@ bool wants_compaction(const std::vector<ManifestSegment>& listed) {
 }
 
 Result<Fate> CompactionFilter::decide(const Record& record) {
-  const std::vector<Stretch>& stretches = basis_.stretches;
+  const std::vector<CompactionGroup::Stretch>& stretches = basis_.stretches;
   while (at_ + 1 < stretches.size() && record.offset >= stretches[at_].end) ++at_;
   if (is_held(record)) return basis_.lapsed.released(record) ? Fate::kDropped : Fate::kKept;
   const bool expired = basis_.lapsed.expired(record);
@@ -40,18 +40,30 @@ Result<Fate> CompactionFilter::decide(const Record& record) {
   return Fate::kUnlinked;
 }
 
+void CompactionGrouping::add(const ManifestSegment& segment,
+                             const CompactionGroup::Stretch& stretch, std::uint64_t gone) {
+  const std::uint64_t left =
+      bytes_left(segment, segment.record_count - std::min(segment.record_count, gone));
+  if (!joins_ || bytes_ + left > segment_bytes_) {
+    groups_.emplace_back();
+    bytes_ = 0;
+  }
+  bytes_ += left;
+  joins_ = true;
+  groups_.back().sources.push_back(segment);
+  groups_.back().stretches.push_back(stretch);
+}
+
 std::vector<CompactionGroup> plan_compaction(const KeySurvey& survey, const TopicConfig& config,
                                              Timestamp now) {
-  std::vector<CompactionGroup> groups;
+  CompactionGrouping groups(config.segment_bytes);
   bool all_readable = true;
-  bool joins = false;  // the last group's last source is this one's neighbour
-  std::uint64_t bytes = 0;
   for (std::size_t i = 0; i < survey.plan().segments.size(); ++i) {
     const ManifestSegment& segment = survey.plan().segments[i];
     const KeySurvey::Found& found = survey.found(i);
     all_readable = all_readable && !found.unreadable;
     if (found.unreadable || segment.end_offset > survey.plan().window_end) {
-      joins = false;
+      groups.pass();
       continue;
     }
     const bool drops_tombstones =
@@ -60,23 +72,14 @@ std::vector<CompactionGroup> plan_compaction(const KeySurvey& survey, const Topi
         found.keyed - survey.newest()->count({segment.base_offset, segment.end_offset});
     const bool needed = !was_cleaned(segment) || superseded > 0 || found.lapsed > 0 ||
                         (drops_tombstones && found.tombstones > 0);
-    if (!needed) {
-      joins = false;
-      continue;
+    if (needed) {
+      groups.add(segment, {.end = segment.end_offset, .drops_tombstones = drops_tombstones},
+                 superseded);
+    } else {
+      groups.pass();
     }
-    const std::uint64_t left =
-        bytes_left(segment, segment.record_count - std::min(segment.record_count, superseded));
-    if (!joins || bytes + left > config.segment_bytes) {
-      groups.emplace_back();
-      bytes = 0;
-    }
-    bytes += left;
-    joins = true;
-    groups.back().sources.push_back(segment);
-    groups.back().stretches.push_back(
-        {.end = segment.end_offset, .drops_tombstones = drops_tombstones});
   }
-  return groups;
+  return groups.take();
 }
 
 }  // namespace bimip::engine

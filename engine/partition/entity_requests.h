@@ -122,4 +122,34 @@ class EntityListRequest {
   virtual void on_entities(Result<Page> result) = 0;
 };
 
+// What an erasure removed, and what was read to prove that nothing is left.
+struct Erased {
+  std::uint64_t records = 0;  // of the key
+  std::uint64_t record_bytes = 0;
+  std::uint64_t segments_rewritten = 0;
+  std::uint64_t side_files_removed = 0;
+  std::uint64_t files_proven = 0;
+  std::uint64_t bytes_proven = 0;
+  // Records of other keys that mention the key: somebody else's words, and still there.
+  std::uint64_t mentions = 0;
+};
+
+// Removes every record of a key from every partition of a topic, and all that is known of it; then
+// reads every byte of those partitions' files again. While a partition works on it, appends to the
+// key are refused there with kBusy; one that comes later begins with increment 1, as of a key that
+// never was. What is asked for is written down nowhere: after a crash it is asked for again.
+class EraseRequest {
+ public:
+  TopicId topic{};
+  Bytes key{};
+
+  virtual ~EraseRequest() = default;
+  // Called once, inside erase_entity() or on a writer thread: must not block. An answer without an
+  // error: no file of the topic's partitions holds anything of the key, durably. Errors: kNotFound,
+  // kInvalidArgument: as it is, never. kNoSpace, kBusy, kIo, kDegraded, kClosed: some of it may be
+  // gone; ask again. kDamaged: a segment cannot be written anew, or something of the key was found
+  // that cannot be removed; the message names the file.
+  virtual void on_erased(Result<Erased> result) = 0;
+};
+
 }  // namespace bimip::engine

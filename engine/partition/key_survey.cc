@@ -27,22 +27,30 @@ std::uint64_t OffsetSet::count(OffsetRange in) const {
 NewestByKey::Slot& NewestByKey::slot_of(const Hash128& key) {
   const std::size_t mask = slots_.size() - 1;
   std::size_t at = key.low & mask;
-  while (slots_[at].taken && slots_[at].key != key) at = (at + 1) & mask;
+  while (slots_[at].is_taken() && slots_[at].key != key) at = (at + 1) & mask;
   return slots_[at];
 }
 
-void NewestByKey::put(const Hash128& key, Offset newest) {
+void NewestByKey::put(const Hash128& key, const Newest& newest) {
   Slot* slot = &slot_of(key);
-  if (!slot->taken && (size_ + 1) * 4 > slots_.size() * 3) {
+  if (!slot->is_taken() && (size_ + 1) * 4 > slots_.size() * 3) {
     std::vector<Slot> before(slots_.size() * 2);
     before.swap(slots_);
     for (const Slot& old : before) {
-      if (old.taken) slot_of(old.key) = old;
+      if (old.is_taken()) slot_of(old.key) = old;
     }
     slot = &slot_of(key);
   }
-  if (!slot->taken) ++size_;
-  *slot = {.key = key, .newest = newest, .taken = true};
+  if (!slot->is_taken()) ++size_;
+  *slot = {.key = key, .newest = newest};
+}
+
+std::optional<NewestByKey::Newest> NewestByKey::find(const Hash128& key) const {
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t at = key.low & mask;
+  while (slots_[at].is_taken() && slots_[at].key != key) at = (at + 1) & mask;
+  if (!slots_[at].is_taken()) return std::nullopt;
+  return slots_[at].newest;
 }
 
 void NewestByKey::keep_up_to(std::uint64_t high) {
@@ -50,7 +58,7 @@ void NewestByKey::keep_up_to(std::uint64_t high) {
   before.swap(slots_);
   size_ = 0;
   for (const Slot& old : before) {
-    if (!old.taken || old.key.high > high) continue;
+    if (!old.is_taken() || old.key.high > high) continue;
     slot_of(old.key) = old;
     ++size_;
   }
@@ -62,14 +70,16 @@ KeySurvey::KeySurvey(Device& device, BufferPool& pool, Plan plan)
       plan_(std::move(plan)),
       found_(plan_.segments.size()),
       newest_(std::make_shared<OffsetSet>(
-          OffsetRange{.first = plan_.segments.front().base_offset, .end = plan_.window_end})) {}
+          OffsetRange{.first = plan_.segments.front().base_offset, .end = plan_.window_end})) {
+  if (plan_.kept_of_each > 1) kept_ = std::make_shared<OffsetSet>(*newest_);
+}
 
 Result<bool> KeySurvey::step() {
   std::uint64_t read = 0;
   while (read < limits::kRewriteStepBytes) {
     if (segment_ == plan_.segments.size()) {
       end_pass();
-      if (first_ == 0) return true;
+      if (first_ == 0 && !marking_) return true;
       continue;
     }
     if (!reader_) {
@@ -137,10 +147,10 @@ void KeySurvey::take(const Block& block) {
     if (record->key.empty() || is_held(*record)) continue;
     const Hash128 key = xxh3_128(record->key, seed);
     if (key.high < first_ || key.high > last_) continue;
-    keys_.put(key, record->offset);
-    while (keys_.size() > plan_.keys_max && last_ > first_) {
-      last_ = first_ + (last_ - first_) / 2;
-      keys_.keep_up_to(last_);
+    if (marking_) {
+      mark_kept(*record, key);
+    } else {
+      find_newest(*record, key);
     }
   }
 }
@@ -158,12 +168,33 @@ void KeySurvey::count(const Record& record) {
   }
 }
 
+void KeySurvey::find_newest(const Record& record, const Hash128& key) {
+  const IncrementId increment = record.entity ? record.entity->increment : IncrementId(0);
+  keys_.put(key, {.offset = record.offset, .increment = increment});
+  while (keys_.size() > plan_.keys_max && last_ > first_) {
+    last_ = first_ + (last_ - first_) / 2;
+    keys_.keep_up_to(last_);
+  }
+}
+
+void KeySurvey::mark_kept(const Record& record, const Hash128& key) {
+  const std::optional<NewestByKey::Newest> newest = keys_.find(key);
+  const bool is_kept = !newest || !record.entity || newest->increment < record.entity->increment ||
+                       newest->increment - record.entity->increment < plan_.kept_of_each;
+  if (is_kept) kept_->add(record.offset);
+}
+
 // Afterwards first_ is where the next pass begins; zero: there is none.
 void KeySurvey::end_pass() {
-  keys_.for_each([this](Offset newest) { newest_->add(newest); });
-  keys_.clear();
   ++passes_;
   segment_ = 0;
+  if (!marking_) keys_.for_each([this](Offset newest) { newest_->add(newest); });
+  marking_ = !marking_ && plan_.kept_of_each > 1;
+  if (!marking_) next_part();
+}
+
+void KeySurvey::next_part() {
+  keys_.clear();
   constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
   first_ = last_ == kAll ? 0 : last_ + 1;
   last_ = kAll;

@@ -49,22 +49,28 @@ class NewestByKey {
   NewestByKey() : slots_(kSlotsMin) {}
 
   [[nodiscard]] std::size_t size() const { return size_; }
-  void put(const Hash128& key, Offset newest);
+  struct Newest {
+    Offset offset{};
+    IncrementId increment{};
+  };
+  void put(const Hash128& key, const Newest& newest);
+  [[nodiscard]] std::optional<Newest> find(const Hash128& key) const;
   // Forgets the keys whose hash's high half is above this.
   void keep_up_to(std::uint64_t high);
   void clear() { *this = NewestByKey(); }
   template <typename Visit>
   void for_each(Visit&& visit) const {
     for (const Slot& slot : slots_) {
-      if (slot.taken) visit(slot.newest);
+      if (slot.is_taken()) visit(slot.newest.offset);
     }
   }
 
  private:
   struct Slot {
+    static constexpr Offset kFree{~std::uint64_t{0}};
     Hash128 key{};
-    Offset newest{};
-    bool taken = false;
+    Newest newest{.offset = kFree};
+    [[nodiscard]] bool is_taken() const { return newest.offset != kFree; }
   };
   static constexpr std::size_t kSlotsMin = 4096;
   [[nodiscard]] Slot& slot_of(const Hash128& key);
@@ -75,7 +81,8 @@ class NewestByKey {
 
 // One survey, step by step, off the writer's thread. It reads the segments as often as it must so
 // that no more than `keys_max` keys are in memory at once: a pass for each part of the keys'
-// hashes, the parts as large as they turn out to fit. Thread-compatible.
+// hashes, the parts as large as they turn out to fit; two when more than the newest record of a key
+// is to be known. Thread-compatible.
 class KeySurvey {
  public:
   struct Plan {
@@ -85,6 +92,7 @@ class KeySurvey {
     Offset window_end{};  // of the records before it is found out whether they are the newest
     std::size_t keys_max = 0;
     LapsedRecords lapsed{};
+    std::uint64_t kept_of_each = 1;  // newest records of a key
   };
   struct Found {
     std::uint64_t keyed = 0;       // records with a key that can be read
@@ -100,6 +108,10 @@ class KeySurvey {
   [[nodiscard]] const Plan& plan() const { return plan_; }
   // Those before the window's end that are the newest of their keys in all the segments.
   [[nodiscard]] const std::shared_ptr<OffsetSet>& newest() const { return newest_; }
+  // The same of those that are among the newest `kept_of_each` of their keys, by their increments.
+  [[nodiscard]] const std::shared_ptr<OffsetSet>& kept() const {
+    return plan_.kept_of_each == 1 ? newest_ : kept_;
+  }
   [[nodiscard]] const Found& found(std::size_t segment) const { return found_[segment]; }
   [[nodiscard]] std::uint64_t passes() const { return passes_; }
 
@@ -107,13 +119,18 @@ class KeySurvey {
   [[nodiscard]] Status open_segment();
   void take(const Block& block);
   void count(const Record& record);
+  void find_newest(const Record& record, const Hash128& key);
+  void mark_kept(const Record& record, const Hash128& key);
   void end_pass();
+  void next_part();
 
   Device& device_;
   BufferPool& pool_;
   Plan plan_;
   std::vector<Found> found_;
   std::shared_ptr<OffsetSet> newest_;
+  std::shared_ptr<OffsetSet> kept_;  // when more than the newest are
+  bool marking_ = false;             // the keys of this part are known; what is kept is marked
   NewestByKey keys_;
   // This pass looks at keys whose hash's high half is in [first_, last_].
   std::uint64_t first_ = 0;

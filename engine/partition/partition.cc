@@ -106,6 +106,7 @@ void Partition::open(WriterParts parts, RecoveredPartition recovered) {
   const std::shared_ptr<EntityIndex> entities = std::move(recovered.entities);
   writer_ = std::make_unique<PartitionWriter>(std::move(parts), config_, std::move(recovered),
                                               reader_, *entities);
+  if (floor_) writer_->set_floor(*floor_);
   const MutexLock lock(entities_mutex_);
   entities_ = entities;
 }
@@ -158,6 +159,16 @@ void Partition::accept(AppendRequest& request) {
   if (writer_) return writer_->accept(request);
   took(request);
   request.on_appended(std::unexpected(trouble_error()));
+}
+
+void Partition::set_floor(Offset floor) {
+  floor_ = floor;
+  if (writer_) writer_->set_floor(floor);
+}
+
+void Partition::erase(EraseRequest& request) {
+  if (writer_) return writer_->erase(request);
+  request.on_erased(std::unexpected(trouble_error()));
 }
 
 void Partition::watch(Watcher& watcher) {

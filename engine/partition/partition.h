@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/base/thread_annotations.h"
+#include "engine/partition/entity_requests.h"
 #include "engine/partition/partition_reader.h"
 #include "engine/partition/partition_writer.h"
 #include "engine/partition/requests.h"
@@ -53,6 +54,8 @@ class Partition {
   // Its writer is in trouble, and idle.
   void close_writer();
   void accept(AppendRequest& request);
+  void erase(EraseRequest& request);
+  void set_floor(Offset floor);
   void took(const AppendRequest& request) {
     pending_bytes_.fetch_sub(request.payload_bytes_, std::memory_order_relaxed);
   }
@@ -80,8 +83,9 @@ class Partition {
   std::shared_ptr<EntityIndex> entities_ GUARDED_BY(entities_mutex_){};
   std::atomic<std::size_t> pending_bytes_{0};
   std::unique_ptr<PartitionWriter> writer_;
-  Offset told_;           // on the loop's thread
-  bool touched_ = false;  // on the loop's thread
+  Offset told_;                    // on the loop's thread
+  std::optional<Offset> floor_{};  // on the loop's thread
+  bool touched_ = false;           // on the loop's thread
   std::atomic<bool> watched_{false};
   Mutex mutex_;  // held while watchers are told
   std::vector<Watcher*> watchers_ GUARDED_BY(mutex_);

@@ -63,7 +63,9 @@ Upkeep::Parts PartitionWriter::upkeep_parts() {
           .active_bytes = [this] { return tail_.position.value(); },
           .degrade = [this](Error error) { degrade(std::move(error)); },
           .oldest_held = [this] { return held_.oldest(); },
-          .held_in = [this](OffsetRange range) { return held_.in(range); }};
+          .held_in = [this](OffsetRange range) { return held_.in(range); },
+          .erasure = erasure_hooks(),
+          .housekeeping = parts_.housekeeping};
 }
 
 void PartitionWriter::accept(AppendRequest& request) {
@@ -79,8 +81,14 @@ void PartitionWriter::accept(AppendRequest& request) {
         fail(ErrorCode::kBusy, "an earlier request of the same caller was refused"));
     return;
   }
+  if (is_being_erased(request)) {
+    request.target_->took(request);
+    request.on_appended(fail(ErrorCode::kBusy, "the key is being erased"));
+    return;
+  }
   pending_payload_ += request.payload_bytes_;
   ++pending_count_;
+  ++accepted_;
   pending_.push_back(request);
 }
 

@@ -42,6 +42,7 @@ struct WriterParts {
   TroubleCounters& troubles;
   OpenPartitions& places;
   DuePartitions& due;
+  Housekeeping housekeeping = Housekeeping::kByItself;
   std::function<void(Job)> post;  // runs a job on the writer loop's thread, soon; thread-safe
 };
 
@@ -70,6 +71,8 @@ class PartitionWriter {
   // Refuses new requests from now on; finishes what was accepted, makes everything durable, vouches
   // for it.
   void close();
+  void erase(EraseRequest& request);
+  void set_floor(Offset floor) { upkeep_.set_floor(floor); }
   // From now on: what may be changed of a topic's configuration.
   void configure(const TopicConfig& config);
   // Nothing is in flight and, after close(), nothing will be.
@@ -195,6 +198,11 @@ class PartitionWriter {
   [[nodiscard]] std::uint64_t extend_bytes() const;
   [[nodiscard]] Upkeep::Parts upkeep_parts();
 
+  // Erasure.
+  [[nodiscard]] ErasureHooks erasure_hooks();
+  [[nodiscard]] bool is_being_erased(const AppendRequest& request) const;
+  [[nodiscard]] Result<bool> erased_is_sealed();
+
   // Trouble.
   void degrade(Error error);
   void refuse_pending(const Error& error);
@@ -230,6 +238,13 @@ class PartitionWriter {
   RequestList pending_;
   std::size_t pending_payload_ = 0;
   std::size_t pending_count_ = 0;
+  std::uint64_t accepted_ = 0;  // requests, ever
+  struct Erasing {
+    std::vector<std::byte> key{};
+    std::uint64_t accepted_before = 0;     // requests, when the refusal of the key began
+    std::optional<Offset> sealed_until{};  // what is to be sealed, once those are packed
+  };
+  std::optional<Erasing> erasing_{};
   std::array<Commit, limits::kCommitsInFlightMax> commits_;  // a ring
   std::size_t oldest_commit_ = 0;
   std::size_t in_flight_ = 0;

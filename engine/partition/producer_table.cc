@@ -115,6 +115,18 @@ void ProducerTable::add_key(Hash128 key, Offset offset, Timestamp now) {
   while (now - keys_.front().stored_at > limits::kIdempotencyWindow) drop_oldest();
 }
 
+void ProducerTable::forget_keys(std::span<const Offset> offsets) {
+  const auto is_one = [&](Offset offset) { return std::ranges::binary_search(offsets, offset); };
+  std::erase_if(keys_, [&](const IdempotencyEntry& entry) { return is_one(entry.offset); });
+  std::erase_if(by_key_, [&](const auto& entry) { return is_one(entry.second.first); });
+}
+
+bool forget_keys(ProducerState& state, std::span<const Offset> offsets) {
+  return std::erase_if(state.idempotency_keys, [&](const IdempotencyEntry& entry) {
+           return std::ranges::binary_search(offsets, entry.offset);
+         }) > 0;
+}
+
 void ProducerTable::forget_idle(Timestamp now) {
   while (!producers_.empty() && (producers_.size() > limits::kProducersMax ||
                                  now - producers_.front().last_seen > limits::kProducerIdleMax)) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <list>
+#include <span>
 #include <unordered_map>
 
 #include "engine/format/producer_state.h"
@@ -39,6 +40,9 @@ class ProducerTable {
   // are not a producer's.
   void add(const RecordFields& record, Offset offset, Timestamp now);
 
+  // Forgets the idempotency keys of the records at these offsets, which rise.
+  void forget_keys(std::span<const Offset> offsets);
+
   [[nodiscard]] ProducerState snapshot() const;
   // What a snapshot would take, encoded; an estimate that is never far off.
   [[nodiscard]] std::size_t snapshot_bytes() const;
@@ -62,5 +66,8 @@ class ProducerTable {
   std::deque<IdempotencyEntry> keys_;  // oldest first
   std::unordered_map<Hash128, std::pair<Offset, Timestamp>> by_key_;
 };
+
+// The same of a snapshot; whether there was one of them.
+bool forget_keys(ProducerState& state, std::span<const Offset> offsets);
 
 }  // namespace bimip::engine

@@ -12,6 +12,7 @@ Offset retained_start(const Manifest& manifest, const TopicConfig& config,
   for (const ManifestSegment& segment : manifest.segments) {
     if (segment.state != SegmentState::kSealed) break;
     if (basis.oldest_held && segment.end_offset > *basis.oldest_held) break;
+    if (segment.end_offset > basis.floor) break;
     const bool too_old = config.retention_age != config.retention_age.zero() &&
                          segment.last_timestamp + config.retention_age <= basis.now;
     const bool too_much =

@@ -55,6 +55,7 @@ class SegmentKeeper {
   [[nodiscard]] const Path& folder() const { return place_.folder; }
   [[nodiscard]] SegmentIdentity identity(Epoch epoch) const;
   [[nodiscard]] Path path(const std::string& name) const { return place_.folder / name; }
+  [[nodiscard]] SealedSegment::Place place_of(const ManifestSegment& segment) const;
 
   struct Space {
     std::uint64_t bytes = 0;          // to begin with
@@ -101,6 +102,17 @@ class SegmentKeeper {
   // Counts every sealed segment into the entity base: what it says of entities stays known when the
   // segments go. Durable when it returns. kNoSpace: nothing changed.
   [[nodiscard]] Status fold_entities();
+
+  // For erasure, when no sealed segment has records of the entity any more. Each is durable when it
+  // returns; a crash leaves what was or what is to be. kNoSpace, kIo.
+  // The entity base says nothing of it.
+  [[nodiscard]] Status forget_entity(const EntityHash& entity);
+  // The table of producers and the checkpoint remember no idempotency key of the records at these
+  // offsets, which rise.
+  [[nodiscard]] Status forget_idempotency(std::span<const Offset> offsets);
+  // Removes what was cut off and what was set aside: nobody can say whose records are in there.
+  // Answers how many files. What was removed from the folder before is durably gone too.
+  [[nodiscard]] Result<std::uint64_t> remove_side_files();
 
   // Moves the log's start up to `start`: the manifest forgets the sealed segments that end at or
   // before it. Answers those; their files stay. Durable when it returns. kNoSpace: nothing changed.
@@ -151,7 +163,6 @@ class SegmentKeeper {
   [[nodiscard]] Status add_run(const CheckpointWork& work);
   // Unless the base counts in every record below `end`, fold_entities().
   [[nodiscard]] Status remember_entities(Offset end);
-  [[nodiscard]] SealedSegment::Place place_of(const ManifestSegment& segment) const;
   [[nodiscard]] Result<std::vector<std::byte>> directory_of(const Seal& seal);
 
   Device& device_;

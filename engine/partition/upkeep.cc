@@ -26,34 +26,50 @@ Upkeep::~Upkeep() { stop(); }
 
 void Upkeep::tick() {
   if (stopped_) return;
-  if (waiting_) return rewrite_ ? advance() : survey_some();
-  if (task_ || moving_start_ || stepping_) return;
+  if (waiting_) return go_on();
+  if (task_ || moving_start_ || stepping_ || forgetting_) return;
   const std::chrono::nanoseconds now = parts_.clock.monotonic();
   if (now < retry_at_) return;
   if ((!look_again_ && now < next_look_) || !parts_.keeper_is_free()) return;
   choose();
 }
 
+// The budget had nothing left.
+void Upkeep::go_on() {
+  if (rewrite_) return advance();
+  if (erasure_) return prove_on();
+  survey_some();
+}
+
 void Upkeep::stop() {
   stopped_ = true;
+  if (erasure_) end_erasure(fail(ErrorCode::kClosed, "the partition is closing"));
+  for (EraseRequest* request : std::exchange(erasures_, {}))
+    request->on_erased(fail(ErrorCode::kClosed, "the partition is closing"));
   if (!stepping_) finish();
 }
 
 void Upkeep::choose() {
   look_again_ = false;
   next_look_ = parts_.clock.monotonic() + limits::kUpkeepEvery;
+  if (choose_erasure() || parts_.housekeeping == Housekeeping::kWhenAsked) return;
   if (choose_retention()) return;
   if (pass_) return continue_pass();
   if (!choose_packing()) (void)choose_compaction();
 }
 
+RetentionBasis Upkeep::retention_basis() const {
+  const bool is_held = config_.retention_floor == RetentionFloor::kCursors;
+  return {.now = parts_.clock.now(),
+          .active_bytes = parts_.active_bytes(),
+          .oldest_held = parts_.oldest_held(),
+          .floor = is_held ? floor_.value_or(Offset(0)) : kNoFloor};
+}
+
 // What must go goes before anything is done to keep it small.
 bool Upkeep::choose_retention() {
   const Manifest& manifest = parts_.keeper.manifest();
-  const Offset start = retained_start(manifest, config_,
-                                      {.now = parts_.clock.now(),
-                                       .active_bytes = parts_.active_bytes(),
-                                       .oldest_held = parts_.oldest_held()});
+  const Offset start = retained_start(manifest, config_, retention_basis());
   if (start == manifest.log_start) return false;
   moving_start_ = true;
   auto gone = std::make_shared<std::vector<ManifestSegment>>();
@@ -109,99 +125,6 @@ bool Upkeep::choose_packing() {
   return false;
 }
 
-bool Upkeep::choose_compaction() {
-  if (config_.compaction == Compaction::kNone) return false;
-  std::vector<ManifestSegment> sealed;
-  std::vector<ManifestSegment> readable;
-  for (const ManifestSegment& segment : parts_.keeper.manifest().segments) {
-    if (segment.state != SegmentState::kSealed) break;
-    sealed.push_back(segment);
-    if (!is_skipped(segment)) readable.push_back(segment);
-  }
-  if (!wants_compaction(readable)) return false;
-  look_again_ = true;
-  if (!enter()) return false;
-  const Offset window_end = std::min(sealed.back().end_offset,
-                                     sealed.front().base_offset + limits::kCompactWindowOffsets);
-  LapsedRecords lapsed = lapsed_in(sealed);
-  KeySurvey::Plan plan{.folder = parts_.keeper.folder(),
-                       .partition = parts_.keeper.identity(Epoch(0)),
-                       .segments = std::move(sealed),
-                       .window_end = window_end,
-                       .keys_max = limits::kCompactKeysMax,
-                       .lapsed = std::move(lapsed)};
-  pass_.emplace();
-  pass_->survey = std::make_shared<KeySurvey>(parts_.device, parts_.pool, std::move(plan));
-  survey_some();
-  return true;
-}
-
-void Upkeep::survey_some() {
-  waiting_ = !parts_.budget.take(limits::kRewriteStepBytes);
-  if (waiting_) return;
-  stepping_ = true;
-  parts_.background.post([this, survey = pass_->survey] {
-    auto done = std::make_shared<Result<bool>>(survey->step());
-    parts_.post([this, done] { surveyed(std::move(*done)); });
-  });
-}
-
-void Upkeep::surveyed(Result<bool> done) {
-  stepping_ = false;
-  if (stopped_) return finish();
-  if (!done) {
-    pass_.reset();
-    return failed(done.error());
-  }
-  if (!*done) return survey_some();
-  pass_->groups = plan_compaction(*pass_->survey, config_, parts_.clock.now());
-  look_again_ = true;
-}
-
-bool Upkeep::is_listed(const std::vector<ManifestSegment>& sources) const {
-  return !std::ranges::search(parts_.keeper.manifest().segments, sources).empty();
-}
-
-void Upkeep::continue_pass() {
-  look_again_ = true;
-  if (pass_->next == pass_->groups.size()) {
-    if (!pass_->failed) parts_.counters.compactions += 1;
-    pass_.reset();
-    return leave();
-  }
-  CompactionGroup group = pass_->groups[pass_->next++];
-  if (!is_listed(group.sources)) return;  // retention was faster
-  if (std::ranges::any_of(group.sources, [this](const auto& s) { return is_skipped(s); })) {
-    pass_->failed = true;
-    return try_singly(std::move(group.sources));
-  }
-  Timestamp cleaned_at{};
-  for (const ManifestSegment& source : group.sources) {
-    const bool cleaned = source.cleaned_at != Timestamp{};
-    cleaned_at = std::max(cleaned_at, cleaned ? source.cleaned_at : parts_.clock.now());
-  }
-  if (pass_->failed) {
-    for (CompactionFilter::Stretch& stretch : group.stretches) stretch.drops_tombstones = false;
-  }
-  CompactionFilter::Basis basis{.newest = pass_->survey->newest(),
-                                .stretches = std::move(group.stretches),
-                                .lapsed = lapsed_in(group.sources)};
-  begin({.sources = std::move(group.sources),
-         .filter = std::make_unique<CompactionFilter>(std::move(basis)),
-         .cleaned_at = cleaned_at});
-}
-
-// One of some neighbours is damaged as a whole: the others do not wait for it.
-void Upkeep::try_singly(std::vector<ManifestSegment> sources) {
-  if (sources.size() == 1) return;
-  std::vector<CompactionGroup> singles;
-  for (ManifestSegment& source : sources)
-    singles.push_back({.sources = {source}, .stretches = {{.end = source.end_offset}}});
-  pass_->groups.insert(pass_->groups.begin() + static_cast<std::ptrdiff_t>(pass_->next),
-                       std::make_move_iterator(singles.begin()),
-                       std::make_move_iterator(singles.end()));
-}
-
 void Upkeep::begin(Task task) {
   look_again_ = true;  // for what comes after it, or when it is not its turn
   if (!enter()) return;
@@ -234,7 +157,8 @@ void Upkeep::reserved(Epoch epoch) {
                             .sources = task_->sources,
                             .epoch = epoch,
                             .now = parts_.clock.now(),
-                            .cleaned_at = task_->cleaned_at};
+                            .cleaned_at = task_->cleaned_at,
+                            .damaged = task_->damaged};
   if (first != segments.begin()) plan.before = *std::prev(first);
   rewrite_ =
       std::make_shared<SegmentRewrite>(parts_.device, parts_.pool, std::move(plan), *task_->filter);
@@ -295,6 +219,10 @@ void Upkeep::replaced() {
 // Nothing was lost: the sources are as they were. What is damaged as a whole is not tried again.
 void Upkeep::failed(const Error& error) {
   parts_.counters.failed += 1;
+  if (erasure_) {
+    end_erasure(std::unexpected(error));
+    return finish();
+  }
   if (pass_) pass_->failed = true;
   const bool hopeless = error.code == ErrorCode::kDamaged || error.code == ErrorCode::kNotFound ||
                         error.code == ErrorCode::kUnsupportedVersion;
@@ -323,7 +251,9 @@ void Upkeep::finish() {
   look_again_ = true;
   task_.reset();
   if (stopped_) pass_.reset();
-  if (!pass_) leave();
+  if (!pass_ && !erasure_) leave();
+  // Somebody waits for it: not until the next tick.
+  if (erasure_ && !stopped_) parts_.post([this] { tick(); });
 }
 
 }  // namespace bimip::engine

@@ -3,13 +3,15 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <set>
 
 #include "engine/base/clock.h"
-#include "engine/partition/compaction.h"
+#include "engine/partition/entity_retention.h"
+#include "engine/partition/erasure_proof.h"
 #include "engine/partition/jobs.h"
 #include "engine/partition/partition_reader.h"
 #include "engine/partition/rewrite_budget.h"
@@ -17,6 +19,9 @@
 #include "engine/partition/segment_rewrite.h"
 
 namespace bimip::engine {
+
+// Whether it begins to pack, to compact and to remove by itself.
+enum class Housekeeping : std::uint8_t { kByItself, kWhenAsked };
 
 // What was rewritten so far. Read from any thread.
 struct UpkeepCounters {
@@ -34,7 +39,40 @@ struct CompactionPass {
   std::shared_ptr<KeySurvey> survey;
   std::vector<CompactionGroup> groups{};  // once it is done
   std::size_t next = 0;
-  bool failed = false;  // something older may hold what a later tombstone deletes
+  Offset surveyed_end{};  // of what nothing held when it began
+  Offset old_end{};       // of what was old then
+  bool failed = false;    // something older may hold what a later tombstone deletes
+};
+
+// What an erasure needs of the writer, on its thread.
+struct ErasureHooks {
+  // From now on appends to the key are refused; after end_refusing() they are taken again.
+  std::function<void(Bytes)> begin_refusing;
+  std::function<void()> end_refusing;
+  // Whether every record of the key is in a sealed segment; when not, what it takes was started.
+  std::function<Result<bool>()> all_sealed;
+  // All that is in the active segment now is to be sealed, whatever is known of the key.
+  std::function<void()> must_seal;
+  // What the writer remembers of idempotency keys, of records at these offsets, which rise.
+  std::function<void(std::span<const Offset>)> forget_idempotency;
+  std::function<void(const EntityHash&)> forget_entity;
+};
+
+// One erasure: what has the key is sealed, then looked for in directories, then written anew, then
+// forgotten beside the segments, then proven gone.
+struct ErasurePass {
+  enum class Phase : std::uint8_t { kSealing, kLooking, kRewriting, kProving };
+  EraseRequest* request = nullptr;
+  std::vector<std::byte> key{};
+  EntityHash hash{};
+  Phase phase = Phase::kSealing;
+  std::vector<ManifestSegment> segments{};  // to look at, then to write anew
+  std::size_t next = 0;
+  std::vector<ManifestSegment> holding{};
+  std::shared_ptr<ErasedRecords> erased = std::make_shared<ErasedRecords>();
+  std::shared_ptr<ErasureProof> proof{};
+  std::size_t proofs = 0;
+  Erased result{};
 };
 
 // Chooses what to do, one thing at a time, and drives it: the keeper's short steps as jobs of the
@@ -63,6 +101,8 @@ class Upkeep {
     // Of the records that are held until their time.
     std::function<std::optional<Offset>()> oldest_held;
     std::function<std::vector<Offset>(OffsetRange)> held_in;
+    ErasureHooks erasure;
+    Housekeeping housekeeping = Housekeeping::kByItself;
   };
   Upkeep(Parts parts, const TopicConfig& config) : parts_(std::move(parts)), config_(config) {}
   ~Upkeep();
@@ -70,7 +110,13 @@ class Upkeep {
   void configure(const TopicConfig& config) {
     config_ = config;
     look_again_ = true;
+    surveyed_end_ = old_end_ = Offset(0);
   }
+  // Nothing at or above it may go, where the topic has it so: of such a topic nothing goes before
+  // this was said.
+  void set_floor(Offset floor) { floor_ = floor; }
+  // Before all else, one after another.
+  void erase(EraseRequest& request);
   // The partition's segments changed.
   void changed() { look_again_ = true; }
   // A few times a second.
@@ -81,10 +127,15 @@ class Upkeep {
   [[nodiscard]] bool idle() const { return !stepping_; }
 
  private:
+  void go_on();
   void choose();
   [[nodiscard]] bool choose_retention();
   [[nodiscard]] bool choose_packing();
   [[nodiscard]] bool choose_compaction();
+  [[nodiscard]] bool wants_pass(const std::vector<ManifestSegment>& readable) const;
+  [[nodiscard]] RetentionBasis retention_basis() const;
+  [[nodiscard]] std::unique_ptr<RecordFilter> filter_of(CompactionGroup& group) const;
+  void end_pass();
   [[nodiscard]] bool is_skipped(const ManifestSegment& segment) const;
   [[nodiscard]] LapsedRecords lapsed_in(const std::vector<ManifestSegment>& segments) const;
 
@@ -95,10 +146,24 @@ class Upkeep {
   void try_singly(std::vector<ManifestSegment> sources);
   [[nodiscard]] bool is_listed(const std::vector<ManifestSegment>& sources) const;
 
+  // Erasure.
+  [[nodiscard]] bool choose_erasure();
+  void continue_erasure();
+  void look_on();
+  void looked(const Result<bool>& holds);
+  void erase_next();
+  void forget_erased();
+  void begin_proof();
+  void prove_on();
+  void proven(const Result<bool>& done);
+  [[nodiscard]] bool erase_what_was_found(const ErasureReport& report);
+  void end_erasure(Result<Erased> result);
+
   struct Task {
     std::vector<ManifestSegment> sources{};
     std::unique_ptr<RecordFilter> filter;
     Timestamp cleaned_at{};
+    SegmentRewrite::Damaged damaged = SegmentRewrite::Damaged::kSetAside;
   };
   void begin(Task task);
   void reserved(Epoch epoch);
@@ -123,6 +188,14 @@ class Upkeep {
   bool moving_start_ = false;
   bool entered_ = false;  // the budget
   std::optional<CompactionPass> pass_;
+  // Of a topic that limits its keys' records: what the last pass knew, and when it may go again.
+  Offset surveyed_end_{};
+  Offset old_end_{};
+  std::chrono::nanoseconds next_old_pass_{};
+  std::optional<Offset> floor_{};
+  std::deque<EraseRequest*> erasures_;  // that wait
+  std::optional<ErasurePass> erasure_;
+  bool forgetting_ = false;  // a job of the keeper's works for it
   std::optional<Task> task_;
   std::shared_ptr<SegmentRewrite> rewrite_;  // shared with the job that works on it
   bool stepping_ = false;                    // a step runs on `background`

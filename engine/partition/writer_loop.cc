@@ -69,6 +69,7 @@ void WriterLoop::adopt(Partition& partition, RecoveredPartition recovered) {
                   .troubles = parts_.troubles,
                   .places = places_,
                   .due = due_,
+                  .housekeeping = parts_.housekeeping,
                   .post = [this](Job job) { post(std::move(job)); }},
                  std::move(recovered));
   touch(partition);
@@ -80,6 +81,14 @@ void WriterLoop::reopen(Partition& partition, ReopenRequest& request) {
       partitions_.push_back(&partition);
     reopener_.reopen(partition, request);
   });
+}
+
+void WriterLoop::set_floor(Partition& partition, Offset floor) {
+  post([&partition, floor] { partition.set_floor(floor); });
+}
+
+void WriterLoop::erase(Partition& partition, EraseRequest& request) {
+  post([&partition, &request] { partition.erase(request); });
 }
 
 void WriterLoop::start() {

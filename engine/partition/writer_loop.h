@@ -34,6 +34,7 @@ class WriterLoop {
     TroubleCounters& troubles;
     std::function<void()> on_tick;  // a few times a second, on the loop's thread; must not block
     std::size_t open_partitions_max;
+    Housekeeping housekeeping = Housekeeping::kByItself;
   };
   WriterLoop(Parts parts, std::unique_ptr<WriteQueue> queue);
   ~WriterLoop();
@@ -44,6 +45,10 @@ class WriterLoop {
   void open(Partition& partition, RecoveredPartition recovered);
   // Thread-safe. The partition may be one that was never opened.
   void reopen(Partition& partition, ReopenRequest& request);
+
+  // Thread-safe.
+  void set_floor(Partition& partition, Offset floor);
+  void erase(Partition& partition, EraseRequest& request);
 
   // Runs on a thread of its own until stop(). Without start(), the owner calls run_once() itself.
   void start();

@@ -44,6 +44,10 @@ class Log {
   virtual void find_entity(EntityRequest& request) = 0;
   virtual void read_entity(EntityReadRequest& request) = 0;
   virtual void list_entities(EntityListRequest& request) = 0;
+  virtual void erase_entity(EraseRequest& request) = 0;
+  // Of a topic whose retention waits for cursors: no record of the partition at or above this may
+  // go, until the next call. Of such a topic nothing goes before the first call.
+  virtual void set_retention_floor(TopicId topic, PartitionId partition, Offset floor) = 0;
 
   // Reads what was visible go on meanwhile; who watches the partition need not watch it again.
   virtual void reopen(ReopenRequest& request) = 0;

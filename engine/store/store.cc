@@ -8,6 +8,7 @@
 #include "engine/device/uring_device.h"
 #include "engine/format/file_names.h"
 #include "engine/partition/entity_reader.h"
+#include "engine/store/topic_erasure.h"
 
 namespace bimip::engine {
 namespace {
@@ -171,7 +172,8 @@ Status Store::start_threads() {
                         .troubles = troubles_,
                         .on_tick = [this] { scrubber_->tick(); },
                         .open_partitions_max = std::clamp(device_->open_files_max() / 8, kOpenFloor,
-                                                          limits::kOpenPartitionsMax)},
+                                                          limits::kOpenPartitionsMax),
+                        .housekeeping = options_.housekeeping},
       std::move(*queue));
   if (Status opened = open_topics(); !opened) return opened;
   if (options_.threading == Threading::kOwn) {
@@ -493,6 +495,27 @@ void Store::list_entities(EntityListRequest& request) {
   readers().post([partition = *partition, entities = (*partition)->entities(), &request] {
     request.on_entities(EntityReader(partition->reader(), *entities).list(request));
   });
+}
+
+void Store::set_retention_floor(TopicId topic, PartitionId partition, Offset floor) {
+  Partition* found = find(topic, partition);
+  if (found != nullptr && !closed_.load(std::memory_order_acquire)) loop_->set_floor(*found, floor);
+}
+
+void Store::erase_entity(EraseRequest& request) {
+  if (closed_.load(std::memory_order_acquire))
+    return request.on_erased(fail(ErrorCode::kClosed, "the log is closing"));
+  if (request.key.empty())
+    return request.on_erased(fail(ErrorCode::kInvalidArgument, "an entity has a key"));
+  const Topic* topic = request.topic.value() < by_id_.size()
+                           ? by_id_[request.topic.value()].load(std::memory_order_acquire)
+                           : nullptr;
+  if (topic == nullptr)
+    return request.on_erased(std::unexpected(no_such_partition(request.topic, PartitionId(0))));
+  std::vector<Partition*> partitions;
+  for (const std::unique_ptr<Partition>& partition : topic->partitions)
+    partitions.push_back(partition.get());
+  erase_in_turn(*loop_, std::move(partitions), request);
 }
 
 Result<LogBounds> Store::bounds(TopicId topic, PartitionId partition) const {

@@ -40,6 +40,7 @@ struct StoreOptions {
   // What writing segments anew may read and write a second; 0: as fast as the disk.
   std::uint64_t rewrite_bytes_per_second = limits::kRewriteBytesPerSecond;
   ScrubOptions scrub{};
+  Housekeeping housekeeping = Housekeeping::kByItself;
   // Seams. Not given: the machine's best device, the machine's clock. They outlive the store.
   Device* device = nullptr;
   const Clock* clock = nullptr;
@@ -103,6 +104,8 @@ class Store final : public Log {
   void find_entity(EntityRequest& request) override;
   void read_entity(EntityReadRequest& request) override;
   void list_entities(EntityListRequest& request) override;
+  void erase_entity(EraseRequest& request) override;
+  void set_retention_floor(TopicId topic, PartitionId partition, Offset floor) override;
   [[nodiscard]] Result<LogBounds> bounds(TopicId topic, PartitionId partition) const override;
   void reopen(ReopenRequest& request) override;
   [[nodiscard]] std::vector<PartitionTrouble> troubles() const override;

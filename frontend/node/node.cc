@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <string_view>
 #include <thread>
@@ -21,6 +22,7 @@
 #include "frontend/services/inbox/inbox_service.h"
 #include "frontend/services/offers/offer_service.h"
 #include "frontend/session/closed_sessions.h"
+#include "frontend/stanza/limits.h"
 #include "frontend/transport/grpc/grpc_server.h"
 #include "frontend/transport/http/http_carrier.h"
 #include "frontend/transport/stream_carrier.h"
@@ -147,6 +149,7 @@ class Node::Parts {
                                                            },
                                                        .refusal = refusal_in(refusal_in_http)});
     for (const std::unique_ptr<Shard>& shard : shards_) shard->start();
+    boost::asio::post(blocking_, [this] { hold_back_retention(); });
     return {};
   }
 
@@ -198,6 +201,7 @@ class Node::Parts {
     http_->close();  // until here it answers who asks whether the node is ready
     grpc_.close();
     for (const std::unique_ptr<Shard>& shard : shards_) shard->close_all().wait();
+    boost::asio::post(blocking_, [this] { next_floors_.cancel(); });
     blocking_.join();
     security_->stop_checks();
     broker_->settle();
@@ -212,6 +216,16 @@ class Node::Parts {
   [[nodiscard]] const engine::Store& store() const { return *store_; }
 
  private:
+  // On the blocking pool's thread, every few seconds until the node drains.
+  void hold_back_retention() {
+    if (draining_.load()) return;
+    broker_->hold_back_retention(*store_, engine::system_clock().now());
+    next_floors_.expires_after(limits::kFloorsEvery);
+    next_floors_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) hold_back_retention();
+    });
+  }
+
   // From shard to shard, in their order; and then it comes back to who asked.
   void show_sessions(std::size_t shard, std::unique_ptr<SessionSurvey> survey) {
     shards_[shard]->post([this, shard, survey = std::move(survey)]() mutable {
@@ -297,6 +311,7 @@ class Node::Parts {
   std::unique_ptr<AwarenessService> awareness_;
   std::unique_ptr<OfferService> offers_;
   boost::asio::thread_pool blocking_{1};
+  boost::asio::steady_timer next_floors_{blocking_};
   std::unique_ptr<Security> security_;
   // The shards' peers count in these until they are gone.
   ClosedSessions closed_sessions_{engine::system_clock()};

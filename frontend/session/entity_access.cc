@@ -138,12 +138,33 @@ class EntityAccess::Listing final : public engine::EntityListRequest, public Ses
   engine::Result<Page> result_{};
 };
 
-bool EntityAccess::may_begin(std::uint64_t id, const std::string& topic) {
-  if (!bearer_.check(Action::kSubscribe, topic, id)) return false;
+class EntityAccess::Erasing final : public engine::EraseRequest, public SessionRequest {
+ public:
+  Erasing(std::shared_ptr<Session> session, std::uint64_t id, std::string key_bytes)
+      : SessionRequest(std::move(session)), id_(id), key_bytes_(std::move(key_bytes)) {
+    key = engine::as_bytes(key_bytes_);
+  }
+  void on_erased(engine::Result<engine::Erased> result) override {
+    result_ = std::move(result);
+    session()->host().came_back(*this);
+  }
+  void deliver(Moment) override { session()->entities().on_erased(*this); }
+
+  [[nodiscard]] std::uint64_t id() const { return id_; }
+  [[nodiscard]] const engine::Result<engine::Erased>& result() const { return result_; }
+
+ private:
+  const std::uint64_t id_;
+  const std::string key_bytes_;
+  engine::Result<engine::Erased> result_{};
+};
+
+bool EntityAccess::may_begin(Action action, std::uint64_t id, const std::string& topic) {
+  if (!bearer_.check(action, topic, id)) return false;
   if (in_flight_ < limits::kEntityReadsMax) return true;
   outbox_.send_error(id, Code::kResourceExhausted,
                      "at most " + std::to_string(limits::kEntityReadsMax) +
-                         " reads of entities are on their way at a time");
+                         " requests about entities are on their way at a time");
   return false;
 }
 
@@ -168,7 +189,7 @@ void EntityAccess::begin(std::unique_ptr<Reading> reading, const std::string& to
 
 void EntityAccess::get(const std::shared_ptr<Session>& session, std::uint64_t id,
                        const v1::GetEntity& get) {
-  if (!may_begin(id, get.topic())) return;
+  if (!may_begin(Action::kSubscribe, id, get.topic())) return;
   auto reading = std::make_unique<Reading>(session, id, get.key(), Reading::Answer::kNewest);
   reading->order = engine::EntityOrder::kNewestFirst;
   reading->records_max = 1;
@@ -177,7 +198,7 @@ void EntityAccess::get(const std::shared_ptr<Session>& session, std::uint64_t id
 
 void EntityAccess::read(const std::shared_ptr<Session>& session, std::uint64_t id,
                         const v1::ReadEntity& read) {
-  if (!may_begin(id, read.topic())) return;
+  if (!may_begin(Action::kSubscribe, id, read.topic())) return;
   auto reading = std::make_unique<Reading>(session, id, read.key(), Reading::Answer::kRecords);
   reading->order =
       read.newest_first() ? engine::EntityOrder::kNewestFirst : engine::EntityOrder::kOldestFirst;
@@ -233,7 +254,7 @@ void EntityAccess::answer_records(const Reading& reading) {
 
 void EntityAccess::list(const std::shared_ptr<Session>& session, std::uint64_t id,
                         const v1::ListEntities& list) {
-  if (!may_begin(id, list.topic())) return;
+  if (!may_begin(Action::kSubscribe, id, list.topic())) return;
   const auto topic = host_.log().find_topic(list.topic());
   if (!topic) return outbox_.send_error(id, topic.error());
   if (list.partition() >= topic->config.partitions) {
@@ -268,6 +289,32 @@ void EntityAccess::on_listed(Listing& listing) {
     entity.set_last_increment(info.state.last_increment.value());
   }
   if (listing.result()->next) list.set_next(cursor_of(*listing.result()->next));
+  outbox_.send(stanza);
+}
+
+void EntityAccess::erase(const std::shared_ptr<Session>& session, std::uint64_t id,
+                         const v1::EraseEntity& erase) {
+  if (!may_begin(Action::kAdmin, id, erase.topic())) return;
+  const engine::Result<Place> place = place_of(erase.topic(), erase.key());
+  if (!place) return outbox_.send_error(id, place.error());
+  auto erasing = std::make_unique<Erasing>(session, id, erase.key());
+  erasing->topic = place->topic;
+  ++in_flight_;
+  host_.log().erase_entity(*erasing.release());
+}
+
+void EntityAccess::on_erased(const Erasing& erasing) {
+  --in_flight_;
+  if (!erasing.result()) return outbox_.send_error(erasing.id(), erasing.result().error());
+  v1::Stanza stanza;
+  stanza.set_id(erasing.id());
+  v1::EntityErased& erased = *stanza.mutable_entity_erased();
+  erased.set_records(erasing.result()->records);
+  erased.set_record_bytes(erasing.result()->record_bytes);
+  erased.set_segments_rewritten(erasing.result()->segments_rewritten);
+  erased.set_files_proven(erasing.result()->files_proven);
+  erased.set_bytes_proven(erasing.result()->bytes_proven);
+  erased.set_mentions(erasing.result()->mentions);
   outbox_.send(stanza);
 }
 

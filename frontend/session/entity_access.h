@@ -7,12 +7,14 @@
 #include <string>
 
 #include "engine/store/log.h"
+#include "frontend/identity/permissions.h"
 #include "frontend/session/host.h"
 #include "frontend/session/outbox.h"
 
 namespace bimip::v1 {
 class DeliveredRecord;
 class EntityGap;
+class EraseEntity;
 class GetEntity;
 class ListEntities;
 class ReadEntity;
@@ -41,12 +43,17 @@ class EntityAccess {
   void read(const std::shared_ptr<Session>& session, std::uint64_t id, const v1::ReadEntity& read);
   void list(const std::shared_ptr<Session>& session, std::uint64_t id,
             const v1::ListEntities& list);
+  // Goes on to its end when the session ends.
+  void erase(const std::shared_ptr<Session>& session, std::uint64_t id,
+             const v1::EraseEntity& erase);
 
   // The log's answers.
   class Reading;
   class Listing;
+  class Erasing;
   void on_read(Reading& reading);
   void on_listed(Listing& listing);
+  void on_erased(const Erasing& erasing);
 
  private:
   struct Place {
@@ -54,7 +61,7 @@ class EntityAccess {
     engine::PartitionId partition{};
   };
   // Whether the session may, and has room for another; if not, it was told.
-  [[nodiscard]] bool may_begin(std::uint64_t id, const std::string& topic);
+  [[nodiscard]] bool may_begin(Action action, std::uint64_t id, const std::string& topic);
   [[nodiscard]] engine::Result<Place> place_of(const std::string& topic,
                                                const std::string& key) const;
   void begin(std::unique_ptr<Reading> reading, const std::string& topic);

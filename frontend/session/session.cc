@@ -178,6 +178,8 @@ void Session::on_request(const v1::Stanza& stanza, Moment now) {
       return list_topics(*this, id, stanza.list_topics());
     case v1::Stanza::kGetEntity:
       return entities_.get(shared_from_this(), id, stanza.get_entity());
+    case v1::Stanza::kEraseEntity:
+      return entities_.erase(shared_from_this(), id, stanza.erase_entity());
     case v1::Stanza::kReadEntity:
       return entities_.read(shared_from_this(), id, stanza.read_entity());
     case v1::Stanza::kListEntities:

@@ -34,6 +34,11 @@ void describe(engine::Log& log, const engine::TopicInfo& info, const Troubles& t
   config.set_compaction(info.config.compaction == engine::Compaction::kNewest
                             ? v1::COMPACTION_NEWEST
                             : v1::COMPACTION_NONE);
+  config.set_retention_floor(info.config.retention_floor == engine::RetentionFloor::kCursors
+                                 ? v1::RETENTION_FLOOR_CURSORS
+                                 : v1::RETENTION_FLOOR_NONE);
+  config.set_entity_records_max(info.config.entity_records_max);
+  config.set_entity_age_s(static_cast<std::uint64_t>(info.config.entity_age.count()));
   config.set_tombstone_grace_s(static_cast<std::uint64_t>(info.config.tombstone_grace.count()));
   config.set_hold_max_s(static_cast<std::uint64_t>(info.config.hold_max.count()));
   for (std::uint32_t i = 0; i < info.config.partitions; ++i) {
@@ -70,6 +75,20 @@ std::chrono::seconds seconds_of(std::uint64_t asked) {
   return std::chrono::seconds(static_cast<std::int64_t>(std::min(asked, kMost)));
 }
 
+// None: it was not said.
+engine::Result<std::optional<engine::RetentionFloor>> floor_of(v1::RetentionFloor asked) {
+  switch (asked) {
+    case v1::RETENTION_FLOOR_UNSPECIFIED:
+      return std::nullopt;
+    case v1::RETENTION_FLOOR_NONE:
+      return engine::RetentionFloor::kNone;
+    case v1::RETENTION_FLOOR_CURSORS:
+      return engine::RetentionFloor::kCursors;
+    default:
+      return engine::fail(engine::ErrorCode::kInvalidArgument, "no such retention floor");
+  }
+}
+
 engine::Result<engine::TopicConfig> config_of(const v1::TopicConfig& asked) {
   engine::TopicConfig config;
   if (asked.partitions() != 0) config.partitions = asked.partitions();
@@ -77,6 +96,11 @@ engine::Result<engine::TopicConfig> config_of(const v1::TopicConfig& asked) {
   if (asked.segment_age_s() != 0) config.segment_age = seconds_of(asked.segment_age_s());
   config.retention_age = seconds_of(asked.retention_age_s());
   config.retention_bytes = asked.retention_bytes();
+  const auto floor = floor_of(asked.retention_floor());
+  if (!floor) return std::unexpected(floor.error());
+  config.retention_floor = floor->value_or(config.retention_floor);
+  config.entity_records_max = asked.entity_records_max();
+  config.entity_age = seconds_of(asked.entity_age_s());
   if (asked.compaction() == v1::COMPACTION_NEWEST) config.compaction = engine::Compaction::kNewest;
   if (!v1::Compaction_IsValid(asked.compaction()))
     return engine::fail(engine::ErrorCode::kInvalidArgument, "no such compaction");
@@ -202,6 +226,11 @@ void alter_topic(const std::shared_ptr<Session>& session, std::uint64_t id,
   if (alter.has_retention_bytes()) change.retention_bytes = alter.retention_bytes();
   if (alter.has_tombstone_grace_s()) change.tombstone_grace = seconds_of(alter.tombstone_grace_s());
   if (alter.has_hold_max_s()) change.hold_max = seconds_of(alter.hold_max_s());
+  const auto floor = floor_of(alter.retention_floor());
+  if (!floor) return answer(*session, id, std::unexpected(floor.error()));
+  change.retention_floor = *floor;
+  if (alter.has_entity_records_max()) change.entity_records_max = alter.entity_records_max();
+  if (alter.has_entity_age_s()) change.entity_age = seconds_of(alter.entity_age_s());
   run_blocking(session, id, [name = alter.topic(), change](engine::Log& log) {
     return log.alter_topic(name, change);
   });

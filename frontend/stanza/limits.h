@@ -141,6 +141,10 @@ inline constexpr std::size_t kGroupBytesMax = 128;
 // long make room for others.
 inline constexpr std::size_t kGroupCursorsMax = 100'000;
 inline constexpr auto kGroupCursorIdleMax = 30 * 24h;
+// What a group has not acknowledged is held against retention, where a topic has it so, until its
+// cursor stood still for so long; how often the log is told of it.
+inline constexpr auto kGroupHoldsFor = 7 * 24h;
+inline constexpr auto kFloorsEvery = 5s;
 // Ranges of records of a partition whose deliveries are counted while nobody has them.
 inline constexpr std::size_t kAttemptRangesKept = 1000;
 // How long a member that is to let go of a partition is given to acknowledge what it has of it.

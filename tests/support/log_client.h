@@ -76,6 +76,11 @@ class PendingEntityList final : public Pending<EntityListRequest, EntityListRequ
   void on_entities(Result<EntityListRequest::Page> result) override { keep(std::move(result)); }
 };
 
+class PendingErase final : public Pending<EraseRequest, Erased> {
+ public:
+  void on_erased(Result<Erased> result) override { keep(std::move(result)); }
+};
+
 inline RecordFields value_record(std::string_view value, std::string_view key = {}) {
   RecordFields fields;
   fields.key = as_bytes(key);

@@ -56,6 +56,32 @@ class Entities(case.SystemTest):
         self.bimipd.must("pub", "t", "--key", "there", "--tombstone")
         self.refused(self.bimipd.bimip("entity", "get", "t", "there"), 1, "tombstone")
 
+    def test_an_erased_key_is_nowhere(self):
+        self.bimipd.must("topic", "create", "t", "--partitions", "2", "--segment-bytes", "64KiB")
+        for i in range(20):
+            self.publish("t", f"user-{i % 4}", *(f"of-user-{i % 4} " + "x" * 900 for _ in range(10)))
+        self.publish("t", "writer", "a letter to user-1234567")
+        self.publish("t", "user-1234567", "secret-of-1234567", *("y" * 3000 for _ in range(30)))
+        self.assertTrue(self.stored(b"secret-of-1234567"))
+        erased = json.loads(self.bimipd.must("entity", "erase", "t", "user-1234567", "--json"))
+        self.assertEqual((erased["records"], erased["mentions"]), (31, 1))
+        self.assertGreater(erased["files_proven"], 4)
+        self.assertFalse(self.stored(b"secret-of-1234567"))
+        self.refused(self.bimipd.bimip("entity", "get", "t", "user-1234567"), 1, "no record of this key")
+        self.publish("t", "user-1234567", "again")
+        self.bimipd.kill()
+        self.bimipd.start()
+        for i in range(4):
+            history = lines(self.bimipd.must("entity", "history", "t", f"user-{i}", "--json"))
+            self.assertEqual([one["increment"] for one in history], list(range(1, 51)))
+        history = lines(self.bimipd.must("entity", "history", "t", "user-1234567", "--json"))
+        self.assertEqual([(one["increment"], one["value"]) for one in history], [(1, "again")])
+        self.bimipd.must("entity", "erase", "t", "nobody")
+        self.refused(self.bimipd.bimip("entity", "erase", "nothing", "x"), 1, "nothing")
+
+    def stored(self, what):
+        return [file for file in self.bimipd.folder.rglob("*") if file.is_file() and what in file.read_bytes()]
+
     def test_requests_that_make_no_sense_are_refused(self):
         self.bimipd.must("topic", "create", "t")
         with Session(self.bimipd) as session:

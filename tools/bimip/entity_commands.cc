@@ -29,6 +29,7 @@ struct Arguments {
   bool newest_first = false;
   std::uint64_t count = 0;  // 0: all
   bool json = false;
+  std::string wait = "1h";
 };
 
 int run_get(const Globals& globals, const Arguments& arguments) {
@@ -154,11 +155,44 @@ int run_list(const Globals& globals, const Arguments& arguments) {
   });
 }
 
+int run_erase(const Globals& globals, const Arguments& arguments) {
+  return with_server(globals, [&](client::Connection& connection) -> int {
+    v1::Stanza request;
+    request.mutable_erase_entity()->set_topic(arguments.topic);
+    request.mutable_erase_entity()->set_key(arguments.key);
+    const Result<v1::Stanza> answer = connection.ask(
+        std::move(request),
+        std::chrono::ceil<std::chrono::milliseconds>(*parse_duration(arguments.wait)));
+    if (!answer) return complain(answer.error());
+    const v1::EntityErased& erased = answer->entity_erased();
+    Output output;
+    if (arguments.json) {
+      Json line = {{"topic", arguments.topic}};
+      put_bytes(line, "key", arguments.key);
+      line.update({{"records", erased.records()},
+                   {"record_bytes", erased.record_bytes()},
+                   {"segments_rewritten", erased.segments_rewritten()},
+                   {"files_proven", erased.files_proven()},
+                   {"bytes_proven", erased.bytes_proven()},
+                   {"mentions", erased.mentions()}});
+      output.write(line.dump() + "\n");
+      return kDone;
+    }
+    output.write("erased " + std::to_string(erased.records()) + " records; nothing is left in " +
+                 std::to_string(erased.files_proven()) + " files, " +
+                 std::to_string(erased.bytes_proven()) + " bytes\n");
+    if (erased.mentions() > 0)
+      output.write(std::to_string(erased.mentions()) +
+                   " records of other keys mention it; they are still there\n");
+    return kDone;
+  });
+}
+
 }  // namespace
 
 void add_entity_commands(CLI::App& program, const Globals& globals, int& exit_code) {
   CLI::App* entity = program.add_subcommand(
-      "entity", "A key's newest record, its history, and which keys there are");
+      "entity", "A key's newest record, its history, which keys there are, and a key's erasure");
   entity->footer("Example:\n  bimip entity get prices EURUSD");
   entity->require_subcommand(1);
   entity->fallthrough();
@@ -188,6 +222,17 @@ void add_entity_commands(CLI::App& program, const Globals& globals, int& exit_co
       ->check(not_below_0);
   history->add_option("--count", asked->count, "No more than so many")->check(not_below_0);
   history->add_flag("--newest-first", asked->newest_first, "From the newest to the oldest");
+  const auto [erase, doomed] =
+      add("erase", "Remove every record of a key, and prove that nothing of it is left",
+          "bimip entity erase customers user-4711", run_erase);
+  erase->add_option("KEY", doomed->key, "Which key")->required();
+  erase
+      ->add_option("--wait", doomed->wait,
+                   "How long the proof may take: 10m; the server goes on when this is over")
+      ->capture_default_str()
+      ->check([](const std::string& text) {
+        return parse_duration(text) ? "" : "'" + text + "' is no duration: 30s, 5m, 7d";
+      });
   add("list", "List the keys a topic ever had, and how many records each",
       "bimip entity list prices", run_list);
 }

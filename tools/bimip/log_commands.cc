@@ -39,7 +39,7 @@ void add_verify(CLI::App& log, int& exit_code) {
   command->add_flag_callback(
       "--deep", [arguments] { arguments->depth = Depth::kRecords; },
       "Decode and count each record too");
-  add_jobs(*command, arguments->jobs, "Segments read at once");
+  add_readers(*command, arguments->jobs, "Segments read at once");
   command->callback([arguments, &exit_code] {
     exit_code =
         run_on_console([&](const Console& console) { return run_verify(*arguments, console); });

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -87,6 +88,12 @@ Timestamp read_time(const std::string& option, const std::string& text) {
 void add_jobs(CLI::App& command, unsigned& jobs, const char* what) {
   jobs = std::max(1U, std::thread::hardware_concurrency());
   command.add_option("--jobs", jobs, what)->check(CLI::Range(1U, 256U))->capture_default_str();
+}
+
+void add_readers(CLI::App& command, unsigned& jobs, const char* what) {
+  add_jobs(command, jobs, what);
+  jobs = std::clamp(4 * jobs, 8U, 32U);
+  command.get_option("--jobs")->capture_default_str();
 }
 
 }  // namespace bimip::tools

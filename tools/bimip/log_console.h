@@ -33,5 +33,8 @@ CLI::App* add_command(CLI::App& log, const LogCommand& command, log_tools::Path&
 Timestamp read_time(const std::string& option, const std::string& text);
 // One job a core unless it is said.
 void add_jobs(CLI::App& command, unsigned& jobs, const char* what);
+// For what waits for the disk and hardly computes: as many reads at once as a disk wants, four a
+// core, at least 8 and at most 32.
+void add_readers(CLI::App& command, unsigned& jobs, const char* what);
 
 }  // namespace bimip::tools

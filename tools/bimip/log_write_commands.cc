@@ -10,6 +10,8 @@
 #include "tools/log/extract/extract_command.h"
 #include "tools/log/extract/import_command.h"
 #include "tools/log/reindex/reindex_command.h"
+#include "tools/log/rewrite/compact_command.h"
+#include "tools/log/rewrite/erase_command.h"
 #include "tools/log/salvage/salvage_command.h"
 
 namespace bimip::tools {
@@ -187,6 +189,62 @@ void add_import(CLI::App& log, int& exit_code) {
   });
 }
 
+template <typename Arguments>
+void add_target(CLI::App& command, std::shared_ptr<Arguments> arguments) {
+  CLI::Option* to =
+      command.add_option("--to", arguments->to, "An empty folder, or one that is not there yet")
+          ->type_name("DIR");
+  command
+      .add_flag_callback(
+          "--replace", [arguments] { arguments->replace = InPlace::kYes; },
+          "Take the store's place, by one exchange of names, once all is verified")
+      ->excludes(to);
+  add_dry_run(command, arguments->effect);
+  add_jobs(command, arguments->jobs, "Segments verified at once");
+}
+
+void add_compact(CLI::App& log, int& exit_code) {
+  auto arguments = std::make_shared<CompactArguments>();
+  CLI::App* command = add_command(
+      log,
+      {.name = "compact",
+       .what = "A store without what its topics let go of: superseded records, sparse files",
+       .example = "bimip log compact /var/lib/bimip --dry-run\n"
+                  "  bimip log compact /var/lib/bimip --topic prices --replace",
+       .exit_codes = "\nExit codes: 0 done, 1 damage was found: the store is as it was, or a "
+                     "segment is, 2 could not run."},
+      arguments->path, arguments->format);
+  command->get_option("PATH")->description("A data directory that no server holds");
+  command->add_option("--topic", arguments->topic, "Only this topic");
+  add_target(*command, arguments);
+  command->callback([arguments, &exit_code] {
+    exit_code =
+        run_on_console([&](const Console& console) { return run_compact(*arguments, console); });
+  });
+}
+
+void add_erase(CLI::App& log, int& exit_code) {
+  auto arguments = std::make_shared<EraseArguments>();
+  CLI::App* command = add_command(
+      log,
+      {.name = "erase",
+       .what = "A store without a key: its records go, and every byte is read to prove it",
+       .example =
+           "bimip log erase /var/lib/bimip --topic customers --key user-4711 --dry-run\n"
+           "  bimip log erase /var/lib/bimip --topic customers --key user-4711 --replace --json",
+       .exit_codes = "\nExit codes: 0 nothing of the key is left in the topic, 1 something is, or "
+                     "damage was found: the store is as it was, 2 could not run."},
+      arguments->path, arguments->format);
+  command->get_option("PATH")->description("A data directory that no server holds");
+  command->add_option("--topic", arguments->topic, "Of which topic")->required();
+  command->add_option("--key", arguments->key, "Which key")->required();
+  add_target(*command, arguments);
+  command->callback([arguments, &exit_code] {
+    exit_code =
+        run_on_console([&](const Console& console) { return run_erase(*arguments, console); });
+  });
+}
+
 }  // namespace
 
 void add_log_write_commands(CLI::App& log, int& exit_code) {
@@ -197,6 +255,8 @@ void add_log_write_commands(CLI::App& log, int& exit_code) {
   add_restore(log, exit_code);
   add_extract(log, exit_code);
   add_import(log, exit_code);
+  add_compact(log, exit_code);
+  add_erase(log, exit_code);
 }
 
 }  // namespace bimip::tools

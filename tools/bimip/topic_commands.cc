@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -28,6 +29,9 @@ struct Arguments {
   std::string retention_bytes{};
   std::string tombstone_grace{};
   std::string hold_max{};
+  std::string retention_floor{};
+  std::string per_key{};
+  std::string per_key_age{};
   bool compact = false;
   std::optional<std::uint32_t> partition{};
   bool json = false;
@@ -64,6 +68,10 @@ Json json_of(const v1::TopicDescription& topic) {
           {"segment_age_s", topic.config().segment_age_s()},
           {"retention_age_s", topic.config().retention_age_s()},
           {"retention_bytes", topic.config().retention_bytes()},
+          {"retention_floor",
+           topic.config().retention_floor() == v1::RETENTION_FLOOR_CURSORS ? "cursors" : "none"},
+          {"entity_records_max", topic.config().entity_records_max()},
+          {"entity_age_s", topic.config().entity_age_s()},
           {"compacted", topic.config().compaction() == v1::COMPACTION_NEWEST},
           {"tombstone_grace_s", topic.config().tombstone_grace_s()},
           {"hold_max_s", topic.config().hold_max_s()},
@@ -77,7 +85,20 @@ std::string retention_text(const v1::TopicConfig& config) {
   if (config.retention_bytes() != 0)
     text += (text.empty() ? "" : ", at most ") + std::to_string(config.retention_bytes()) +
             " bytes a partition";
-  return text.empty() ? "for ever" : text;
+  if (text.empty()) text = "for ever";
+  if (config.retention_floor() == v1::RETENTION_FLOOR_CURSORS)
+    text += "; never what a live group has not acknowledged";
+  return text;
+}
+
+std::string per_key_text(const v1::TopicConfig& config) {
+  if (config.entity_records_max() == 0 && config.entity_age_s() == 0) return "";
+  std::string text = "of each key    the newest";
+  if (config.entity_records_max() != 0)
+    text += " " + std::to_string(config.entity_records_max()) + " records";
+  if (config.entity_age_s() != 0)
+    text += ", and no other older than " + std::to_string(config.entity_age_s()) + " s";
+  return text + "\n";
 }
 
 std::string compaction_text(const v1::TopicConfig& config) {
@@ -99,7 +120,7 @@ void print_description(const v1::TopicDescription& topic, const Arguments& argum
                std::to_string(topic.config().segment_age_s()) + " s\nretention      " +
                retention_text(topic.config()) + "\nheld           at most " +
                std::to_string(topic.config().hold_max_s()) + " s until a message's time\n" +
-               compaction_text(topic.config()) + "\n");
+               per_key_text(topic.config()) + compaction_text(topic.config()) + "\n");
   using Align = log_tools::TextTable::Align;
   log_tools::TextTable table({Align::kRight, Align::kRight, Align::kRight, Align::kLeft});
   table.add({"PARTITION", "START", "END", "TROUBLE"});
@@ -129,6 +150,12 @@ std::uint64_t seconds_of(const std::string& text) {
       std::chrono::ceil<std::chrono::seconds>(*parse_duration(text)).count());
 }
 
+std::uint64_t count_of(const std::string& text) { return text == kForEver ? 0 : std::stoull(text); }
+v1::RetentionFloor floor_of(const std::string& text) {
+  if (text.empty()) return v1::RETENTION_FLOOR_UNSPECIFIED;
+  return text == "cursors" ? v1::RETENTION_FLOOR_CURSORS : v1::RETENTION_FLOOR_NONE;
+}
+
 int run_create(const Globals& globals, const Arguments& arguments) {
   v1::Stanza request;
   v1::CreateTopic& create = *request.mutable_create_topic();
@@ -144,6 +171,9 @@ int run_create(const Globals& globals, const Arguments& arguments) {
     config.set_retention_age_s(seconds_of(arguments.retention_age));
   if (!arguments.retention_bytes.empty())
     config.set_retention_bytes(bytes_of(arguments.retention_bytes));
+  config.set_retention_floor(floor_of(arguments.retention_floor));
+  if (!arguments.per_key.empty()) config.set_entity_records_max(count_of(arguments.per_key));
+  if (!arguments.per_key_age.empty()) config.set_entity_age_s(seconds_of(arguments.per_key_age));
   if (arguments.compact) config.set_compaction(v1::COMPACTION_NEWEST);
   if (!arguments.tombstone_grace.empty())
     config.set_tombstone_grace_s(seconds_of(arguments.tombstone_grace));
@@ -154,10 +184,11 @@ int run_create(const Globals& globals, const Arguments& arguments) {
 int run_alter(const Globals& globals, const Arguments& arguments) {
   if (arguments.segment_age.empty() && arguments.retention_age.empty() &&
       arguments.retention_bytes.empty() && arguments.tombstone_grace.empty() &&
-      arguments.hold_max.empty()) {
+      arguments.hold_max.empty() && arguments.retention_floor.empty() &&
+      arguments.per_key.empty() && arguments.per_key_age.empty()) {
     return complain({engine::ErrorCode::kInvalidArgument,
-                     "nothing to change: name --retention, --retention-bytes, --segment-age, "
-                     "--tombstone-grace or --hold-max"});
+                     "nothing to change: name --retention, --retention-bytes, --retention-floor, "
+                     "--per-key, --per-key-age, --segment-age, --tombstone-grace or --hold-max"});
   }
   v1::Stanza request;
   v1::AlterTopic& alter = *request.mutable_alter_topic();
@@ -170,6 +201,9 @@ int run_alter(const Globals& globals, const Arguments& arguments) {
   if (!arguments.tombstone_grace.empty())
     alter.set_tombstone_grace_s(seconds_of(arguments.tombstone_grace));
   if (!arguments.hold_max.empty()) alter.set_hold_max_s(seconds_of(arguments.hold_max));
+  alter.set_retention_floor(floor_of(arguments.retention_floor));
+  if (!arguments.per_key.empty()) alter.set_entity_records_max(count_of(arguments.per_key));
+  if (!arguments.per_key_age.empty()) alter.set_entity_age_s(seconds_of(arguments.per_key_age));
   return describe(globals, std::move(request), arguments);
 }
 
@@ -222,7 +256,31 @@ std::string check_duration(const std::string& text) {
   return parse_duration(text) ? "" : "'" + text + "' is no duration: 30s, 5m, 7d";
 }
 
+// A number above zero that the wire can carry, or "forever".
+std::string check_count(const std::string& text) {
+  const bool is_number = !text.empty() && text.size() <= 18 && text.front() != '0' &&
+                         std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  return is_number || text == kForEver ? ""
+                                       : "'" + text + "' is no number of records: 100; forever";
+}
+
+void add_per_key(CLI::App& command, Arguments& arguments) {
+  command
+      .add_option("--per-key", arguments.per_key,
+                  "Of each key so many of the newest records are kept: 100; forever")
+      ->check(check_count);
+  command
+      .add_option("--per-key-age", arguments.per_key_age,
+                  "Records of a key this old go, but for its newest: 90d; forever")
+      ->check([](const std::string& text) { return text == kForEver ? "" : check_duration(text); });
+  command
+      .add_option("--retention-floor", arguments.retention_floor,
+                  "What may never go: none, or cursors (what a live group has not acknowledged)")
+      ->check(CLI::IsMember({"none", "cursors"}));
+}
+
 void add_retention(CLI::App& command, Arguments& arguments) {
+  add_per_key(command, arguments);
   command.add_option("--segment-age", arguments.segment_age, "Age of a segment: 7d")
       ->check(check_duration);
   command

@@ -21,6 +21,9 @@ enum class Effect : std::uint8_t {
   kDryRun,  // says what it would do
 };
 
+// Whether what is written takes the place of what was read.
+enum class InPlace : std::uint8_t { kNo, kYes };
+
 // Where a command writes.
 struct Console {
   // False when nobody reads any more: the command ends, quietly.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "engine/device/posix_device.h"
 #include "engine/format/log_tail.h"
 #include "engine/format/producer_state.h"
 #include "engine/format/segment_header.h"
@@ -78,7 +79,7 @@ void add(SegmentStat& total, const SegmentStat& part) {
   total.disk_bytes += part.disk_bytes;
 }
 
-Result<PartitionStat> take_partition(const PartitionPlace& place) {
+Result<PartitionStat> take_partition(Device& device, const PartitionPlace& place, Timestamp now) {
   PartitionStat stat{.topic = place.topic, .partition = place.identity.partition};
   std::optional<Offset> start;
   Offset end(0);
@@ -104,21 +105,30 @@ Result<PartitionStat> take_partition(const PartitionPlace& place) {
     start = std::max(start.value_or(Offset(0)), place.manifest->log_start);
   stat.offsets = {start.value_or(Offset(0)), std::max(end, start.value_or(Offset(0)))};
   stat.total.offsets = stat.offsets;
+  std::uint64_t active_bytes = 0;
+  for (const SegmentStat& segment : stat.segments) {
+    if (segment.state == SegmentState::kActive) active_bytes = segment.used_bytes;
+  }
+  Result<Freeable> freeable = take_freeable(device, place, now, active_bytes);
+  if (!freeable) return std::unexpected(std::move(freeable.error()));
+  stat.freeable = *freeable;
   return stat;
 }
 
 }  // namespace
 
-Result<StatReport> take_stat(const Inventory& inventory) {
+Result<StatReport> take_stat(const Inventory& inventory, Timestamp now) {
   StatReport report;
+  const std::unique_ptr<Device> device = make_posix_device();
   std::set<std::string> topics;
   if (inventory.catalog && inventory.scope == Scope::kStore) {
     for (const CatalogTopic& topic : inventory.catalog->topics) topics.insert(topic.name);
   }
   for (const PartitionPlace& place : inventory.partitions) {
-    Result<PartitionStat> partition = take_partition(place);
+    Result<PartitionStat> partition = take_partition(*device, place, now);
     if (!partition) return std::unexpected(std::move(partition.error()));
     add(report.total, partition->total);
+    add(report.freeable, partition->freeable);
     report.segments += partition->segments.size();
     topics.insert(place.topic);
     report.partitions.push_back(std::move(*partition));

@@ -58,22 +58,40 @@ Json offsets_json(const OffsetRange& range) {
   return {{"first", range.first.value()}, {"end", range.end.value()}};
 }
 
+std::string freeable_text(const Freeable& freeable) {
+  if (freeable.bytes() == 0) return "-";
+  return (freeable.waits_for_cursors ? "up to " : "") + bytes_text(freeable.bytes());
+}
+
+Json freeable_json(const Freeable& freeable) {
+  return {{"retention",
+           {{"segments", freeable.retention_segments},
+            {"records", freeable.retention_records},
+            {"bytes", freeable.retention_bytes}}},
+          {"superseded",
+           {{"records", freeable.superseded_records}, {"bytes", freeable.superseded_bytes}}},
+          {"waits_for_cursors", freeable.waits_for_cursors}};
+}
+
 std::string partitions_table(const StatReport& report) {
   TextTable table({Align::kLeft, Align::kRight, Align::kRight, Align::kLeft, Align::kRight,
-                   Align::kRight, Align::kRight, Align::kRight, Align::kLeft, Align::kLeft});
+                   Align::kRight, Align::kRight, Align::kRight, Align::kLeft, Align::kLeft,
+                   Align::kRight});
   table.add({"TOPIC", "PART", "SEGMENTS", "OFFSETS", "RECORDS", "PAYLOAD", "ON DISK", "FILL",
-             "OLDEST", "NEWEST"});
-  const auto add = [&](std::vector<std::string> front, const SegmentStat& stat) {
+             "OLDEST", "NEWEST", "FREEABLE"});
+  const auto add = [&](std::vector<std::string> front, const SegmentStat& stat,
+                       const Freeable& freeable) {
     for (std::string& cell : numbers(stat)) front.push_back(std::move(cell));
+    front.push_back(freeable_text(freeable));
     table.add(std::move(front));
   };
   for (const PartitionStat& partition : report.partitions) {
     add({partition.topic, std::to_string(partition.partition.value()),
          std::to_string(partition.segments.size()), range_text(partition.offsets)},
-        partition.total);
+        partition.total, partition.freeable);
   }
   add({"total", std::to_string(report.partitions.size()), std::to_string(report.segments), ""},
-      report.total);
+      report.total, report.freeable);
   return table.text();
 }
 
@@ -124,11 +142,13 @@ Json stat_json(const StatReport& report) {
              {"partition", partition.partition.value()},
              {"offsets", offsets_json(partition.offsets)}};
     put(one, partition.total);
+    one["freeable"] = freeable_json(partition.freeable);
     one["segments"] = std::move(segments);
     partitions.push_back(std::move(one));
   }
   Json total;
   put(total, report.total);
+  total["freeable"] = freeable_json(report.freeable);
   Json findings = Json::array();
   for (const Finding& finding : report.findings) findings.push_back(finding_json(finding));
   return {{"schema", "bimip.log.stat/1"},   {"topics", report.topics},

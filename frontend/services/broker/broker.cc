@@ -63,6 +63,38 @@ void Broker::commit(const GroupKey& key, engine::PartitionId partition, engine::
   cursors_->commit({.group = key, .partition = partition}, offset, now);
 }
 
+void Broker::hold_back_retention(engine::Log& log, engine::Timestamp now) {
+  std::vector<engine::TopicInfo> topics = log.list_topics();
+  std::erase_if(topics, [](const engine::TopicInfo& topic) {
+    return topic.config.retention_floor != engine::RetentionFloor::kCursors;
+  });
+  if (topics.empty()) return;
+  std::vector<GroupKey> live;
+  {
+    const engine::MutexLock lock(mutex_);
+    for (const auto& [key, group] : groups_) live.push_back(key);
+  }
+  for (const engine::TopicInfo& topic : topics) {
+    for (std::uint32_t i = 0; i < topic.config.partitions; ++i) {
+      const auto bounds = log.bounds(topic.id, engine::PartitionId(i));
+      if (!bounds) continue;
+      for (const GroupKey& group : live) {
+        if (group.topic == topic.id)
+          cursors_->touch({.group = group, .partition = engine::PartitionId(i)},
+                          bounds->visible_end, now);
+      }
+    }
+  }
+  const GroupCursors::Floors floors = cursors_->floors(now);
+  for (const engine::TopicInfo& topic : topics) {
+    for (std::uint32_t i = 0; i < topic.config.partitions; ++i) {
+      const auto floor = floors.find({topic.id, engine::PartitionId(i)});
+      log.set_retention_floor(topic.id, engine::PartitionId(i),
+                              floor == floors.end() ? engine::kNoFloor : floor->second);
+    }
+  }
+}
+
 Broker::Numbers Broker::numbers() const {
   const engine::MutexLock lock(mutex_);
   Numbers numbers{.cursors = cursors_->size(), .rebalances = rebalances_};

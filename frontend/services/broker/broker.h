@@ -69,6 +69,8 @@ class Broker {
   // Everything below was acknowledged.
   void commit(const GroupKey& key, engine::PartitionId partition, engine::Offset offset,
               engine::Timestamp now);
+  // Tells the log below which offsets nothing may go, of topics whose retention waits for cursors.
+  void hold_back_retention(engine::Log& log, engine::Timestamp now);
   struct Numbers {
     std::uint64_t groups = 0;  // with members
     std::uint64_t members = 0;

@@ -197,6 +197,25 @@ void GroupCursors::on_appended(const GroupCursorKey& key, bool stored) {
   if (next) log_.append(*next.release());
 }
 
+void GroupCursors::touch(const GroupCursorKey& key, engine::Offset end, engine::Timestamp now) {
+  const engine::MutexLock lock(mutex_);
+  const auto found = cursors_.find(key);
+  if (found != cursors_.end() && found->second.committed && *found->second.committed >= end)
+    found->second.moved_at = now;
+}
+
+GroupCursors::Floors GroupCursors::floors(engine::Timestamp now) const {
+  Floors floors;
+  const engine::MutexLock lock(mutex_);
+  for (const auto& [key, cursor] : cursors_) {
+    if (now - cursor.moved_at > limits::kGroupHoldsFor) continue;
+    const engine::Offset at = cursor.committed.value_or(engine::Offset(0));
+    const auto [floor, is_new] = floors.try_emplace({key.group.topic, key.partition}, at);
+    if (!is_new) floor->second = std::min(floor->second, at);
+  }
+  return floors;
+}
+
 std::size_t GroupCursors::size() const {
   const engine::MutexLock lock(mutex_);
   return cursors_.size();

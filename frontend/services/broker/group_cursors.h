@@ -33,6 +33,12 @@ class GroupCursors {
                                        engine::Timestamp now);
   // Of a reserved cursor. Moves it on; one that is further already stays.
   void commit(const GroupCursorKey& key, engine::Offset offset, engine::Timestamp now);
+  // Nobody has anything left to read in the partition: a cursor at its end is not idle.
+  void touch(const GroupCursorKey& key, engine::Offset end, engine::Timestamp now);
+  // Of each partition the lowest cursor of a group that moved it, or was new, not longer ago than
+  // limits::kGroupHoldsFor. A group that has committed nothing yet holds all.
+  using Floors = std::map<std::pair<engine::TopicId, engine::PartitionId>, engine::Offset>;
+  [[nodiscard]] Floors floors(engine::Timestamp now) const;
   // Of all groups, committed or reserved.
   [[nodiscard]] std::size_t size() const;
   // Waits until the log has answered for everything that was committed: before it is closed.

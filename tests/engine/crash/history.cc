@@ -1,5 +1,6 @@
 #include "tests/engine/crash/history.h"
 
+#include <algorithm>
 #include <set>
 
 #include "tests/support/joined.h"
@@ -76,13 +77,18 @@ std::string PartitionHistory::start_contradiction(const Left& left,
 }
 
 std::string PartitionHistory::contradiction(const Left& left, const TopicConfig& config,
-                                            Survives survives) const {
+                                            Survives survives,
+                                            const std::set<std::string>& erased) const {
   if (std::string why = start_contradiction(left, config); !why.empty()) return why;
   const auto [start, end] = std::pair(left.bounds.start, left.bounds.visible_end);
   const auto entities = this->entities(end);
   const auto is_replaced = [&](const std::string& key, Offset offset) {
-    return config.compaction == Compaction::kNewest && !key.empty() &&
-           entities.at(key).back() > offset;
+    if (key.empty()) return false;
+    const std::vector<Offset>& offsets = entities.at(key);
+    const auto newer =
+        static_cast<std::uint64_t>(offsets.end() - std::ranges::upper_bound(offsets, offset));
+    return erased.contains(key) || (config.compaction == Compaction::kNewest && newer > 0) ||
+           (config.entity_records_max != 0 && newer >= config.entity_records_max);
   };
   auto next = left.records.begin();
   for (const Numbered& append : numbered()) {
@@ -181,11 +187,16 @@ std::string History::contradiction(Log& log, LogClient& client, Survives survive
         if (!all->gaps.empty()) return where + "reading met damage";
         left.records = all->records;
       }
-      std::string why = topic.partitions[i].contradiction(left, topic.config, survives);
+      std::string why =
+          topic.partitions[i].contradiction(left, topic.config, survives, topic.erased);
       if (!why.empty()) return where + why;
       std::set<std::uint64_t> there;
       for (const StoredRecord& record : left.records) there.insert(record.offset);
       for (const auto& [key, offsets] : topic.partitions[i].entities(left.bounds.visible_end)) {
+        if (topic.is_gone.contains(key) &&
+            client.find_entity(found->id, key, PartitionId(i)).has_value())
+          return joined(where, "entity ", key, " was erased, and is there");
+        if (topic.erased.contains(key)) continue;
         why = entity_contradiction(client, found->id, PartitionId(i), key, offsets, there);
         if (!why.empty()) return joined(where, "entity ", key, ": ", why);
       }

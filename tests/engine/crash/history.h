@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,8 +54,10 @@ class PartitionHistory {
   // Empty, or why this is not what may be left of it: all that was acknowledged and that retention
   // and compaction must keep, a prefix of what was appended, every append whole, at the offset it
   // was told.
+  // `erased`: keys of which all may be gone, because somebody asked for it.
   [[nodiscard]] std::string contradiction(const Left& left, const TopicConfig& config,
-                                          Survives survives) const;
+                                          Survives survives,
+                                          const std::set<std::string>& erased = {}) const;
 
  private:
   struct Numbered;
@@ -71,7 +74,9 @@ class History {
  public:
   struct Topic {
     TopicConfig config;
-    bool created = false;  // create_topic() answered so
+    bool created = false;             // create_topic() answered so
+    std::set<std::string> erased{};   // keys whose erasure was asked for
+    std::set<std::string> is_gone{};  // and answered
     std::deque<PartitionHistory> partitions;
   };
 

@@ -90,6 +90,21 @@ void Script::idle(std::chrono::milliseconds time) {
   }
 }
 
+void Script::erase(const std::string& key) {
+  if (!alive()) return;
+  const Result<TopicInfo> topic = store_->find_topic("t");
+  if (!topic) return;
+  history_.topics().at("t").erased.insert(key);
+  erased_.push_back(key);
+  erasures_.push_back(std::make_unique<PendingErase>());
+  PendingErase& request = *erasures_.back();
+  request.topic = topic->id;
+  request.key = as_bytes(*std::ranges::find(erased_, key));
+  store_->erase_entity(request);
+  for (int i = 0; i < 1000 && !request.done() && alive(); ++i) idle(250ms);
+  if (request.done() && request.answer()) history_.topics().at("t").is_gone.insert(key);
+}
+
 void Script::reopen() {
   close();
   if (!device_.crashed()) open();
@@ -105,6 +120,7 @@ void Script::close() {
   }
   store_.reset();
   requests_.clear();
+  erasures_.clear();
 }
 
 }  // namespace bimip::testing

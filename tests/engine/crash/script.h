@@ -1,6 +1,7 @@
 // Runs a workload against a store on a simulated device and writes down what it asked and was told.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <ostream>
 #include <string_view>
@@ -42,6 +43,8 @@ class Script {
   void pass(std::chrono::milliseconds time) { clock_.pass(time); }
   // Both, so that what is to be done behind the writer's back is done.
   void idle(std::chrono::milliseconds time);
+  // Waits for the erasure; nothing is appended to the key any more.
+  void erase(const std::string& key);
   // Stops the store in good order and opens it again.
   void reopen();
   void close();
@@ -67,6 +70,8 @@ class Script {
   ManualClock clock_;
   History history_;
   std::vector<std::unique_ptr<Request>> requests_;
+  std::vector<std::unique_ptr<PendingErase>> erasures_;
+  std::deque<std::string> erased_;  // their keys, which stay where they are
   std::size_t unanswered_ = 0;
   Removed removed_;
   std::unique_ptr<Store> store_;

@@ -221,6 +221,44 @@ void compaction_and_retention(Script& script) {
   script.settle();
 }
 
+// A key of several segments and of the active one goes, another of one segment follows; what is
+// appended between and behind stays.
+void erasure(Script& script) {
+  script.topic("t", kSmallSegments);
+  for (std::size_t i = 0; i < 26; ++i) {
+    script.append({.value_bytes = {5000 + i * 31}, .key = "key " + std::to_string(i % 3)});
+    if (i % 5 == 0) script.append({.value_bytes = {900}, .key = "gone, sooner"});
+    if (i == 3) script.append({.value_bytes = {90}, .key = "gone, later"});
+    script.work(3);
+  }
+  script.settle();
+  script.erase("gone, sooner");
+  script.append({.value_bytes = {800}, .key = "key 1"});
+  script.settle();
+  script.erase("gone, later");
+  script.reopen();
+  script.append({.value_bytes = {90}, .key = "key 0"});
+  script.settle();
+}
+
+// Of each key the newest two are kept, while more is appended; then once more.
+void bounded_keys(Script& script) {
+  TopicConfig config = kSmallSegments;
+  config.entity_records_max = 2;
+  script.topic("t", config);
+  for (std::size_t i = 0; i < 36; ++i) {
+    script.append({.value_bytes = {4000 + i * 31}, .key = "key " + std::to_string(i % 4)});
+    if (i % 9 == 4) script.append(300);
+    script.work(4);
+    if (i % 12 == 11) script.idle(6s);
+  }
+  script.settle();
+  script.idle(6s);
+  script.reopen();
+  script.append({.value_bytes = {90}, .key = "key 1"});
+  script.settle();
+}
+
 }  // namespace
 
 const std::vector<Workload>& all_workloads() {
@@ -239,6 +277,8 @@ const std::vector<Workload>& all_workloads() {
       {.name = "compaction_and_retention",
        .run = compaction_and_retention,
        .removes = {.rewrites = 3, .compactions = 2, .log_start = 1}},
+      {.name = "erasure", .run = erasure, .removes = {.rewrites = 3}},
+      {.name = "bounded_keys", .run = bounded_keys, .removes = {.compactions = 2}},
       {.name = "spares", .run = spares, .options = {.spare_bytes = 3 * limits::kSegmentBytesMin}},
   };
   return workloads;

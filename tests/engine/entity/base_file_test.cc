@@ -122,5 +122,60 @@ TEST(BaseFile, IsTheOldOneOrTheNewOneAfterACrash) {
   FAIL() << "a fold takes more than 30 steps";
 }
 
+// A base of three entities, whose log ends at 100.
+std::shared_ptr<const BaseFile> three_entities(SimDevice& device) {
+  EntityDirectoryWriter out({.first = Offset(0), .end = Offset(100)});
+  const auto add = [&](std::uint64_t hash, std::uint64_t increment, std::uint64_t offset) {
+    const EntityRecord record{.increment = IncrementId(increment), .offset = Offset(offset)};
+    out.add({.high = hash, .low = 7}, {}, std::vector{record});
+  };
+  add(1, 3, 10);
+  add(2, 1, 50);
+  add(3, 4, 60);
+  SegmentIdentity segment = kPartition;
+  segment.epoch = Epoch(1);
+  const std::vector<std::byte> file = out.finish(segment);
+  const std::vector views{*EntityDirectoryView::open(segment, file)};
+  EXPECT_TRUE(device.create_directory("p"));
+  EXPECT_TRUE(fold_into_base(
+      device, {.folder = "p", .partition = kPartition, .directories = views, .end = Offset(100)}));
+  return *BaseFile::open(device, "p", kPartition);
+}
+
+EntityRecord record_of(std::uint64_t increment, std::uint64_t offset) {
+  return {.increment = IncrementId(increment), .offset = Offset(offset)};
+}
+
+TEST(BaseFile, IsCutWithItsLog) {
+  SimDevice device(1);
+  ASSERT_TRUE(fold_into_base(
+      device,
+      {.folder = "p", .partition = kPartition, .base = three_entities(device), .end = Offset(40)}));
+  const auto base = *BaseFile::open(device, "p", kPartition);
+  expect_base(
+      *base, {{{.high = 1, .low = 7}, record_of(3, 10)}, {{.high = 3, .low = 7}, record_of(4, 39)}},
+      Offset(40));
+}
+
+TEST(BaseFile, NamesAnErasedEntityNowhere) {
+  SimDevice device(1);
+  const std::vector<LostRecords> lost{{.offsets = {.first = Offset(5), .end = Offset(9)},
+                                       .first = {.high = 2, .low = 7},
+                                       .last = {.high = 2, .low = 7}}};
+  ASSERT_TRUE(fold_into_base(device, {.folder = "p",
+                                      .partition = kPartition,
+                                      .base = three_entities(device),
+                                      .lost = lost,
+                                      .end = Offset(100),
+                                      .without = EntityHash{.high = 2, .low = 7}}));
+  const auto base = *BaseFile::open(device, "p", kPartition);
+  expect_base(
+      *base, {{{.high = 1, .low = 7}, record_of(3, 10)}, {{.high = 3, .low = 7}, record_of(4, 60)}},
+      Offset(100));
+  ASSERT_EQ(base->view().header().lost.size(), 1U);
+  EXPECT_LT(base->view().header().lost[0].first, (EntityHash{.high = 2, .low = 7}));
+  EXPECT_GT(base->view().header().lost[0].last, (EntityHash{.high = 2, .low = 7}));
+}
+
 }  // namespace
 }  // namespace bimip::engine

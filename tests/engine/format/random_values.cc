@@ -106,11 +106,17 @@ Catalog RandomValues::catalog() {
     topic.config.retention_age = std::chrono::seconds(
         below(static_cast<std::uint64_t>(limits::kRetentionAgeMaxSeconds) + 1));
     topic.config.retention_bytes = number();
+    topic.config.retention_floor = maybe() ? RetentionFloor::kCursors : RetentionFloor::kNone;
     topic.config.compaction = maybe() ? Compaction::kNewest : Compaction::kNone;
     topic.config.tombstone_grace = std::chrono::seconds(
         below(static_cast<std::uint64_t>(limits::kRetentionAgeMaxSeconds) + 1));
     topic.config.hold_max =
         std::chrono::seconds(1 + below(static_cast<std::uint64_t>(limits::kHoldMaxSecondsMax)));
+    if (topic.config.compaction == Compaction::kNone) {
+      topic.config.entity_records_max = number();
+      topic.config.entity_age = std::chrono::seconds(
+          below(static_cast<std::uint64_t>(limits::kRetentionAgeMaxSeconds) + 1));
+    }
     made.topics.push_back(topic);
   }
   made.next_topic = TopicId(id + 1);

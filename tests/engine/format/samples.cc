@@ -165,6 +165,9 @@ Catalog sample_catalog() {
                  .compaction = Compaction::kNewest,
                  .tombstone_grace = 2h,
                  .hold_max = 90 * 24h};
+  orders.config.retention_floor = RetentionFloor::kCursors;
+  orders.config.entity_records_max = 100;
+  orders.config.entity_age = 90 * 24h;
   return {.store = sample_segment().store,
           .created_at = sample_time(),
           .next_topic = TopicId(8),

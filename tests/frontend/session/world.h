@@ -76,6 +76,10 @@ class ScriptedLog final : public engine::Log {
   void find_entity(engine::EntityRequest& request) override { log_.find_entity(request); }
   void read_entity(engine::EntityReadRequest& request) override { log_.read_entity(request); }
   void list_entities(engine::EntityListRequest& request) override { log_.list_entities(request); }
+  void set_retention_floor(TopicId topic, PartitionId partition, engine::Offset floor) override {
+    log_.set_retention_floor(topic, partition, floor);
+  }
+  void erase_entity(engine::EraseRequest& request) override { log_.erase_entity(request); }
   engine::Result<engine::LogBounds> bounds(TopicId topic, PartitionId partition) const override {
     return log_.bounds(topic, partition);
   }

@@ -33,6 +33,8 @@ class EmptyLog final : public engine::Log {
   void find_entity(engine::EntityRequest& request) override { request.on_entity(none()); }
   void read_entity(engine::EntityReadRequest& request) override { request.on_entity_read(none()); }
   void list_entities(engine::EntityListRequest& request) override { request.on_entities(none()); }
+  void set_retention_floor(engine::TopicId, engine::PartitionId, engine::Offset) override {}
+  void erase_entity(engine::EraseRequest& request) override { request.on_erased(none()); }
   void reopen(engine::ReopenRequest& request) override { request.on_reopened(none()); }
   [[nodiscard]] std::vector<engine::PartitionTrouble> troubles() const override { return {}; }
   engine::Status watch(engine::TopicId, engine::PartitionId, engine::Watcher&) override {

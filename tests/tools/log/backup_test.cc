@@ -144,6 +144,55 @@ TEST_F(Backup, EndsBeforeATimeWhenThatIsAsked) {
   }
 }
 
+// What retention took is known by the entity base alone: also in a log that is cut, before the
+// base's end or behind it.
+TEST_F(Backup, KeepsWhatIsKnownOfEntitiesWhoseRecordsAreGone) {
+  Offset end;
+  {
+    const std::unique_ptr<Device> device = make_posix_device();
+    const auto opened = open_store(store().path(), *device);
+    LogClient log(*opened);
+    const TopicId topic =
+        opened
+            ->create_topic("kept", {.segment_bytes = limits::kSegmentBytesMin,
+                                    .retention_bytes = 4 * limits::kSegmentBytesMin})
+            ->id;
+    const auto put = [&](const std::string& key) {
+      if (!log.append(topic, {value_record(std::string(3800, 'k'), key)}))
+        throw std::runtime_error("no append");
+    };
+    for (int i = 0; i < 5; ++i) put("early");
+    for (int i = 0; i < 200; ++i) put("later");
+    const auto start = [&] { return opened->bounds(topic, PartitionId(0))->start; };
+    for (int i = 0; i < 200 && start() < Offset(100); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    ASSERT_GT(start(), Offset(5));
+    for (int i = 0; i < 20; ++i) put("later");
+    end = opened->bounds(topic, PartitionId(0))->visible_end;
+  }
+  back_up();
+  std::vector<Timestamp> times;
+  for (const auto& [place, record] : records_that_check(store().path())) {
+    if (record.key == "later") times.push_back(record.timestamp);
+  }
+  ASSERT_GT(times.size(), 30U);
+  for (const std::size_t part : {times.size() / 4, times.size() / 2, times.size() - 5}) {
+    const Path restored = restore({.until = times[part]});
+    const std::unique_ptr<Device> device = make_posix_device();
+    const auto opened = open_as_it_is(restored, *device);
+    for (const PartitionReport& report : opened->report().partitions)
+      EXPECT_THAT(report.notes, ::testing::IsEmpty());
+    LogClient log(*opened);
+    const TopicId topic = opened->find_topic("kept")->id;
+    EXPECT_EQ(log.find_entity(topic, "early")->last_increment, IncrementId(5));
+    const Offset cut = opened->bounds(topic, PartitionId(0))->visible_end;
+    EXPECT_LT(cut, end);
+    EXPECT_EQ(log.find_entity(topic, "later")->last_increment.value(), cut.value() - 5);
+    ASSERT_TRUE(log.append(topic, {value_record("new", "somebody new")}));
+    EXPECT_EQ(log.find_entity(topic, "somebody new")->last_increment, IncrementId(1));
+  }
+}
+
 TEST_F(Backup, NoticesThatItWasDamaged) {
   back_up();
   std::size_t tried = 0;

@@ -101,13 +101,16 @@ class BackupTaker {
                     : Status{};
   }
 
-  // What the server itself keeps (cursors, revocations) first: a cursor must not be ahead of the
-  // records it counts.
+  // What the server itself keeps (cursors, marks, revocations) first: a cursor must not be ahead of
+  // the records it counts. Inboxes are counted in marks.
+  static bool counts_others(const std::string& topic) {
+    return topic.starts_with('$') && !topic.starts_with("$inbox.");
+  }
   Status take_partitions() {
     std::vector<const CatalogTopic*> own;
     std::vector<const CatalogTopic*> others;
     for (const CatalogTopic& topic : catalog_.topics)
-      (topic.name.starts_with('$') ? own : others).push_back(&topic);
+      (counts_others(topic.name) ? own : others).push_back(&topic);
     measure();
     if (Status done = take_topics(own); !done) return done;
     return take_topics(others);

@@ -7,6 +7,7 @@
 #include "engine/format/producer_state.h"
 #include "engine/partition/held_records.h"
 #include "engine/partition/producer_table.h"
+#include "tools/log/backup/entity_base_cut.h"
 #include "tools/log/block_walk.h"
 #include "tools/log/partition_inventory.h"
 #include "tools/log/segment_writer.h"
@@ -77,6 +78,12 @@ class Cutter {
     if (done) done = begin_active();
     if (done) done = write_tables();
     if (done) done = remove_others();
+    if (done) {
+      done = cut_entity_base(device_, {.folder = cut_.folder,
+                                       .partition = cut_.identity,
+                                       .segments = manifest_.segments,
+                                       .end = end_});
+    }
     if (!done) return std::unexpected(std::move(done.error()));
     return end_;
   }
@@ -307,11 +314,9 @@ class Cutter {
     if (!names) return std::unexpected(names.error());
     for (const std::string& name : *names) {
       const auto file = file_names::parse(name);
-      const bool is_base = name == file_names::kEntityBase;
-      if (!file && !is_base) continue;
-      const bool is_listed = file && std::ranges::any_of(manifest_.segments, [&](const auto& s) {
-                               return s.epoch == file->epoch;
-                             });
+      if (!file) continue;
+      const bool is_listed = std::ranges::any_of(
+          manifest_.segments, [&](const auto& s) { return s.epoch == file->epoch; });
       if (is_listed) continue;
       if (Status gone = device_.remove(path(name)); !gone) return gone;
     }

@@ -8,8 +8,6 @@
 
 namespace bimip::log_tools {
 
-enum class InPlace : std::uint8_t { kNo, kYes };
-
 struct ReindexArguments {
   Path path{};
   std::optional<Path> to{};

@@ -159,5 +159,59 @@ TEST_F(BrokerTest, TellsAMemberThatLeftNothingMore) {
   EXPECT_THAT(bob.taken, IsEmpty());
 }
 
+// What retention has to wait for.
+class Floors : public BrokerTest {
+ protected:
+  Floors() : cursors_(*GroupCursors::open(*store_)) {}
+  ~Floors() override { cursors_->settle(); }
+  std::optional<Offset> floor(engine::Timestamp now) {
+    const GroupCursors::Floors floors = cursors_->floors(now);
+    const auto found = floors.find({TopicId(7), PartitionId(0)});
+    return found == floors.end() ? std::nullopt : std::optional(found->second);
+  }
+  void commit(const std::string& group, std::uint64_t offset, engine::Timestamp now) {
+    const GroupKey key{.topic = TopicId(7), .group = group};
+    ASSERT_TRUE(cursors_->reserve(key, 1, now));
+    cursors_->commit({.group = key, .partition = PartitionId(0)}, Offset(offset), now);
+  }
+  std::unique_ptr<GroupCursors> cursors_;
+};
+
+TEST_F(Floors, AreTheLowestCursorOfAGroupThatMoves) {
+  EXPECT_EQ(floor(kNow), std::nullopt);
+  commit("slow", 10, kNow);
+  commit("quick", 500, kNow);
+  EXPECT_EQ(floor(kNow), Offset(10));
+  commit("slow", 40, kNow);
+  EXPECT_EQ(floor(kNow), Offset(40));
+}
+
+TEST_F(Floors, LetGoOfAGroupThatStoodStill) {
+  commit("dead", 10, kNow);
+  commit("alive", 20, kNow + std::chrono::hours(24));
+  EXPECT_EQ(floor(kNow + limits::kGroupHoldsFor), Offset(10));
+  EXPECT_EQ(floor(kNow + limits::kGroupHoldsFor + std::chrono::seconds(1)), Offset(20));
+  EXPECT_EQ(floor(kNow + 2 * limits::kGroupHoldsFor), std::nullopt);
+  commit("dead", 15, kNow + 2 * limits::kGroupHoldsFor);
+  EXPECT_EQ(floor(kNow + 2 * limits::kGroupHoldsFor), Offset(15)) << "it came back";
+}
+
+TEST_F(Floors, HoldAllForAGroupThatHasNotBegun) {
+  commit("old", 10, kNow);
+  ASSERT_TRUE(cursors_->reserve({.topic = TopicId(7), .group = "new"}, 1, kNow));
+  EXPECT_EQ(floor(kNow), Offset(0));
+}
+
+TEST_F(Floors, OfAGroupThatHasReadAllAreNotIdle) {
+  commit("waits", 10, kNow);
+  const engine::Timestamp later = kNow + limits::kGroupHoldsFor + std::chrono::hours(1);
+  const GroupCursorKey key{.group = {.topic = TopicId(7), .group = "waits"},
+                           .partition = PartitionId(0)};
+  cursors_->touch(key, Offset(11), later);
+  EXPECT_EQ(floor(later), std::nullopt) << "there was something to read";
+  cursors_->touch(key, Offset(10), later);
+  EXPECT_EQ(floor(later), Offset(10));
+}
+
 }  // namespace
 }  // namespace bimip::frontend
