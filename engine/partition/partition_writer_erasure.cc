@@ -15,7 +15,7 @@ void PartitionWriter::erase(EraseRequest& request) {
 ErasureHooks PartitionWriter::erasure_hooks() {
   return {.begin_refusing =
               [this](Bytes key) {
-                erasing_.emplace();
+                erasing_.emplace(Erasing{});
                 erasing_->key.assign(key.begin(), key.end());
                 erasing_->accepted_before = accepted_;
               },
