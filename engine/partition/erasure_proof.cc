@@ -23,6 +23,7 @@ std::vector<std::byte> stored_form(const EntityHash& hash) {
 }  // namespace
 
 std::optional<std::size_t> find_bytes(Bytes in, Bytes wanted) {
+  if (in.size() < wanted.size() || wanted.empty()) return std::nullopt;
   const void* found = memmem(in.data(), in.size(), wanted.data(), wanted.size());
   if (found == nullptr) return std::nullopt;
   return static_cast<std::size_t>(static_cast<const std::byte*>(found) - in.data());

@@ -87,9 +87,11 @@ TEST_F(ExpiryTest, GoesWhenItsSegmentIsPacked) {
   const std::vector<std::string> left = values();
   EXPECT_LE(stored(), left.size());
   EXPECT_GT(stored(), 0U);
-  const auto all = log_.client().read_entity(topic_, "k", {});
-  ASSERT_TRUE(all);
-  EXPECT_EQ(all->records().size(), 20U);
+  {
+    const auto all = log_.client().read_entity(topic_, "k", {});
+    ASSERT_TRUE(all);
+    EXPECT_EQ(all->records().size(), 20U);
+  }
   log_.reopen();
   EXPECT_EQ(values(), left);
   EXPECT_EQ(log_.client().find_entity(topic_, "k")->last_increment, IncrementId(40));
