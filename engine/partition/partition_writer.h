@@ -12,6 +12,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/device/device.h"
+#include "engine/partition/commit_counters.h"
 #include "engine/partition/jobs.h"
 #include "engine/partition/open_partitions.h"
 #include "engine/partition/partition_reader.h"
@@ -37,6 +38,7 @@ struct WriterParts {
   RewriteBudget& budget;
   UpkeepCounters& counters;
   TroubleCounters& troubles;
+  CommitCounters& commits;
   OpenPartitions& places;
   std::function<void(Job)> post;  // runs a job on the writer loop's thread, soon; thread-safe
 };
@@ -100,6 +102,7 @@ class PartitionWriter {
     BlockRef block;
     std::shared_ptr<Buffer> memory{};
     std::vector<Answer> answers{};
+    std::chrono::nanoseconds submitted_at{};
     bool finished = false;
   };
   enum class Phase : std::uint8_t {
