@@ -6,6 +6,7 @@
 
 #include "bimip/v1/stanza.pb.h"
 #include "frontend/session/session.h"
+#include "frontend/session/tape_words.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
@@ -104,6 +105,10 @@ class EntityAccess::Reading final : public engine::EntityReadRequest, public Ses
     result_ = std::move(result);
     session()->host().came_back(*this);
   }
+  void save(TapeWriter& to) const override { put(to, result_); }
+  void restore(TapeReader& told) override {
+    result_ = frontend::get<engine::Result<engine::EntityBatch>>(told);
+  }
   void deliver(Moment) override { session()->entities().on_read(*this); }
 
   [[nodiscard]] std::uint64_t id() const { return id_; }
@@ -126,6 +131,8 @@ class EntityAccess::Listing final : public engine::EntityListRequest, public Ses
     result_ = std::move(result);
     session()->host().came_back(*this);
   }
+  void save(TapeWriter& to) const override { put(to, result_); }
+  void restore(TapeReader& told) override { result_ = frontend::get<engine::Result<Page>>(told); }
   void deliver(Moment) override { session()->entities().on_listed(*this); }
 
   [[nodiscard]] std::uint64_t id() const { return id_; }

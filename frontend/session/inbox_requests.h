@@ -11,7 +11,10 @@
 
 #include "frontend/services/inbox/inbox_service.h"
 #include "frontend/session/inboxes.h"
+#include "frontend/session/notices.h"
 #include "frontend/session/session.h"
+#include "frontend/session/tape.h"
+#include "frontend/session/tape_words.h"
 
 namespace bimip::frontend {
 
@@ -35,6 +38,8 @@ class Inboxes::Looking final : public engine::EntityRequest, public SessionReque
   void begin() {
     left_ = what_.marks.size() + 1;
     engine::Log& log = session()->host().log();
+    const Tape* const tape = session()->host().tape();
+    if (tape != nullptr && tape->replays()) return log.find_entity(*this);
     const std::vector<std::shared_ptr<Mark>> marks = what_.marks;
     for (const std::shared_ptr<Mark>& mark : marks) {
       mark->when_known([this](const engine::Result<engine::IncrementId>& value) {
@@ -47,6 +52,14 @@ class Inboxes::Looking final : public engine::EntityRequest, public SessionReque
     if (result) last_ = result->last_increment;
     const bool is_known = result || result.error().code == engine::ErrorCode::kNotFound;
     came(is_known ? engine::Status{} : std::unexpected(result.error()));
+  }
+  void save(TapeWriter& to) const override {
+    put(to, last_);
+    put(to, error());
+  }
+  void restore(TapeReader& from) override {
+    last_ = get<engine::IncrementId>(from);
+    error_ = get<std::optional<engine::Error>>(from);
   }
   void deliver(Moment) override { session()->inboxes().on_looked(*this); }
   void go_on() { then_(*this); }
@@ -86,6 +99,10 @@ class Inboxes::Fetch final : public engine::EntityReadRequest, public SessionReq
     result_ = std::move(result);
     session()->host().came_back(*this);
   }
+  void save(TapeWriter& to) const override { put(to, result_); }
+  void restore(TapeReader& told) override {
+    result_ = get<engine::Result<engine::EntityBatch>>(told);
+  }
   void deliver(Moment) override { session()->inboxes().on_fetched(session(), *this); }
   [[nodiscard]] std::uint64_t inbox() const { return inbox_; }
   [[nodiscard]] const engine::Result<engine::EntityBatch>& result() const { return result_; }
@@ -112,9 +129,12 @@ class Inboxes::Marked final : public SessionRequest {
     if (status_) host.inboxes().hub().tell(what_.place.key);
     host.came_back(*this);
   }
+  void save(TapeWriter& to) const override { put(to, status_); }
+  void restore(TapeReader& told) override { status_ = get<engine::Status>(told); }
   void deliver(Moment) override { session()->inboxes().on_marked(*this); }
   [[nodiscard]] const Looking::What& what() const { return what_; }
   [[nodiscard]] engine::IncrementId last() const { return last_; }
+  // The entity's mark; null in a replay.
   [[nodiscard]] const std::shared_ptr<Mark>& read() const { return read_; }
   [[nodiscard]] const engine::Status& status() const { return status_; }
 
@@ -128,11 +148,16 @@ class Inboxes::Marked final : public SessionRequest {
 class Inboxes::News final : public SessionRequest {
  public:
   News(std::shared_ptr<Session> session, std::uint64_t inbox)
-      : SessionRequest(std::move(session)), inbox_(inbox) {}
+      : SessionRequest(std::move(session), Unasked{}), inbox_(inbox) {}
+  void save(TapeWriter& to) const override {
+    put(to, NoticeKind::kInboxNews);
+    put(to, inbox_);
+  }
+  void restore(TapeReader& told) override { inbox_ = get<std::uint64_t>(told); }
   void deliver(Moment) override { session()->inboxes().on_news(session(), inbox_); }
 
  private:
-  const std::uint64_t inbox_;
+  std::uint64_t inbox_;
 };
 
 // An open inbox's ear. Owned by the inbox, on the session's thread; on_news() comes on any.
@@ -141,9 +166,11 @@ class Inboxes::Seat final : public InboxListener {
   Seat(const std::shared_ptr<Session>& session, SessionHost& host, InboxKey key,
        std::uint64_t inbox)
       : session_(session), host_(host), key_(std::move(key)), inbox_(inbox) {
-    host_.inboxes().hub().listen(key_, *this);
+    tell(host_, [this] { host_.inboxes().hub().listen(key_, *this); }, key_.category, key_.eid);
   }
-  ~Seat() override { host_.inboxes().hub().unlisten(key_, *this); }
+  ~Seat() override {
+    tell(host_, [this] { host_.inboxes().hub().unlisten(key_, *this); }, key_.category, key_.eid);
+  }
   Seat(const Seat&) = delete;
   Seat& operator=(const Seat&) = delete;
 

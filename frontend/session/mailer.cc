@@ -11,6 +11,8 @@
 #include "engine/base/assert.h"
 #include "frontend/services/inbox/inbox_service.h"
 #include "frontend/session/session.h"
+#include "frontend/session/tape.h"
+#include "frontend/session/tape_words.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
@@ -72,6 +74,8 @@ class Mailer::Sending final : public SessionRequest {
   }
 
   void begin() { session()->host().log().append(message_); }
+  void save(TapeWriter& to) const override { put(to, result_); }
+  void restore(TapeReader& told) override { result_ = get<engine::Result<engine::Appended>>(told); }
   void deliver(Moment) override { session()->mailer().on_stored(*this); }
 
   [[nodiscard]] std::uint64_t id() const { return id_; }
@@ -107,7 +111,7 @@ class Mailer::Sending final : public SessionRequest {
   void stored(const Part& part, engine::Result<engine::Appended> result) {
     const bool is_message = &part == &message_;
     if (is_message || !result) result_ = std::move(result);
-    if (is_message && result_ && copy_) return session()->host().log().append(*copy_);
+    if (is_message && result_ && copy_) return session()->host().log_elsewhere().append(*copy_);
     session()->host().came_back(*this);
   }
 
@@ -117,6 +121,13 @@ class Mailer::Sending final : public SessionRequest {
   std::optional<Part> copy_{};
   engine::Result<engine::Appended> result_{};
 };
+
+std::optional<engine::TopicInfo> Mailer::find(std::string_view category) const {
+  return learn(host_, [&]() -> std::optional<engine::TopicInfo> {
+    const engine::TopicInfo* topic = host_.inboxes().find(category);
+    return topic == nullptr ? std::nullopt : std::optional(*topic);
+  });
+}
 
 bool Mailer::check(std::uint64_t id, const v1::Send& send) {
   const auto refuse = [&](Code code, const std::string& why) {
@@ -128,7 +139,7 @@ bool Mailer::check(std::uint64_t id, const v1::Send& send) {
     return refuse(Code::kInvalidArgument, "who sends has an eid; this session has none");
   if (!send.from().empty() && send.from() != self)
     return refuse(Code::kPermissionDenied, "from: this session is of '" + self + "'");
-  if (host_.inboxes().find(send.category()) == nullptr)
+  if (!find(send.category()))
     return refuse(Code::kNotFound, "there is no category '" + send.category() + "'");
   if (InboxService::is_servers_own(send.category()))
     return refuse(Code::kPermissionDenied, "only the server writes '" + send.category() + "'");
@@ -159,13 +170,13 @@ void Mailer::send(const std::shared_ptr<Session>& session, std::uint64_t id,
   if (!check(id, send)) return;
   const std::string& self = bearer_.grant().eid;
   Sending::Letter message{
-      .topic = *host_.inboxes().find(send.category()),
+      .topic = *find(send.category()),
       .eid = send.to(),
       .once = idempotency_key("message", self, send),
       .value = message_of(send, bearer_, v1::INBOX_MESSAGE_KIND_MESSAGE).SerializeAsString()};
   std::optional<Sending::Letter> copy;
   if (!send.no_copy()) {
-    copy = {.topic = *host_.inboxes().find(InboxService::kSent),
+    copy = {.topic = *find(InboxService::kSent),
             .eid = self,
             .once = idempotency_key("copy", self, send),
             .value = message_of(send, bearer_, v1::INBOX_MESSAGE_KIND_COPY).SerializeAsString()};

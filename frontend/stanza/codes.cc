@@ -10,7 +10,7 @@ namespace {
 
 using enum Retry;
 
-constexpr std::array<CodeFacts, 22> kCodes{{
+constexpr std::array<CodeFacts, 23> kCodes{{
     {Code::kUnspecified, "UNSPECIFIED", "never sent", kNo, 1011, 2},
     {Code::kMalformed, "MALFORMED", "the bytes are no stanza; the session ends", kNo, 1007, 3},
     {Code::kTooLarge, "TOO_LARGE", "a frame or a message above its limit", kNo, 1009, 3},
@@ -40,6 +40,8 @@ constexpr std::array<CodeFacts, 22> kCodes{{
      4419, 16},
     {Code::kRevoked, "REVOKED", "the token was revoked; not to come back with it", kNo, 4410, 16},
     {Code::kKicked, "KICKED", "an operator, or the entity itself, ended the session", kNo, 4423,
+     10},
+    {Code::kTakenOver, "TAKEN_OVER", "a newer session of the device has taken its place", kNo, 4412,
      10},
 }};
 

@@ -34,9 +34,10 @@ enum class Code : std::uint8_t {
   kTokenExpired = 19,
   kRevoked = 20,
   kKicked = 21,
+  kTakenOver = 22,
 };
 
-inline constexpr std::size_t kCodeCount = static_cast<std::size_t>(Code::kKicked) + 1;
+inline constexpr std::size_t kCodeCount = static_cast<std::size_t>(Code::kTakenOver) + 1;
 
 enum class Retry : std::uint8_t { kNo, kYes };
 

@@ -36,6 +36,17 @@ TEST(AddressLimits, LetsAnAddressOpenSoManyInASecond) {
   EXPECT_EQ(limits.admit(make_address("10.0.0.1"), 60s).error(), Refusal::kTooFast);
 }
 
+TEST(AddressLimits, CountsWhatIsNotPacedAndLetsItComeAsFastAsItLikes) {
+  AddressLimits limits({.connections = 50, .connections_per_second = 1});
+  std::vector<AddressLimits::Ticket> tickets;
+  for (int i = 0; i < 50; ++i) {
+    tickets.push_back(
+        std::move(*limits.admit(make_address("10.0.0.1"), 1s, AddressLimits::Pacing::kUnpaced)));
+  }
+  EXPECT_EQ(limits.admit(make_address("10.0.0.1"), 1s, AddressLimits::Pacing::kUnpaced).error(),
+            Refusal::kTooMany);
+}
+
 TEST(AddressLimits, CountsAnIpv6NetworkAsOneAddressAndAMappedIpv4AddressAsItself) {
   AddressLimits limits({.connections = 1, .connections_per_second = 100});
   const auto first = limits.admit(make_address("2001:db8:1:2::1"), 1s);
