@@ -6,63 +6,28 @@
 #include <utility>
 
 #include "frontend/services/awareness/records.h"
-#include "frontend/services/waited_read.h"
+#include "frontend/services/own_topic.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
 
-using engine::ErrorCode;
 using engine::Result;
 using engine::Status;
-
-namespace {
-
-constexpr engine::PartitionId kPartition(0);
-
-Result<engine::TopicInfo> find_or_create(engine::Log& log, std::string_view name,
-                                         const engine::TopicConfig& config) {
-  auto topic = log.find_topic(name);
-  if (!topic) topic = log.create_topic(name, config);
-  if (!topic) return engine::fail_at(name, std::move(topic.error()));
-  return topic;
-}
-
-// Every record of the topic, in order. What is damaged is passed over: rather a server that shows
-// somebody offline than none.
-template <typename Visit>
-Status read_all(engine::Log& log, engine::TopicId topic, const Visit& visit) {
-  const auto bounds = log.bounds(topic, kPartition);
-  if (!bounds) return std::unexpected(bounds.error());
-  engine::Offset next = bounds->start;
-  while (next < bounds->visible_end) {
-    const Result<engine::RecordBatch> batch = read_and_wait(log, topic, kPartition, next);
-    if (!batch && batch.error().code == ErrorCode::kDamaged) {
-      next = batch.error().range.end;
-      continue;
-    }
-    if (!batch) return std::unexpected(batch.error());
-    if (Status whole = batch->for_each(visit); !whole) return whole;
-    next = batch->range().end;
-  }
-  return {};
-}
-
-}  // namespace
 
 Result<std::unique_ptr<AwarenessService>> AwarenessService::open(engine::Log& log,
                                                                  const engine::Clock& clock,
                                                                  const Options& options) {
   const engine::TopicConfig compacted{.compaction = engine::Compaction::kNewest};
   auto history = find_or_create(log, kHistoryTopic, {.retention_age = options.history});
-  if (!history) return std::unexpected(std::move(history.error()));
+  if (!history) return engine::fail_at(kHistoryTopic, std::move(history.error()));
   if (history->config.retention_age != options.history) {
     history = log.alter_topic(kHistoryTopic, {.retention_age = options.history});
     if (!history) return engine::fail_at(kHistoryTopic, std::move(history.error()));
   }
   auto states = find_or_create(log, kStatesTopic, compacted);
-  if (!states) return std::unexpected(std::move(states.error()));
+  if (!states) return engine::fail_at(kStatesTopic, std::move(states.error()));
   auto rules = find_or_create(log, kRulesTopic, compacted);
-  if (!rules) return std::unexpected(std::move(rules.error()));
+  if (!rules) return engine::fail_at(kRulesTopic, std::move(rules.error()));
   const Topics topics{.history = *history, .states = *states, .rules = *rules};
   std::unique_ptr<AwarenessService> service(new AwarenessService(log, clock, options, topics));
   if (Status loaded = service->load(topics); !loaded) return std::unexpected(loaded.error());
@@ -109,7 +74,7 @@ Status AwarenessService::load(const Topics& topics) {
 
 Status AwarenessService::load_rules(engine::TopicId topic) {
   Status loaded{};
-  const Status read = read_all(log_, topic, [&](const engine::Record& record) {
+  const Status read = read_all_and_wait(log_, topic, [&](const engine::Record& record) {
     const std::string_view key = engine::as_text(record.key);
     if (record.kind == engine::RecordKind::kTombstone) {
       const std::size_t zero = key.find('\0');
@@ -129,7 +94,7 @@ Status AwarenessService::load_rules(engine::TopicId topic) {
 Status AwarenessService::load_states(engine::TopicId topic) {
   std::unordered_map<std::string, KeptState> newest;
   engine::Timestamp ended_at{};
-  const Status read = read_all(log_, topic, [&](const engine::Record& record) {
+  const Status read = read_all_and_wait(log_, topic, [&](const engine::Record& record) {
     ended_at = std::max(ended_at, record.timestamp);
     if (record.kind == engine::RecordKind::kTombstone) {
       newest.erase(std::string(engine::as_text(record.key)));

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "frontend/services/waited_read.h"
+#include "frontend/services/own_topic.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
@@ -64,8 +64,7 @@ class GroupCursors::Append final : public engine::AppendRequest {
 };
 
 engine::Result<std::unique_ptr<GroupCursors>> GroupCursors::open(engine::Log& log) {
-  auto topic = log.find_topic(kTopic);
-  if (!topic) topic = log.create_topic(kTopic, {});
+  auto topic = find_or_create(log, kTopic, {});
   if (!topic) return std::unexpected(std::move(topic.error()));
   std::unique_ptr<GroupCursors> cursors(new GroupCursors(log, topic->id));
   if (engine::Status loaded = cursors->load(); !loaded)
@@ -73,23 +72,9 @@ engine::Result<std::unique_ptr<GroupCursors>> GroupCursors::open(engine::Log& lo
   return cursors;
 }
 
+// Cursors that are lost mean records that are delivered again; it is no reason not to serve.
 engine::Status GroupCursors::load() {
-  const auto bounds = log_.bounds(topic_, kPartition);
-  if (!bounds) return std::unexpected(bounds.error());
-  engine::Offset next = bounds->start;
-  while (next < bounds->visible_end) {
-    const engine::Result<engine::RecordBatch> batch = read_and_wait(log_, topic_, kPartition, next);
-    // Cursors that are lost mean records that are delivered again; it is no reason not to serve.
-    if (!batch && batch.error().code == ErrorCode::kDamaged) {
-      next = batch.error().range.end;
-      continue;
-    }
-    if (!batch) return std::unexpected(batch.error());
-    engine::Status whole = batch->for_each([&](const engine::Record& record) { apply(record); });
-    if (!whole) return whole;
-    next = batch->range().end;
-  }
-  return {};
+  return read_all_and_wait(log_, topic_, [&](const engine::Record& record) { apply(record); });
 }
 
 // What has not the form of a cursor was written by a later program, and is passed over.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "frontend/services/own_topic.h"
 #include "frontend/stanza/category.h"
 #include "frontend/stanza/limits.h"
 
@@ -62,8 +63,7 @@ engine::Result<std::unique_ptr<InboxService>> InboxService::open(
   }
   for (const std::string& category : all) {
     const std::string name = "$inbox." + category;
-    auto topic = log.find_topic(name);
-    if (!topic) topic = log.create_topic(name, {.hold_max = limits::kInboxHoldMax});
+    auto topic = find_or_create(log, name, {.hold_max = limits::kInboxHoldMax});
     if (!topic) return engine::fail_at(name, std::move(topic.error()));
     service->categories_[category] = *topic;
   }

@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "frontend/services/own_topic.h"
+
 namespace bimip::frontend {
 
 using engine::ErrorCode;
@@ -190,8 +192,7 @@ void Mark::give_back() {
 }
 
 engine::Result<std::unique_ptr<Marks>> Marks::open(engine::Log& log) {
-  auto topic = log.find_topic(kTopic);
-  if (!topic) topic = log.create_topic(kTopic, {.compaction = engine::Compaction::kNewest});
+  auto topic = find_or_create(log, kTopic, {.compaction = engine::Compaction::kNewest});
   if (!topic) return std::unexpected(std::move(topic.error()));
   return std::unique_ptr<Marks>(new Marks(log, *topic));
 }

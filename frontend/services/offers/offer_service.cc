@@ -5,12 +5,11 @@
 
 #include "bimip/v1/stanza.pb.h"
 #include "frontend/services/offers/offer_record.h"
-#include "frontend/services/waited_read.h"
+#include "frontend/services/own_topic.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
 
-using engine::ErrorCode;
 using engine::MutexLock;
 using engine::PartitionId;
 using engine::Status;
@@ -67,8 +66,7 @@ class OfferService::Append final : public engine::AppendRequest {
 
 engine::Result<std::unique_ptr<OfferService>> OfferService::open(engine::Log& log,
                                                                  InboxService& inboxes) {
-  auto topic = log.find_topic(kTopic);
-  if (!topic) topic = log.create_topic(kTopic, {.compaction = engine::Compaction::kNewest});
+  auto topic = find_or_create(log, kTopic, {.compaction = engine::Compaction::kNewest});
   if (!topic) return engine::fail_at(kTopic, std::move(topic.error()));
   std::unique_ptr<OfferService> service(new OfferService(log, std::move(*topic), inboxes));
   if (Status loaded = service->load(); !loaded)
@@ -76,36 +74,23 @@ engine::Result<std::unique_ptr<OfferService>> OfferService::open(engine::Log& lo
   return service;
 }
 
+// An offer that is lost expires unanswered; it is no reason not to serve.
 Status OfferService::load() {
-  const auto bounds = log_.bounds(topic_.id, kPartition);
-  if (!bounds) return std::unexpected(bounds.error());
-  const MutexLock lock(mutex_);
-  std::map<std::string, OfferKey> keys;
-  for (engine::Offset next = bounds->start; next < bounds->visible_end;) {
-    const auto batch = read_and_wait(log_, topic_.id, kPartition, next);
-    // An offer that is lost expires unanswered; it is no reason not to serve.
-    if (!batch && batch.error().code == ErrorCode::kDamaged) {
-      next = batch.error().range.end;
-      continue;
+  std::map<std::string, OfferKey> keys;  // by their records'
+  return read_all_and_wait(log_, topic_.id, [&](const engine::Record& record) {
+    const std::string key(engine::as_text(record.key));
+    std::optional<Offer> offer;
+    if (record.kind != engine::RecordKind::kTombstone)
+      offer = parse_offer(engine::as_text(record.value));
+    const MutexLock lock(mutex_);
+    if (offer) {
+      keys[key] = offer->key;
+      book_.put(std::make_shared<const Offer>(std::move(*offer)));
+    } else if (const auto known = keys.find(key); known != keys.end()) {
+      book_.forget(known->second);
+      keys.erase(known);
     }
-    if (!batch) return std::unexpected(batch.error());
-    Status whole = batch->for_each([&](const engine::Record& record) NO_THREAD_SAFETY_ANALYSIS {
-      const std::string key(engine::as_text(record.key));
-      std::optional<Offer> offer;
-      if (record.kind != engine::RecordKind::kTombstone)
-        offer = parse_offer(engine::as_text(record.value));
-      if (offer) {
-        keys[key] = offer->key;
-        book_.put(std::make_shared<const Offer>(std::move(*offer)));
-      } else if (const auto known = keys.find(key); known != keys.end()) {
-        book_.forget(known->second);
-        keys.erase(known);
-      }
-    });
-    if (!whole) return whole;
-    next = batch->range().end;
-  }
-  return {};
+  });
 }
 
 void OfferService::propose(Offer offer, Done done) {

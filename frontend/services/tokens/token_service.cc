@@ -4,8 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "frontend/services/own_topic.h"
 #include "frontend/services/tokens/revocation_record.h"
-#include "frontend/services/waited_read.h"
 
 namespace bimip::frontend {
 namespace {
@@ -52,8 +52,7 @@ class TokenService::Append final : public engine::AppendRequest {
 };
 
 engine::Result<std::unique_ptr<TokenService>> TokenService::open(Parts parts, Options options) {
-  auto topic = parts.log.find_topic(kTopic);
-  if (!topic) topic = parts.log.create_topic(kTopic, {});
+  auto topic = find_or_create(parts.log, kTopic, {});
   if (!topic) return std::unexpected(std::move(topic.error()));
   std::unique_ptr<TokenService> service(
       new TokenService(std::move(parts), std::move(options), topic->id));
