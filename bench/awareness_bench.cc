@@ -19,7 +19,7 @@
 #include "bimip/v1/stanza.pb.h"
 #include "engine/store/store.h"
 #include "frontend/services/awareness/awareness_service.h"
-#include "frontend/services/awareness/own_append.h"
+#include "frontend/services/own_append.h"
 #include "frontend/services/awareness/records.h"
 #include "frontend/session/awareness_stanzas.h"
 

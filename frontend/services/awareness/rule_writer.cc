@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "frontend/services/awareness/own_append.h"
+#include "frontend/services/own_append.h"
 
 namespace bimip::frontend {
 

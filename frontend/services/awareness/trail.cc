@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "frontend/services/awareness/own_append.h"
+#include "frontend/services/own_append.h"
 #include "frontend/services/awareness/records.h"
 
 namespace bimip::frontend {

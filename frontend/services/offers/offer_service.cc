@@ -5,64 +5,25 @@
 
 #include "bimip/v1/stanza.pb.h"
 #include "frontend/services/offers/offer_record.h"
+#include "frontend/services/own_append.h"
 #include "frontend/services/own_topic.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
 
 using engine::MutexLock;
-using engine::PartitionId;
 using engine::Status;
 using engine::Timestamp;
 
 namespace {
 
-constexpr PartitionId kPartition(0);
 constexpr std::size_t kDueAtOnce = 1000;
 
+Status status_of(const engine::Result<engine::Appended>& result) {
+  return result ? Status{} : std::unexpected(result.error());
+}
+
 }  // namespace
-
-// One record on its way. Owns itself until it is answered.
-class OfferService::Append final : public engine::AppendRequest {
- public:
-  struct Place {
-    engine::TopicId topic{};
-    PartitionId partition{};
-  };
-  using Then = std::move_only_function<void(const Status&)>;
-  Append(InFlight& in_flight, Place place, std::string key, std::string value, Then then)
-      : in_flight_(in_flight),
-        key_(std::move(key)),
-        value_(std::move(value)),
-        then_(std::move(then)) {
-    topic = place.topic;
-    partition = place.partition;
-    durability = engine::Durability::kDurable;
-    fields_.key = engine::as_bytes(key_);
-    fields_.value = engine::as_bytes(value_);
-    records = {&fields_, 1};
-    in_flight_.begun();
-  }
-  void is_tombstone() { fields_.kind = engine::RecordKind::kTombstone; }
-  // Stored once, however often it is tried.
-  void is_named(std::string name) {
-    name_ = std::move(name);
-    fields_.idempotency_key = engine::as_bytes(name_);
-  }
-  void on_appended(engine::Result<engine::Appended> result) override {
-    const std::unique_ptr<Append> self(this);
-    then_(result ? Status{} : std::unexpected(result.error()));
-    in_flight_.ended();
-  }
-
- private:
-  InFlight& in_flight_;
-  const std::string key_;
-  const std::string value_;
-  std::string name_;
-  engine::RecordFields fields_{};
-  Then then_;
-};
 
 engine::Result<std::unique_ptr<OfferService>> OfferService::open(engine::Log& log,
                                                                  InboxService& inboxes) {
@@ -215,15 +176,12 @@ void OfferService::store(Outcome outcome, Done done) {
 
 void OfferService::write(Outcome outcome, Done done) {
   const Offer& offer = *outcome.offer;
-  auto append = std::make_unique<Append>(
-      in_flight_, Append::Place{.topic = topic_.id, .partition = kPartition},
-      record_key_of(offer.key),
-      outcome.is_forgotten ? std::string() : wire_of(offer).SerializeAsString(),
-      [this, outcome, done = std::move(done)](const Status& status) mutable {
-        stored(outcome, std::move(done), status);
-      });
-  if (outcome.is_forgotten) append->is_tombstone();
-  log_.append(*append.release());
+  KeyedRecord record{.key = record_key_of(offer.key), .is_tombstone = outcome.is_forgotten};
+  if (!outcome.is_forgotten) record.value = wire_of(offer).SerializeAsString();
+  OwnAppend::begin({.log = log_, .topic = topic_.id, .in_flight = in_flight_}, {std::move(record)},
+                   [this, outcome, done = std::move(done)](const auto& result) mutable {
+                     stored(outcome, std::move(done), status_of(result));
+                   });
 }
 
 void OfferService::note_missed(Outcome outcome, Done done) {
@@ -236,20 +194,21 @@ void OfferService::note_missed(Outcome outcome, Done done) {
   message.set_category(std::string(InboxService::kNotification));
   message.set_message_id(offer.key.id);
   *message.mutable_offer() = wire_of(offer);
-  const std::string name = "missed offer " + record_key_of(offer.key);
-  const PartitionId partition =
-      engine::partition_of_key(engine::as_bytes(offer.to), inbox.config.partitions);
-  auto append = std::make_unique<Append>(
-      in_flight_, Append::Place{.topic = inbox.id, .partition = partition}, offer.to,
-      message.SerializeAsString(),
+  KeyedRecord note{.key = offer.to,
+                   .value = message.SerializeAsString(),
+                   .once = "missed offer " + record_key_of(offer.key)};
+  OwnAppend::begin(
+      {.log = log_,
+       .topic = inbox.id,
+       .in_flight = in_flight_,
+       .partition = engine::partition_of_key(engine::as_bytes(offer.to), inbox.config.partitions)},
+      {std::move(note)},
       [this, outcome, done = std::move(done),
-       owner = InboxKey{.category = inbox.id, .eid = offer.to}](const Status& status) mutable {
-        if (!status) return stored(outcome, std::move(done), status);
+       owner = InboxKey{.category = inbox.id, .eid = offer.to}](const auto& result) mutable {
+        if (!result) return stored(outcome, std::move(done), status_of(result));
         inboxes_.hub().tell(owner);
         write(std::move(outcome), std::move(done));
       });
-  append->is_named(name);
-  log_.append(*append.release());
 }
 
 void OfferService::stored(const Outcome& outcome, Done done, const Status& status) {

@@ -63,7 +63,6 @@ class OfferService {
   [[nodiscard]] std::size_t open_offers() const;
 
  private:
-  class Append;
   struct Step {
     enum class Kind : std::uint8_t { kPropose, kMove, kTime };
     Kind kind{};

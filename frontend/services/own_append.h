@@ -15,6 +15,7 @@ namespace bimip::frontend {
 struct KeyedRecord {
   std::string key{};
   std::string value{};
+  std::string once{};  // its idempotency key; empty: none
   bool is_tombstone = false;
 };
 
@@ -28,11 +29,13 @@ class OwnAppend final : public engine::AppendRequest {
     engine::Log& log;
     engine::TopicId topic{};
     InFlight& in_flight;
+    engine::PartitionId partition{};
   };
   static void begin(const Way& way, std::vector<KeyedRecord> records, Then then) {
     auto append = std::unique_ptr<OwnAppend>(
         new OwnAppend(way.in_flight, std::move(records), std::move(then)));
     append->topic = way.topic;
+    append->partition = way.partition;
     way.in_flight.begun();
     way.log.append(*append.release());
   }
@@ -46,7 +49,8 @@ class OwnAppend final : public engine::AppendRequest {
   OwnAppend(InFlight& in_flight, std::vector<KeyedRecord> own, Then then)
       : in_flight_(in_flight), own_(std::move(own)), then_(std::move(then)) {
     for (const KeyedRecord& record : own_) {
-      fields_.push_back({.key = engine::as_bytes(record.key)});
+      fields_.push_back(
+          {.key = engine::as_bytes(record.key), .idempotency_key = engine::as_bytes(record.once)});
       if (record.is_tombstone) {
         fields_.back().kind = engine::RecordKind::kTombstone;
       } else {
