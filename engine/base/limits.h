@@ -162,6 +162,10 @@ inline constexpr std::uint64_t kSegmentBytesPerHeldRecord = 64;
 inline constexpr std::size_t kReleaseRecordsMax = 512;
 inline constexpr std::size_t kReleaseBytesMax = kCommitPayloadBytes / 2;
 inline constexpr auto kReleaseRetry = 200ms;
+// So many of them, of so many bytes, are in memory at a time: the more that wait in the same blocks
+// are read with them.
+inline constexpr std::size_t kReleaseWindowMax = 16'384;
+inline constexpr std::size_t kReleaseReadBytesMax = 32UL * 1024 * 1024;
 
 // Names. A topic's name is its folder's name.
 inline constexpr std::size_t kTopicNameBytesMax = 200;

@@ -73,7 +73,7 @@ void PartitionWriter::append_release() {
   if (release_->was_cut_short()) {
     release_window_ = std::max<std::size_t>(1, release_->size() / 2);
   } else if (release_->size() == release_window_) {
-    release_window_ = std::min(Release::kWindowMax, 2 * release_window_);
+    release_window_ = std::min(limits::kReleaseWindowMax, 2 * release_window_);
   }
   if (release_->later().size() == release_->size())
     return end_release(fail(ErrorCode::kIo, "none of the records due can be read"));

@@ -18,10 +18,6 @@ namespace bimip::engine {
 class Release final : public AppendRequest {
  public:
   using Done = std::function<void(Result<Appended>)>;
-  // So many records at a time, when their bytes are not too many: the more that wait in the same
-  // blocks are read with them.
-  static constexpr std::size_t kWindowMax = 16'384;
-  static constexpr std::size_t kBytesMax = 32UL * 1024 * 1024;
 
   // `due`: the earliest first.
   explicit Release(std::vector<Offset> due) : due_(std::move(due)), found_(due_.size()) {}
@@ -35,7 +31,7 @@ class Release final : public AppendRequest {
   [[nodiscard]] const std::vector<Offset>& expired() const { return expired_; }
   [[nodiscard]] const std::vector<Offset>& lost() const { return lost_; }
   [[nodiscard]] std::size_t size() const { return due_.size(); }
-  [[nodiscard]] bool was_cut_short() const { return bytes_ >= kBytesMax; }
+  [[nodiscard]] bool was_cut_short() const { return bytes_ >= limits::kReleaseReadBytesMax; }
 
   // Makes the next part ready to be appended: false when there is none. `done` gets its answer, and
   // may destroy this.
