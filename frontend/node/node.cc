@@ -64,6 +64,10 @@ std::unique_ptr<Carrier> speak_stanzas(SessionHost& host, Moment now) {
   return std::make_unique<StreamCarrier>(begin_session(host, Framing::kLength, now));
 }
 
+std::unexpected<NodeError> cannot_run(std::string why) {
+  return std::unexpected(NodeError{.kind = NodeError::Kind::kCannotRun, .message = std::move(why)});
+}
+
 // A device that answers the Ping of every heartbeat stays.
 AwarenessService::Options awareness_of(const Settings& settings) {
   const std::chrono::milliseconds lease =
@@ -102,9 +106,7 @@ class Node::Parts {
         settings_, {.log = *store_, .clock = engine::system_clock(), .on_changed = [this] {
                       for (const auto& shard : shards_) shard->tick_soon();
                     }});
-    if (!security)
-      return std::unexpected(
-          NodeError{.kind = NodeError::Kind::kCannotRun, .message = std::move(security.error())});
+    if (!security) return cannot_run(std::move(security.error()));
     security_ = std::move(*security);
     for (std::size_t i = 0; i < shards_of(settings_); ++i) {
       Shard::Parts parts{.log = *store_,
@@ -154,24 +156,20 @@ class Node::Parts {
   }
 
   std::expected<Listening, NodeError> listen() {
-    const auto fail = [](std::string why) {
-      return std::unexpected(
-          NodeError{.kind = NodeError::Kind::kCannotRun, .message = std::move(why)});
-    };
     Listening listening;
     auto tcp = tcp_->open(*parse_listen_endpoint(settings_.tcp));
-    if (!tcp) return fail(std::move(tcp.error()));
+    if (!tcp) return cannot_run(std::move(tcp.error()));
     listening.tcp = *tcp;
     if (!settings_.http.empty()) {
       auto http = http_->open(*parse_listen_endpoint(settings_.http));
-      if (!http) return fail(std::move(http.error()));
+      if (!http) return cannot_run(std::move(http.error()));
       listening.http = *http;
     }
     if (!settings_.grpc.empty()) {
       ListenEndpoint grpc = *parse_listen_endpoint(settings_.grpc);
       const auto port =
           grpc_.listen({.address = grpc.address, .port = grpc.port, .tls = security_->tls()});
-      if (!port) return fail(port.error());
+      if (!port) return cannot_run(port.error());
       grpc.port = *port;
       listening.grpc = std::move(grpc);
     }
@@ -354,25 +352,13 @@ std::expected<std::unique_ptr<Node>, NodeError> Node::open(const Settings& setti
                   .message = store.error().message});
   }
   auto broker = Broker::open(**store);
-  if (!broker) {
-    return std::unexpected(
-        NodeError{.kind = NodeError::Kind::kCannotRun, .message = broker.error().message});
-  }
+  if (!broker) return cannot_run(broker.error().message);
   auto inboxes = InboxService::open(**store, words_of(settings.inbox_categories));
-  if (!inboxes) {
-    return std::unexpected(
-        NodeError{.kind = NodeError::Kind::kCannotRun, .message = inboxes.error().message});
-  }
+  if (!inboxes) return cannot_run(inboxes.error().message);
   auto awareness = AwarenessService::open(**store, engine::system_clock(), awareness_of(settings));
-  if (!awareness) {
-    return std::unexpected(
-        NodeError{.kind = NodeError::Kind::kCannotRun, .message = awareness.error().message});
-  }
+  if (!awareness) return cannot_run(awareness.error().message);
   auto offers = OfferService::open(**store, **inboxes);
-  if (!offers) {
-    return std::unexpected(
-        NodeError{.kind = NodeError::Kind::kCannotRun, .message = offers.error().message});
-  }
+  if (!offers) return cannot_run(offers.error().message);
   auto parts =
       std::make_unique<Parts>(settings, std::move(*store), std::move(*broker), std::move(*inboxes),
                               std::move(*awareness), std::move(*offers));
