@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "bench/flags.h"
 #include "bench/report.h"
 #include "bimip/v1/stanza.pb.h"
 #include "engine/store/store.h"
@@ -244,31 +245,18 @@ class Bench {
   Sent sent_;
 };
 
-Shape shape_of(int argc, char** argv) {
-  Shape shape;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view flag = argv[i];
-    const auto value = [&] { return i + 1 < argc ? argv[++i] : ""; };
-    if (flag == "--json") {
-      shape.json = true;
-    } else if (flag == "--dir") {
-      shape.folder = value();
-    } else if (flag == "--entities") {
-      shape.entities = static_cast<std::uint32_t>(std::atoi(value()));
-    } else if (flag == "--contacts") {
-      shape.contacts = static_cast<std::uint32_t>(std::atoi(value()));
-    } else {
-      give_up("no flag " + std::string(flag));
-    }
-  }
-  if (shape.folder.empty()) give_up("--dir DIR is missing");
-  if (shape.contacts + 1 >= shape.entities) give_up("more contacts than entities");
-  return shape;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  Bench(shape_of(argc, argv)).run();
+  Shape shape;
+  CLI::App flags("Awareness of many entities that watch each other, without sockets",
+                 "awareness_bench");
+  flags.add_option("--dir", shape.folder, "A folder on the disk in question")->required();
+  flags.add_option("--entities", shape.entities, "How many");
+  flags.add_option("--contacts", shape.contacts, "How many others each watches");
+  flags.add_flag("--json", shape.json, "A JSON object a figure");
+  if (const auto ended = bench::parse(flags, argc, argv)) return *ended;
+  if (shape.contacts + 1 >= shape.entities) give_up("more contacts than entities");
+  Bench(shape).run();
   return 0;
 }

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "bench/flags.h"
 #include "bench/report.h"
 #include "engine/store/store.h"
 
@@ -189,23 +190,15 @@ class Bench {
 }  // namespace bimip::bench
 
 int main(int argc, char** argv) {
-  std::string directory = "delay-bench";
+  std::filesystem::path directory;
   std::size_t held = 1'000'000;
   bool json = false;
-  for (int i = 1; i < argc; ++i) {
-    const std::string flag = argv[i];
-    if (flag == "--json") {
-      json = true;
-    } else if (flag == "--dir" && i + 1 < argc) {
-      directory = std::string(argv[++i]) + "/delay-bench";
-    } else if (flag == "--held" && i + 1 < argc) {
-      held = std::strtoull(argv[++i], nullptr, 10);
-    } else {
-      std::fprintf(stderr, "usage: delay_bench [--dir DIR] [--held N] [--json]\n");
-      return 2;
-    }
-  }
+  CLI::App flags("What records cost that wait for their time", "delay_bench");
+  flags.add_option("--dir", directory, "A folder on the disk in question");
+  flags.add_option("--held", held, "How many wait");
+  flags.add_flag("--json", json, "A JSON object a figure");
+  if (const auto ended = bimip::bench::parse(flags, argc, argv)) return *ended;
   const bimip::bench::Report report(json);
-  bimip::bench::Bench(directory, held, report).run();
+  bimip::bench::Bench(directory / "delay-bench", held, report).run();
   return 0;
 }

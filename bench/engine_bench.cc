@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "bench/fio.h"
+#include "bench/flags.h"
 #include "bench/report.h"
 #include "engine/store/store.h"
 
@@ -385,31 +386,17 @@ void measure_all(const Settings& settings) {
 
 int main(int argc, char** argv) {
   bimip::bench::Settings settings;
-  for (int i = 1; i < argc; ++i) {
-    const std::string flag = argv[i];
-    const char* value = i + 1 < argc ? argv[i + 1] : nullptr;
-    if (flag == "--json") {
-      settings.json = true;
-      continue;
-    }
-    if (flag == "--dir" && value != nullptr) {
-      settings.directory = value;
-    } else if (flag == "--only" && value != nullptr) {
-      settings.only = value;
-    } else if (flag == "--segment-bytes" && value != nullptr) {
-      settings.config.segment_bytes = std::strtoull(value, nullptr, 10);
-    } else if (flag == "--seconds" && value != nullptr) {
-      settings.time = std::chrono::milliseconds(static_cast<std::int64_t>(1000 * std::atof(value)));
-    } else if (flag == "--rounds" && value != nullptr) {
-      settings.rounds = std::max(1, std::atoi(value));
-    } else {
-      std::fprintf(stderr,
-                   "usage: engine_bench [--dir DIR] [--rounds N] [--seconds S] [--json] "
-                   "[--only TEXT] [--segment-bytes N]\n");
-      return flag == "--help" ? 0 : 2;
-    }
-    ++i;
-  }
+  double seconds = 1;
+  CLI::App flags("Durable appends of the engine, beside fio's on the same disk", "engine_bench");
+  flags.add_option("--dir", settings.directory, "A folder on the disk in question");
+  flags.add_option("--rounds", settings.rounds, "So many, of which the medians are told")
+      ->check(CLI::PositiveNumber);
+  flags.add_option("--seconds", seconds, "Of one round")->check(CLI::PositiveNumber);
+  flags.add_option("--only", settings.only, "Only figures with this in their name");
+  flags.add_option("--segment-bytes", settings.config.segment_bytes, "Size of a segment");
+  flags.add_flag("--json", settings.json, "A JSON object a figure");
+  if (const auto ended = bimip::bench::parse(flags, argc, argv)) return *ended;
+  settings.time = std::chrono::milliseconds(static_cast<std::int64_t>(1000 * seconds));
   bimip::bench::measure_all(settings);
   return 0;
 }

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "bench/fio.h"
+#include "bench/flags.h"
 #include "bench/report.h"
 #include "engine/base/random.h"
 #include "engine/store/store.h"
@@ -366,26 +367,14 @@ class Bench {
 
 int main(int argc, char** argv) {
   bimip::bench::Settings settings;
-  for (int i = 1; i < argc; ++i) {
-    const std::string flag = argv[i];
-    const char* value = i + 1 < argc ? argv[i + 1] : nullptr;
-    if (flag == "--json") {
-      settings.json = true;
-      continue;
-    }
-    if (flag == "--dir" && value != nullptr) {
-      settings.directory = value;
-    } else if (flag == "--entities" && value != nullptr) {
-      settings.entities = std::max<std::uint64_t>(1000, std::strtoull(value, nullptr, 10));
-    } else if (flag == "--records" && value != nullptr) {
-      settings.records = std::strtoull(value, nullptr, 10);
-    } else {
-      std::fprintf(stderr,
-                   "usage: entity_bench [--dir DIR] [--entities N] [--records N] [--json]\n");
-      return flag == "--help" ? 0 : 2;
-    }
-    ++i;
-  }
+  CLI::App flags("What the entities of a topic cost, and what is done behind its writer's back",
+                 "entity_bench");
+  flags.add_option("--dir", settings.directory, "A folder on the disk in question");
+  flags.add_option("--entities", settings.entities, "How many")
+      ->check(CLI::Range(1'000ULL, 1'000'000'000ULL));
+  flags.add_option("--records", settings.records, "How many; else twice as many");
+  flags.add_flag("--json", settings.json, "A JSON object a figure");
+  if (const auto ended = bimip::bench::parse(flags, argc, argv)) return *ended;
   const bimip::bench::Report report(settings.json);
   bimip::bench::Bench(settings, report).run();
   return 0;
