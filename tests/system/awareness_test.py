@@ -5,7 +5,8 @@ import time
 
 import case
 import programs
-from wire import Code, Session, stanza
+from listener import Listener
+from wire import Code, stanza
 from bimip.v1 import awareness_pb2
 
 State = awareness_pb2.UserState
@@ -17,42 +18,26 @@ RECOVER_WITHIN = 5
 GRACE = 2
 
 
-class Person(Session):
+class Person(Listener):
     """A session of somebody's device that keeps what it was told."""
 
     def __init__(self, server, eid, device="phone"):
         self.views, self.relations, self.counts, self.complete, self.told = {}, {}, None, False, []
-        self.ids = 10
-        super().__init__(server, eid=eid, device=device)
+        super().__init__(server, eid, device)
 
-    def ask(self, id=None, **body):
-        self.ids += 1
-        id = id or self.ids
-        self.send(stanza(id, **body))
-        answers = []
-        programs.wait_until(lambda: self.hear(answers) or any(one.id == id for one in answers), what="the answer")
-        return next(one for one in answers if one.id == id)
-
-    def hear(self, others=None):
-        self.socket.settimeout(0.02)
-        try:
-            while True:
-                got = self.next()
-                if got.WhichOneof("body") != "awareness_changed":
-                    if others is not None:
-                        others.append(got)
-                    continue
-                changed = got.awareness_changed
-                for view in changed.views:
-                    self.views[view.eid] = view
-                    self.told.append((view.eid, view.state))
-                for relation in changed.relations:
-                    self.relations[relation.eid] = relation
-                if changed.HasField("counts"):
-                    self.counts = changed.counts
-                self.complete = self.complete or changed.complete
-        except TimeoutError:
-            pass
+    def take(self, got):
+        if got.WhichOneof("body") != "awareness_changed":
+            return False
+        changed = got.awareness_changed
+        for view in changed.views:
+            self.views[view.eid] = view
+            self.told.append((view.eid, view.state))
+        for relation in changed.relations:
+            self.relations[relation.eid] = relation
+        if changed.HasField("counts"):
+            self.counts = changed.counts
+        self.complete = self.complete or changed.complete
+        return True
 
     def set(self, state=0, **more):
         answer = self.ask(set_awareness={"state": state, **more})
@@ -65,9 +50,6 @@ class Person(Session):
         watched = self.ask(watch_awareness={"contacts": contacts, "eids": eids}).awareness_watched
         self.until(lambda: self.complete, "the snapshot")
         return watched
-
-    def until(self, is_so, what="it", within=20):
-        programs.wait_until(lambda: self.hear() or is_so(), within=within, what=what)
 
     def sees(self, eid, state, within=20):
         self.until(lambda: eid in self.views and self.views[eid].state == state,

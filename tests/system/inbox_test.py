@@ -4,40 +4,29 @@ import json
 
 import case
 import programs
-from wire import Code, Session, stanza
+from listener import Listener
+from wire import Code, stanza
 
 
-class Device(Session):
+class Device(Listener):
     """A session of an entity's device that has inboxes open."""
 
     def __init__(self, server, eid, device="phone"):
         self.inboxes = {}  # id: items
         self.states = []
         self.gaps = []
-        super().__init__(server, eid=eid, device=device)
+        super().__init__(server, eid, device)
 
-    def ask(self, id, **body):
-        self.send(stanza(id, **body))
-        answers = []
-        programs.wait_until(lambda: self.hear(answers) or any(one.id == id for one in answers), what="the answer")
-        return next(one for one in answers if one.id == id)
-
-    def hear(self, others=None):
-        """Takes what there is."""
-        self.socket.settimeout(0.02)
-        try:
-            while True:
-                got = self.next()
-                kind = got.WhichOneof("body")
-                if kind == "inbox_delivery":
-                    self.inboxes.setdefault(got.inbox_delivery.inbox_id, []).extend(got.inbox_delivery.items)
-                    self.gaps += got.inbox_delivery.gaps
-                elif kind == "inbox_state" and got.id == 0:
-                    self.states.append(got.inbox_state)
-                elif others is not None:
-                    others.append(got)
-        except TimeoutError:
-            pass
+    def take(self, got):
+        kind = got.WhichOneof("body")
+        if kind == "inbox_delivery":
+            self.inboxes.setdefault(got.inbox_delivery.inbox_id, []).extend(got.inbox_delivery.items)
+            self.gaps += got.inbox_delivery.gaps
+        elif kind == "inbox_state" and got.id == 0:
+            self.states.append(got.inbox_state)
+        else:
+            return False
+        return True
 
     def open(self, category="chat", **how):
         answer = self.ask(2, open_inbox={"category": category, **how})
@@ -47,10 +36,7 @@ class Device(Session):
         return answer.inbox_opened
 
     def has(self, inbox, count):
-        def is_so():
-            self.hear()
-            return len(self.inboxes[inbox]) >= count
-        programs.wait_until(is_so, what=f"{count} messages")
+        self.until(lambda: len(self.inboxes[inbox]) >= count, f"{count} messages", within=30)
         return self.inboxes[inbox]
 
     def message(self, to, body, message_id, **more):

@@ -4,53 +4,40 @@ import json
 import time
 
 import case
-import programs
-from wire import Code, Session, stanza
+from listener import Listener
+from wire import Code
 from bimip.v1 import offer_pb2
 
 State = offer_pb2.OfferState
 Action = offer_pb2.OfferAction
 
 
-class Device(Session):
+class Device(Listener):
     """A session of an entity's device that watches its offers."""
 
     def __init__(self, server, eid, device="phone"):
         self.told = []
-        self.last_id = 1
-        super().__init__(server, eid=eid, device=device)
-        self.there = self.request(watch_offers={}).offers_watched.offers
-
-    def request(self, **body):
-        self.last_id += 1
-        self.send(stanza(self.last_id, **body))
-        self.socket.settimeout(20)
-        while (got := self.next()).id != self.last_id:
-            self.take(got)
-        return got
+        super().__init__(server, eid, device)
+        self.there = self.ask(watch_offers={}).offers_watched.offers
 
     def take(self, got):
-        if got.WhichOneof("body") == "offer_changed":
-            self.told.append(got.offer_changed.offer)
+        if got.WhichOneof("body") != "offer_changed" or got.id != 0:
+            return False
+        self.told.append(got.offer_changed.offer)
+        return True
 
     def hears(self, state, offer_id="call", to_device=None):
         """Waits until it was told that the offer is so."""
         def is_so():
-            self.socket.settimeout(0.02)
-            try:
-                while True:
-                    self.take(self.next())
-            except TimeoutError:
-                pass
             return any(o.offer_id == offer_id and o.state == state and to_device in (None, o.to_device) for o in self.told)
-        programs.wait_until(is_so, what=f"state {state}")
+        self.until(is_so, f"state {state}", within=30)
         return next(o for o in reversed(self.told) if o.offer_id == offer_id)
 
     def propose(self, to, offer_id="call", **more):
-        return self.request(propose_offer={"to": to, "offer_id": offer_id, "description": b"video", **more})
+        return self.ask(propose_offer={"to": to, "offer_id": offer_id, "description": b"video", **more})
 
     def act(self, by, action, offer_id="call", **more):
-        return self.request(act_on_offer={"from": by, "offer_id": offer_id, "action": action, **more})
+        return self.ask(act_on_offer={"from": by, "offer_id": offer_id, "action": action, **more})
 
 
 class Offers(case.SystemTest):
