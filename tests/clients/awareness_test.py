@@ -4,17 +4,8 @@ import asyncio
 import json
 
 import support
-from support import stanza, stanza_pb2
-
-try:
-    import websockets
-except ImportError:
-    websockets = None
-try:
-    import grpc
-    from grpc_test import Stream
-except ImportError:
-    grpc = None
+from grpc_test import Stream, grpc
+from support import stanza, stanza_pb2, websockets
 
 ANSWER_WITHIN = 20
 ONLINE, BUSY = 1, 3

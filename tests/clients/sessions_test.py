@@ -6,12 +6,7 @@ import os
 import subprocess
 
 import support
-from support import stanza, stanza_pb2
-
-try:
-    import websockets
-except ImportError:
-    websockets = None
+from support import stanza, stanza_pb2, websockets
 
 ANSWER_WITHIN = 20
 

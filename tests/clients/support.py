@@ -14,6 +14,11 @@ import unittest
 sys.path.append(str(pathlib.Path(__file__).parents[1] / "system"))
 from wire import Code, Session, stanza, stanza_pb2  # noqa: E402, F401
 
+try:
+    import websockets  # noqa: F401
+except ImportError:
+    websockets = None
+
 BIN = pathlib.Path(os.environ["PROGRAMS_UNDER_TEST"])
 SKIPPED = 77
 WITHIN = 30
