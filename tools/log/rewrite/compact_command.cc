@@ -7,7 +7,6 @@
 #include "tools/log/progress.h"
 #include "tools/log/report_text.h"
 #include "tools/log/rewrite/compact.h"
-#include "tools/log/rewrite/working_copy.h"
 #include "tools/log/rewrite/written_store.h"
 #include "tools/log/text.h"
 
@@ -141,19 +140,13 @@ Exit run_compact(const CompactArguments& arguments, const Console& console) {
                                            &CatalogTopic::name) == inventory->catalog->topics.end())
     return cannot_run({ErrorCode::kNotFound, "no topic '" + *arguments.topic + "'"}, console);
   const std::unique_ptr<Device> device = make_posix_device();
-  ProgressLine progress(console);
   if (arguments.effect == Effect::kDryRun) {
+    ProgressLine progress(console);
     const Result<Partitions> foreseen = foresee(arguments, *inventory, *device, progress);
     progress.wipe();
     return foreseen ? tell(arguments, *foreseen, console) : cannot_run(foreseen.error(), console);
   }
-  Result<WorkingCopy> copy =
-      WorkingCopy::make(*device, {.store = *inventory,
-                                  .to = arguments.to,
-                                  .on_progress = [&](std::uint64_t done, std::uint64_t total) {
-                                    progress.draw("copying", done, total);
-                                  }});
-  progress.wipe();
+  Result<WorkingCopy> copy = copy_to_work_on(*device, *inventory, arguments.to, console);
   if (!copy) return cannot_run(copy.error(), console);
   const Result<Partitions> compacted =
       compact(arguments, *inventory->catalog, copy->folder(), *device);

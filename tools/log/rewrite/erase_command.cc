@@ -6,10 +6,8 @@
 #include "engine/device/posix_device.h"
 #include "engine/store/store.h"
 #include "tools/log/dump.h"
-#include "tools/log/progress.h"
 #include "tools/log/report_text.h"
 #include "tools/log/rewrite/store_proof.h"
-#include "tools/log/rewrite/working_copy.h"
 #include "tools/log/rewrite/written_store.h"
 #include "tools/log/text.h"
 
@@ -157,14 +155,7 @@ Exit run_erase(const EraseArguments& arguments, const Console& console) {
     return cannot_run(good.error(), console);
   if (arguments.effect == Effect::kDryRun) return foretell(arguments, *inventory, console);
   const std::unique_ptr<Device> device = make_posix_device();
-  ProgressLine progress(console);
-  Result<WorkingCopy> copy =
-      WorkingCopy::make(*device, {.store = *inventory,
-                                  .to = arguments.to,
-                                  .on_progress = [&](std::uint64_t done, std::uint64_t total) {
-                                    progress.draw("copying", done, total);
-                                  }});
-  progress.wipe();
+  Result<WorkingCopy> copy = copy_to_work_on(*device, *inventory, arguments.to, console);
   if (!copy) return cannot_run(copy.error(), console);
   const Result<Erased> erased = erase(arguments, copy->folder(), *device);
   if (!erased) return cannot_run(erased.error(), console);

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tools/log/progress.h"
 #include "tools/log/report_text.h"
 
 namespace bimip::log_tools {
@@ -11,6 +12,18 @@ Status check_target(const std::optional<Path>& to, InPlace replace, Effect effec
   if (to.has_value() == (replace == InPlace::kYes))
     return fail(ErrorCode::kInvalidArgument, "give --to DIR, --replace or --dry-run");
   return {};
+}
+
+Result<WorkingCopy> copy_to_work_on(Device& device, const Inventory& store,
+                                    const std::optional<Path>& to, const Console& console) {
+  ProgressLine progress(console);
+  Result<WorkingCopy> copy = WorkingCopy::make(
+      device,
+      {.store = store, .to = to, .on_progress = [&](std::uint64_t done, std::uint64_t total) {
+         progress.draw("copying", done, total);
+       }});
+  progress.wipe();
+  return copy;
 }
 
 Result<VerifyReport> verify_written(const Path& folder, unsigned jobs) {
