@@ -146,6 +146,7 @@ TEST(Bearer, D4ADeviceIsItsEntitysOnly) {
   v1::Stanza revoke;
   revoke.mutable_token_revoke()->set_device("phone");
   EXPECT_TRUE(hers.ask(revoke).has_token_revoked());
+  host.await_change();
   hers.tick();
   his.tick();
   EXPECT_EQ(goodbye_of(hers), v1::CODE_REVOKED);
@@ -353,6 +354,7 @@ TEST(Bearer, EndsAtOnceWhenItsTokenIsRevokedAndOpensNoneAgain) {
   v1::Stanza revoke;
   revoke.mutable_token_revoke()->set_token_id("a-1");
   EXPECT_TRUE(talk.ask(revoke).has_token_revoked());
+  host.await_change();
   for (Talk* each : {&talk, &same, &other}) each->tick();
   EXPECT_EQ(goodbye_of(talk), v1::CODE_REVOKED);
   EXPECT_EQ(goodbye_of(same), v1::CODE_REVOKED);
@@ -372,6 +374,7 @@ TEST(Bearer, IsRevokedByItselfOrAnOperatorOnly) {
   Talk boss(host);
   (void)boss.identify(operators());
   EXPECT_TRUE(boss.ask(revoke_all_of("alice@example.com")).has_token_revoked());
+  host.await_change();
   talk.tick();
   boss.tick();
   EXPECT_EQ(goodbye_of(talk), v1::CODE_REVOKED);

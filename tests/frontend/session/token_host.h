@@ -65,6 +65,12 @@ class TokenHost final : public SessionHost {
     lock.unlock();
     for (SessionRequest* request : all) std::unique_ptr<SessionRequest>(request)->deliver(moment());
   }
+  // Waits until sessions are told of another revocation: behind its answer, on the log's thread.
+  void await_change() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return changes_ > 0; });
+    --changes_;
+  }
   [[nodiscard]] Moment moment() const {
     return {.monotonic = clock.monotonic(), .wall = clock.now()};
   }
@@ -111,7 +117,12 @@ class TokenHost final : public SessionHost {
                                       .clock = clock,
                                       .keys = *ring_,
                                       .run = [](std::move_only_function<void()> work) { work(); },
-                                      .on_changed = [] {}},
+                                      .on_changed =
+                                          [this] {
+                                            const std::lock_guard lock(mutex_);
+                                            ++changes_;
+                                            changed_.notify_one();
+                                          }},
                                      {.rules = rules(), .revocations_max = revocations_max_});
     ASSERT_TRUE(opened) << opened.error().message;
     tokens_ = std::move(*opened);
@@ -151,6 +162,8 @@ class TokenHost final : public SessionHost {
   std::mutex mutex_;
   std::condition_variable arrived_;
   std::vector<SessionRequest*> back_;
+  std::condition_variable changed_;
+  int changes_ = 0;
 };
 
 // A session and its peer.
