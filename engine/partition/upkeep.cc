@@ -58,12 +58,17 @@ void Upkeep::choose() {
   if (!choose_packing()) (void)choose_compaction();
 }
 
-RetentionBasis Upkeep::retention_basis() const {
+// Nothing at or behind it goes. Before it was told, nothing at all.
+Offset Upkeep::retention_floor() const {
   const bool is_held = config_.retention_floor == RetentionFloor::kCursors;
+  return is_held ? floor_.value_or(Offset(0)) : kNoFloor;
+}
+
+RetentionBasis Upkeep::retention_basis() const {
   return {.now = parts_.clock.now(),
           .active_bytes = parts_.active_bytes(),
           .oldest_held = parts_.oldest_held(),
-          .floor = is_held ? floor_.value_or(Offset(0)) : kNoFloor};
+          .floor = retention_floor()};
 }
 
 // What must go goes before anything is done to keep it small.

@@ -133,6 +133,7 @@ class Upkeep {
   [[nodiscard]] bool choose_packing();
   [[nodiscard]] bool choose_compaction();
   [[nodiscard]] bool wants_pass(const std::vector<ManifestSegment>& readable) const;
+  [[nodiscard]] Offset retention_floor() const;
   [[nodiscard]] RetentionBasis retention_basis() const;
   [[nodiscard]] std::unique_ptr<RecordFilter> filter_of(CompactionGroup& group) const;
   void end_pass();

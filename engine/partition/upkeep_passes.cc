@@ -30,7 +30,7 @@ bool Upkeep::choose_compaction() {
                        .kept_of_each = std::max<std::uint64_t>(1, config_.entity_records_max)};
   pass_.emplace();
   for (const ManifestSegment& segment : readable) {
-    if (segment.end_offset > retention_basis().floor) break;
+    if (segment.end_offset > retention_floor()) break;
     pass_->surveyed_end = segment.end_offset;
     if (is_old(segment, config_, parts_.clock.now())) pass_->old_end = segment.end_offset;
   }
@@ -47,7 +47,7 @@ bool Upkeep::wants_pass(const std::vector<ManifestSegment>& readable) const {
   std::uint64_t fresh = 0;
   bool has_old = false;
   for (const ManifestSegment& segment : readable) {
-    if (segment.end_offset > retention_basis().floor) break;
+    if (segment.end_offset > retention_floor()) break;
     all += segment.file_bytes;
     if (segment.base_offset >= surveyed_end_) fresh += segment.file_bytes;
     has_old =
@@ -122,7 +122,7 @@ std::unique_ptr<RecordFilter> Upkeep::filter_of(CompactionGroup& group) const {
       EntityRetentionFilter::Kept{
           .newest = pass_->survey->newest(),
           .by_count = config_.entity_records_max == 0 ? nullptr : pass_->survey->kept(),
-          .floor = retention_basis().floor,
+          .floor = retention_floor(),
           .lapsed = std::move(lapsed)},
       std::move(group.stretches));
 }
