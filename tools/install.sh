@@ -4,9 +4,9 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 buf_version=1.75.0
-# The number in the folder's name goes up with any of the versions: tests/clients/websocket_test.py names it too.
-clients=(ws@8.23.0 @grpc/grpc-js@1.14.7 @grpc/proto-loader@0.8.1)
-clients_folder=$cache_folder/clients-1
+# The number in the folder's name goes up with any of the versions: tests/clients/node.py names it too.
+clients=(ws@8.23.0 @grpc/grpc-js@1.14.7 @grpc/proto-loader@0.8.1 protobufjs@7.6.6 long@5.3.2)
+clients_folder=$cache_folder/clients-2
 
 usage() {
   cat <<'END'
@@ -93,6 +93,6 @@ else
 fi
 if [[ $group == test ]]; then
   npm_install "$cache_folder/buf-$buf_version" "the lint of proto/" "@bufbuild/buf@$buf_version"
-  npm_install "$clients_folder" "the tests of node's clients" "${clients[@]}"
+  npm_install "$clients_folder" "the tests of node's and the browser's clients" "${clients[@]}"
 fi
 say "everything for \"$group\" is installed"

@@ -5,8 +5,8 @@ import queue
 import time
 
 import support
+from node import run_node
 from support import Code, stanza
-from websocket_test import run_node
 
 try:
     import grpc

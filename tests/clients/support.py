@@ -32,6 +32,13 @@ def wait_until(is_so, within=WITHIN, what="it"):
         time.sleep(0.01)
 
 
+def make_certificate(folder, name, *options, address="IP:127.0.0.1"):
+    """A key and a certificate that is its own authority: NAME.key, NAME.pem."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem", "-subj", f"/CN={name}",
+                    "-addext", f"subjectAltName={address}", *options], check=True, capture_output=True, timeout=60)
+
+
 class ClientTest(unittest.TestCase):
     FLAGS = ()
     trust = ()  # flags of bimip

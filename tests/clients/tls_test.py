@@ -30,11 +30,8 @@ class Tls(support.ClientTest):
         self.flags = ("--tls-certificate", self.folder / "server.pem", "--tls-key", self.folder / "server.key")
         self.trust = ("--ca", self.folder / "first.pem")
 
-    def make(self, name, *options, address="IP:127.0.0.1"):
-        """A key and a certificate that is its own authority: NAME.key, NAME.pem."""
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                        "-keyout", self.folder / f"{name}.key", "-out", self.folder / f"{name}.pem", "-subj", f"/CN={name}",
-                        "-addext", f"subjectAltName={address}", *options], check=True, capture_output=True, timeout=60)
+    def make(self, name, **options):
+        support.make_certificate(self.folder, name, **options)
 
     def make_expired(self, name):
         """As make(), for a day of the year 2000."""

@@ -3,13 +3,10 @@
 import asyncio
 import base64
 import json
-import os
-import pathlib
-import shutil
 import socket
-import subprocess
 
 import support
+from node import run_node
 from support import Code, stanza, stanza_pb2
 
 try:
@@ -20,26 +17,6 @@ except ImportError:
 
 ANSWER_WITHIN = 20
 IDENTITY = {"protocolVersion": 1, "eid": "alice"}
-
-
-def node_modules():
-    """Where tools/install.sh puts the clients of npm."""
-    cache = os.environ.get("BIMIP_CACHE_DIR") or pathlib.Path(
-        os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "bimip"
-    return pathlib.Path(cache) / "clients-1" / "node_modules"
-
-
-def run_node(test, script, *arguments):
-    """What a script of clients/ prints, as JSON."""
-    if not shutil.which("node"):
-        test.skipTest("no node here")
-    if not (node_modules() / "ws").is_dir():
-        test.skipTest("the clients of npm are not installed (tools/install.sh fetches them)")
-    done = subprocess.run(["node", pathlib.Path(__file__).parent / script, *map(str, arguments)],
-                          env={**os.environ, "NODE_PATH": str(node_modules())}, capture_output=True, text=True,
-                          timeout=60)
-    test.assertEqual(done.returncode, 0, done.stderr)
-    return json.loads(done.stdout)
 
 
 class WebSocket(support.ClientTest):
