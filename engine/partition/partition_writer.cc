@@ -306,7 +306,7 @@ PartitionWriter::Commit& PartitionWriter::next_commit() {
 void PartitionWriter::submit(Commit& commit) {
   commit.finished = false;
   ++in_flight_;
-  last_used_ = last_activity_ = parts_.clock.monotonic();
+  commit.submitted_at = last_used_ = last_activity_ = parts_.clock.monotonic();
   has_written_ = true;
   parts_.queue.submit(commit.operation);
 }
@@ -352,6 +352,8 @@ void PartitionWriter::publish(Commit& commit) {
     segment_begun();
     return;
   }
+  const std::chrono::nanoseconds took = parts_.clock.monotonic() - commit.submitted_at;
+  parts_.commits.time.observe(static_cast<std::uint64_t>(took.count()));
   const Offset end = commit.block->header.end_offset();
   BIMIP_ASSERT(commit.block->header.base_offset == written_end_);
   if (commit.block->header.record_count > 0) parts_.tail.add(std::move(commit.block));

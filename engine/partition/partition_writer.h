@@ -12,6 +12,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/device/device.h"
+#include "engine/partition/commit_counters.h"
 #include "engine/partition/due_partitions.h"
 #include "engine/partition/held_records.h"
 #include "engine/partition/jobs.h"
@@ -40,6 +41,7 @@ struct WriterParts {
   RewriteBudget& budget;
   UpkeepCounters& counters;
   TroubleCounters& troubles;
+  CommitCounters& commits;
   OpenPartitions& places;
   DuePartitions& due;
   Housekeeping housekeeping = Housekeeping::kByItself;
@@ -109,6 +111,7 @@ class PartitionWriter {
     BlockRef block;
     std::shared_ptr<Buffer> memory{};
     std::vector<Answer> answers{};
+    std::chrono::nanoseconds submitted_at{};
     bool finished = false;
   };
   enum class Phase : std::uint8_t {

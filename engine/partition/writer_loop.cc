@@ -67,6 +67,7 @@ void WriterLoop::adopt(Partition& partition, RecoveredPartition recovered) {
                   .budget = parts_.budget,
                   .counters = parts_.counters,
                   .troubles = parts_.troubles,
+                  .commits = parts_.commits,
                   .places = places_,
                   .due = due_,
                   .housekeeping = parts_.housekeeping,

@@ -32,6 +32,7 @@ class WriterLoop {
     RewriteBudget& budget;
     UpkeepCounters& counters;
     TroubleCounters& troubles;
+    CommitCounters& commits;
     std::function<void()> on_tick;  // a few times a second, on the loop's thread; must not block
     std::size_t open_partitions_max;
     Housekeeping housekeeping = Housekeeping::kByItself;

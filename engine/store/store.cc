@@ -170,6 +170,7 @@ Status Store::start_threads() {
                         .budget = *budget_,
                         .counters = upkeep_,
                         .troubles = troubles_,
+                        .commits = commits_,
                         .on_tick = [this] { scrubber_->tick(); },
                         .open_partitions_max = std::clamp(device_->open_files_max() / 8, kOpenFloor,
                                                           limits::kOpenPartitionsMax),

@@ -81,6 +81,7 @@ class Store final : public Log {
   // The online check of sealed segments.
   [[nodiscard]] const Scrubber& scrubber() const { return *scrubber_; }
   [[nodiscard]] const TroubleCounters& trouble_counters() const { return troubles_; }
+  [[nodiscard]] const CommitCounters& commit_counters() const { return commits_; }
 
   // Refuses new appends, answers those accepted, makes all durable. The store only answers kClosed
   // afterwards.
@@ -150,6 +151,7 @@ class Store final : public Log {
   BufferPool pool_{limits::kBufferArenaBytes};
   TailCache tail_{limits::kTailCacheBytes};
   TroubleCounters troubles_;
+  CommitCounters commits_;
   std::unique_ptr<SegmentCache> sealed_;
   std::unique_ptr<SpareSegments> spares_;
   std::unique_ptr<JobRunner> jobs_;

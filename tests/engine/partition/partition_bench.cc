@@ -41,6 +41,7 @@ void PartitionBench::open(const TopicConfig& config) {
                         .budget = budget_,
                         .counters = upkeep_,
                         .troubles = troubles_,
+                        .commits = commits_,
                         .on_tick = [] {},
                         .open_partitions_max = limits::kOpenPartitionsMax},
       std::move(queue));

@@ -91,6 +91,7 @@ class PartitionBench : public ::testing::Test {
   RewriteBudget budget_{clock_, 0};
   UpkeepCounters upkeep_;
   TroubleCounters troubles_;
+  CommitCounters commits_;
   HeldQueue* queue_ = nullptr;
   std::unique_ptr<WriterLoop> loop_;
   std::unique_ptr<Partition> partition_;
