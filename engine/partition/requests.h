@@ -79,6 +79,7 @@ class RecordBatch {
   // compacted away, or its record is held until its time, or has expired.
   [[nodiscard]] OffsetRange range() const { return range_; }
   [[nodiscard]] const std::vector<BlockRef>& blocks() const { return blocks_; }
+  [[nodiscard]] Timestamp as_of() const { return as_of_; }
 
   // Calls `visit(const Record&)` for each that may be delivered, in order. The record's views live
   // as long as this batch. Whoever keeps the batch for a while looks again with has_expired().

@@ -26,6 +26,8 @@ struct Settings {
   std::uint64_t shards = 0;
   std::uint64_t spare_space = 2 * engine::limits::kSegmentBytesDefault;
   std::uint64_t scrub_rate = engine::limits::kScrubBytesPerSecondMax;
+  std::string record{};  // empty: nothing is
+  std::uint64_t record_bytes = limits::kRecordBytes;
   std::uint64_t free_space_floor = engine::limits::kFreeSpaceFloorDefault;
   std::string tokens_keys{};
   std::string tokens_issuer = "bimip";

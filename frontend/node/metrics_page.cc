@@ -25,6 +25,19 @@ void MetricsPage::counters(About about, std::string_view label,
                            std::span<const std::string_view> values,
                            const std::function<std::uint64_t(std::size_t)>& value_of) {
   begin(about, "counter");
+  labelled(about, label, values, value_of);
+}
+
+void MetricsPage::gauges(About about, std::string_view label,
+                         std::span<const std::string_view> values,
+                         const std::function<std::uint64_t(std::size_t)>& value_of) {
+  begin(about, "gauge");
+  labelled(about, label, values, value_of);
+}
+
+void MetricsPage::labelled(About about, std::string_view label,
+                           std::span<const std::string_view> values,
+                           const std::function<std::uint64_t(std::size_t)>& value_of) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     fmt::format_to(std::back_inserter(text_), "{}{{{}=\"{}\"}} {}\n", about.name, label, values[i],
                    value_of(i));

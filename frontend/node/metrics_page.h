@@ -23,6 +23,8 @@ class MetricsPage {
   // One value for each of the label's.
   void counters(About about, std::string_view label, std::span<const std::string_view> values,
                 const std::function<std::uint64_t(std::size_t)>& value_of);
+  void gauges(About about, std::string_view label, std::span<const std::string_view> values,
+              const std::function<std::uint64_t(std::size_t)>& value_of);
   // A gauge that is 1, with what it says in its label.
   void info(About about, std::string_view label, std::string_view value);
 
@@ -48,6 +50,8 @@ class MetricsPage {
  private:
   static constexpr double kInfinite = -1;
   void begin(About about, std::string_view type);
+  void labelled(About about, std::string_view label, std::span<const std::string_view> values,
+                const std::function<std::uint64_t(std::size_t)>& value_of);
   void bucket(std::string_view name, double bound, std::uint64_t count);
   void end_histogram(std::string_view name, double sum, std::uint64_t count);
 

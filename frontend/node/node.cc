@@ -21,9 +21,12 @@
 #include "frontend/services/broker/broker.h"
 #include "frontend/services/inbox/inbox_service.h"
 #include "frontend/services/offers/offer_service.h"
+#include "frontend/services/registry/session_registry.h"
+#include "frontend/services/replies/reply_hub.h"
 #include "frontend/session/closed_sessions.h"
 #include "frontend/stanza/limits.h"
 #include "frontend/transport/grpc/grpc_server.h"
+#include "frontend/transport/grpc/peer_address.h"
 #include "frontend/transport/http/http_carrier.h"
 #include "frontend/transport/stream_carrier.h"
 
@@ -91,11 +94,13 @@ class Node::Parts {
  public:
   Parts(const Settings& settings, std::unique_ptr<engine::Store> store,
         std::unique_ptr<Broker> broker, std::unique_ptr<InboxService> inboxes,
-        std::unique_ptr<AwarenessService> awareness, std::unique_ptr<OfferService> offers)
+        std::unique_ptr<SessionRegistry> registry, std::unique_ptr<AwarenessService> awareness,
+        std::unique_ptr<OfferService> offers)
       : settings_(settings),
         store_(std::move(store)),
         broker_(std::move(broker)),
         inboxes_(std::move(inboxes)),
+        registry_(std::move(registry)),
         awareness_(std::move(awareness)),
         offers_(std::move(offers)) {}
 
@@ -108,13 +113,30 @@ class Node::Parts {
                     }});
     if (!security) return cannot_run(std::move(security.error()));
     security_ = std::move(*security);
-    for (std::size_t i = 0; i < shards_of(settings_); ++i) {
+    const std::size_t shards = shards_of(settings_);
+    if (!settings_.record.empty()) {
+      if (auto made = make_recording_folder(settings_.record); !made)
+        return cannot_run(made.error());
+    }
+    for (std::size_t i = 0; i < shards; ++i) {
+      std::unique_ptr<ShardRecording> recording;
+      if (!settings_.record.empty()) {
+        auto created = ShardRecording::create(recording_file(settings_.record, i),
+                                              {.shard = i,
+                                               .began = engine::system_clock().now(),
+                                               .checks_tokens = security_->tokens() != nullptr},
+                                              settings_.record_bytes / shards);
+        if (!created) return cannot_run(created.error());
+        recording = std::move(*created);
+      }
       Shard::Parts parts{.log = *store_,
                          .clock = engine::system_clock(),
                          .limits = settings_.limits,
                          .broker = *broker_,
                          .entities = entities_,
                          .inboxes = *inboxes_,
+                         .registry = *registry_,
+                         .replies = replies_,
                          .awareness = *awareness_,
                          .offers = *offers_,
                          .closed = closed_sessions_,
@@ -132,6 +154,7 @@ class Node::Parts {
                              },
                          .tls = security_->tls(),
                          .tokens = security_->tokens(),
+                         .recording = std::move(recording),
                          .on_connection_closed = [this] { count_.remove(); },
                          .on_tick = work_of_ticks(i)};
       shards_.push_back(std::make_unique<Shard>(std::move(parts)));
@@ -204,6 +227,7 @@ class Node::Parts {
     security_->stop_checks();
     broker_->settle();
     inboxes_->settle();
+    registry_->settle();
     awareness_->settle();
     offers_->settle();
     store_->close();
@@ -241,10 +265,14 @@ class Node::Parts {
   }
 
   // On any thread.
-  std::optional<PeerSeat> seat() {
-    if (!count_.add()) return std::nullopt;
+  std::optional<PeerSeat> seat(const std::string& address, GrpcPeer peer) {
+    // A call is not a connection: how fast they come is not limited by the address.
+    auto ticket = addresses_.admit(
+        address_of_peer(address), engine::system_clock().monotonic(),
+        peer == GrpcPeer::kCall ? AddressLimits::Pacing::kUnpaced : AddressLimits::Pacing::kPaced);
+    if (!ticket || !count_.add()) return std::nullopt;
     Shard& shard = *shards_[next_seat_.fetch_add(1) % shards_.size()];
-    return PeerSeat{.host = shard, .owner = shard};
+    return PeerSeat{.host = shard, .owner = shard, .ticket = std::move(*ticket)};
   }
 
   using Refusal = std::function<std::string(std::string_view why)>;
@@ -288,6 +316,7 @@ class Node::Parts {
     for (const std::unique_ptr<Shard>& shard : shards_) shards.push_back(&shard->metrics());
     return metrics_text({.store = *store_,
                          .broker = *broker_,
+                         .registry = *registry_,
                          .awareness = *awareness_,
                          .offers = *offers_,
                          .shards = shards,
@@ -306,6 +335,7 @@ class Node::Parts {
   std::unique_ptr<engine::Store> store_;
   std::unique_ptr<Broker> broker_;
   std::unique_ptr<InboxService> inboxes_;
+  std::unique_ptr<SessionRegistry> registry_;
   std::unique_ptr<AwarenessService> awareness_;
   std::unique_ptr<OfferService> offers_;
   boost::asio::thread_pool blocking_{1};
@@ -313,6 +343,7 @@ class Node::Parts {
   std::unique_ptr<Security> security_;
   // The shards' peers count in these until they are gone.
   ClosedSessions closed_sessions_{engine::system_clock()};
+  ReplyHub replies_;
   EntityCount entities_{or_all(settings_.limits.sessions_per_entity)};
   AddressLimits addresses_{
       {.connections = or_all(settings_.limits.connections_per_address),
@@ -324,7 +355,9 @@ class Node::Parts {
                             .session = begin_session,
                             .origins = words_of(settings_.http_origins)};
   std::atomic<std::size_t> next_seat_{0};
-  GrpcHost grpc_host_{.seat = [this] { return seat(); }, .session = begin_session};
+  GrpcHost grpc_host_{
+      .seat = [this](const std::string& address, GrpcPeer peer) { return seat(address, peer); },
+      .session = begin_session};
   GrpcServer grpc_{grpc_host_};
   std::unique_ptr<Listener> tcp_;
   std::unique_ptr<Listener> http_;
@@ -355,13 +388,15 @@ std::expected<std::unique_ptr<Node>, NodeError> Node::open(const Settings& setti
   if (!broker) return cannot_run(broker.error().message);
   auto inboxes = InboxService::open(**store, words_of(settings.inbox_categories));
   if (!inboxes) return cannot_run(inboxes.error().message);
+  auto registry = SessionRegistry::open(**store, engine::system_clock());
+  if (!registry) return cannot_run(registry.error().message);
   auto awareness = AwarenessService::open(**store, engine::system_clock(), awareness_of(settings));
   if (!awareness) return cannot_run(awareness.error().message);
   auto offers = OfferService::open(**store, **inboxes);
   if (!offers) return cannot_run(offers.error().message);
   auto parts =
       std::make_unique<Parts>(settings, std::move(*store), std::move(*broker), std::move(*inboxes),
-                              std::move(*awareness), std::move(*offers));
+                              std::move(*registry), std::move(*awareness), std::move(*offers));
   if (auto started = parts->start(); !started) return std::unexpected(std::move(started.error()));
   return std::unique_ptr<Node>(new Node(std::move(parts)));
 }

@@ -102,6 +102,10 @@ void add_sessions(MetricsPage& page, const Shards& shards, const NodeNumbers& nu
       page,
       {.name = "bimip_ping_round_trip_seconds", .help = "From a Ping of the server to its Pong."},
       shards.histograms(&M::round_trip), kNanosecondsInSecond);
+  add_histogram(page,
+                {.name = "bimip_clock_offset_seconds",
+                 .help = "How far clients' clocks are from the server's, either way."},
+                shards.histograms(&M::clock_offset), kNanosecondsInSecond);
 }
 
 void add_topics(MetricsPage& page, const Shards& shards) {
@@ -178,6 +182,21 @@ void add_groups(MetricsPage& page, const Broker& broker) {
                numbers.rebalances);
 }
 
+void add_devices(MetricsPage& page, const SessionRegistry& registry) {
+  const SessionRegistry::Numbers numbers = registry.numbers();
+  const std::array<std::pair<std::string_view, std::uint64_t>, 3> states{
+      {{"connected", numbers.connected},
+       {"suspended", numbers.suspended},
+       {"expired", numbers.expired}}};
+  std::vector<std::string_view> names;
+  for (const auto& [name, count] : states) names.push_back(name);
+  page.gauges({.name = "bimip_devices", .help = "Devices that are known, by their state."}, "state",
+              names, [&](std::size_t i) { return states[i].second; });
+  page.counter({.name = "bimip_device_takeovers_total",
+                .help = "Sessions whose device a newer session took over."},
+               numbers.taken_over);
+}
+
 void add_awareness(MetricsPage& page, const AwarenessService& awareness) {
   const AwarenessService::Numbers numbers = awareness.numbers();
   page.gauge({.name = "bimip_awareness_entities", .help = "Entities whose awareness is known."},
@@ -248,6 +267,10 @@ void add_log(MetricsPage& page, const NodeNumbers& numbers) {
                scrub.segments.load());
   page.counter({.name = "bimip_scrub_read_bytes_total", .help = "Bytes read for that."},
                scrub.bytes.load());
+  add_histogram(page,
+                {.name = "bimip_commit_seconds",
+                 .help = "From a commit block's submission to the disk to its publication."},
+                std::vector{&numbers.store.commit_counters().time}, kNanosecondsInSecond);
   const engine::DeviceCounters& device = numbers.store.device().counters();
   page.counter({.name = "bimip_device_writes_total", .help = "Writes to the file system."},
                device.writes.load());
@@ -274,6 +297,7 @@ std::string metrics_text(const NodeNumbers& numbers) {
   add_sessions(page, shards, numbers);
   add_topics(page, shards);
   add_groups(page, numbers.broker);
+  add_devices(page, numbers.registry);
   add_awareness(page, numbers.awareness);
   add_offers(page, numbers.offers);
   add_log(page, numbers);

@@ -9,6 +9,7 @@
 #include "frontend/services/awareness/awareness_service.h"
 #include "frontend/services/broker/broker.h"
 #include "frontend/services/offers/offer_service.h"
+#include "frontend/services/registry/session_registry.h"
 #include "frontend/session/session_metrics.h"
 #include "frontend/transport/address_limits.h"
 #include "frontend/transport/tls/tls_context.h"
@@ -18,6 +19,7 @@ namespace bimip::frontend {
 struct NodeNumbers {
   engine::Store& store;
   const Broker& broker;
+  const SessionRegistry& registry;
   const AwarenessService& awareness;
   const OfferService& offers;
   std::span<const SessionMetrics* const> shards;  // at least one

@@ -4,6 +4,8 @@
 #include <boost/asio/post.hpp>
 
 #include "engine/base/random.h"
+#include "frontend/config/server_log.h"
+#include "frontend/services/registry/session_registry.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
@@ -61,10 +63,13 @@ class Shard::PartitionWatch final : public engine::Watcher {
 
 Shard::Shard(Parts parts)
     : parts_(std::move(parts)),
+      tape_(parts_.recording ? &parts_.recording->recorder() : nullptr),
       work_(context_.get_executor()),
       timer_(context_),
       read_buffer_(limits::kReadBytes),
-      leaving_timer_(context_) {}
+      leaving_timer_(context_) {
+  if (tape_ != nullptr) taped_.emplace(*tape_, &parts_.log);
+}
 
 Shard::~Shard() { stop(); }
 
@@ -120,7 +125,7 @@ void Shard::take_mail() {
   const Moment at = now();
   answers_.take_all([&](SessionRequest& request) {
     const std::unique_ptr<SessionRequest> owned(&request);
-    owned->deliver(at);
+    owned->come_back(at);
     mark(*owned->session());
   });
   advances_.take_all([](PartitionWatch& watch) {
@@ -194,6 +199,16 @@ void Shard::tick() {
   const Moment at = now();
   for (const std::shared_ptr<Peer>& peer : all_peers()) peer->on_tick(at);
   parts_.on_tick(at);
+  parts_.registry.on_tick();
+  keep_recording();
+}
+
+// A recording that has ended is no reason for anything else to end.
+void Shard::keep_recording() {
+  if (tape_ == nullptr) return;
+  tape_->flush();
+  if (tape_->is_open() || std::exchange(told_recording_ends_, true)) return;
+  log_warning("recording has ended: record_bytes is reached, or the file cannot be written");
 }
 
 // However often it is asked for meanwhile, once.
@@ -300,6 +315,7 @@ void Shard::stop() {
   });
   thread_.join();
   take_mail();
+  if (tape_ != nullptr) tape_->finish();
 }
 
 }  // namespace bimip::frontend

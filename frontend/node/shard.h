@@ -18,7 +18,9 @@
 #include "engine/base/clock.h"
 #include "engine/store/log.h"
 #include "frontend/node/mailbox.h"
+#include "frontend/replay/recording_folder.h"
 #include "frontend/session/session.h"
+#include "frontend/session/taped_log.h"
 #include "frontend/transport/connection.h"
 #include "frontend/transport/tls/tls_context.h"
 
@@ -36,15 +38,18 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
     Broker& broker;
     EntityCount& entities;
     InboxService& inboxes;
+    SessionRegistry& registry;
+    ReplyHub& replies;
     AwarenessService& awareness;
     OfferService& offers;
     ClosedSessions& closed;
     std::function<void(std::unique_ptr<SessionSurvey>)> survey;
     std::function<void(std::move_only_function<void()>)> run_blocking;
     std::function<void(std::move_only_function<void()>)> run_check;
-    const TlsContext* tls = nullptr;             // null: connections are plain
-    TokenService* tokens = nullptr;              // null: none are checked
-    std::function<void()> on_connection_closed;  // thread-safe
+    const TlsContext* tls = nullptr;              // null: connections are plain
+    TokenService* tokens = nullptr;               // null: none are checked
+    std::unique_ptr<ShardRecording> recording{};  // null: nothing is recorded
+    std::function<void()> on_connection_closed;   // thread-safe
     // At each tick, on this shard's thread.
     std::function<void(Moment)> on_tick = [](Moment) {};
   };
@@ -74,13 +79,17 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
   void stop();
 
   // SessionHost
-  [[nodiscard]] engine::Log& log() override { return parts_.log; }
+  [[nodiscard]] engine::Log& log() override { return taped_ ? *taped_ : parts_.log; }
+  [[nodiscard]] engine::Log& log_elsewhere() override { return parts_.log; }
+  [[nodiscard]] Tape* tape() override { return tape_; }
   [[nodiscard]] const SessionLimits& limits() const override { return parts_.limits; }
   [[nodiscard]] TokenService* tokens() override { return parts_.tokens; }
   [[nodiscard]] SessionMetrics& metrics() override { return metrics_; }  // PeerOwner's too
   [[nodiscard]] Broker& broker() override { return parts_.broker; }
   [[nodiscard]] EntityCount& entities() override { return parts_.entities; }
   [[nodiscard]] InboxService& inboxes() override { return parts_.inboxes; }
+  [[nodiscard]] ReplyHub* replies() override { return &parts_.replies; }
+  [[nodiscard]] SessionRegistry* registry() override { return &parts_.registry; }
   [[nodiscard]] AwarenessService& awareness() override { return parts_.awareness; }
   [[nodiscard]] OfferService& offers() override { return parts_.offers; }
   [[nodiscard]] ClosedSessions& closed_sessions() override { return parts_.closed; }
@@ -118,7 +127,12 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
   void let_go_due();
   void check_drained();
 
+  void keep_recording();
+
   const Parts parts_;
+  Recorder* const tape_;  // null: nothing is recorded
+  std::optional<TapedLog> taped_{};
+  bool told_recording_ends_ = false;
   boost::asio::io_context context_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   boost::asio::steady_timer timer_;

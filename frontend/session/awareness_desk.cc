@@ -6,6 +6,10 @@
 #include "frontend/services/awareness/awareness_service.h"
 #include "frontend/session/awareness_requests.h"
 #include "frontend/session/awareness_stanzas.h"
+#include "frontend/session/notices.h"
+#include "frontend/session/state_hash.h"
+#include "frontend/session/tape.h"
+#include "frontend/session/tape_words.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
@@ -20,13 +24,31 @@ SeatOf seat_of(std::string eid, std::string device, std::uint64_t seat) {
 
 class AwarenessDesk::Push final : public SessionRequest {
  public:
-  Push(std::shared_ptr<Session> session, Told told)
-      : SessionRequest(std::move(session)), told_(std::move(told)) {}
-  void deliver(Moment) override { session()->awareness().on_told(told_); }
+  explicit Push(std::shared_ptr<Session> session) : SessionRequest(std::move(session), Unasked{}) {}
+  Push(std::shared_ptr<Session> session, const Told& told) : Push(std::move(session)) {
+    v1::AwarenessChanged& changed = *stanza_.mutable_awareness_changed();
+    for (const Seen& seen : told.seen) describe(seen, *changed.add_views());
+    for (const RelationSeen& relation : told.relations)
+      describe(relation, *changed.add_relations());
+    if (told.counts) describe(*told.counts, *changed.mutable_counts());
+    changed.set_complete(told.is_complete);
+  }
+  void save(TapeWriter& to) const override {
+    put(to, NoticeKind::kAwareness);
+    put(to, stanza_.SerializeAsString());
+  }
+  void restore(TapeReader& from) override {
+    if (!stanza_.ParseFromString(std::string(from.bytes()))) from.fail();
+  }
+  void deliver(Moment) override { session()->awareness().on_told(stanza_); }
 
  private:
-  const Told told_;
+  v1::Stanza stanza_;
 };
+
+std::unique_ptr<SessionRequest> AwarenessDesk::make_push(const std::shared_ptr<Session>& session) {
+  return std::make_unique<Push>(session);
+}
 
 class AwarenessDesk::Ear final : public AwarenessListener {
  public:
@@ -34,7 +56,7 @@ class AwarenessDesk::Ear final : public AwarenessListener {
       : session_(session), host_(host) {}
   void on_told(Told told) override {
     if (std::shared_ptr<Session> session = session_.lock())
-      host_.came_back(*std::make_unique<Push>(std::move(session), std::move(told)).release());
+      host_.came_back(*std::make_unique<Push>(std::move(session), told).release());
   }
 
  private:
@@ -52,7 +74,8 @@ void AwarenessDesk::heard(Moment now) {
 
 void AwarenessDesk::leave(Leaving leaving) {
   if (!ear_) return;
-  host_.awareness().leave_seat(seat_of(bearer_.grant().eid, device_, seat_), leaving);
+  const SeatOf left = seat_of(bearer_.grant().eid, device_, seat_);
+  tell(host_, [&] { host_.awareness().leave_seat(left, leaving); }, left.eid, left.device, leaving);
   ear_.reset();
 }
 
@@ -60,15 +83,19 @@ SeatOf AwarenessDesk::seat(const std::shared_ptr<Session>& session, Moment now) 
   if (!ear_) {
     ear_ = std::make_shared<Ear>(session, host_);
     ear_->heard(now.monotonic);
-    seat_ = host_.awareness().take_seat(ear_).value();
+    seat_ = learn(host_, [this] { return host_.awareness().take_seat(ear_).value(); });
   }
   return seat_of(bearer_.grant().eid, device_, seat_);
 }
 
 void AwarenessDesk::ask(const std::shared_ptr<Session>& session, std::uint64_t id, Work work) {
   ++in_flight_;
+  auto answer = std::make_unique<Answer>(session, id);
+  const Tape* const tape = host_.tape();
+  // A replay has no service: the answer is on the tape, which keeps the request.
+  if (tape != nullptr && tape->replays()) return (void)answer.release();
   host_.awareness().post(
-      [work = std::move(work), answer = std::make_unique<Answer>(session, id)](
+      [work = std::move(work), answer = std::move(answer)](
           AwarenessCore& core, Moment now) mutable { work(core, now, std::move(answer)); });
 }
 
@@ -139,24 +166,27 @@ void AwarenessDesk::on_request(const std::shared_ptr<Session>& session, const v1
   }
 }
 
-void AwarenessDesk::on_told(const Told& told) {
+void AwarenessDesk::on_told(const v1::Stanza& stanza) {
   if (!ear_) return;
-  v1::Stanza stanza;
-  v1::AwarenessChanged& changed = *stanza.mutable_awareness_changed();
-  for (const Seen& seen : told.seen) describe(seen, *changed.add_views());
-  for (const RelationSeen& relation : told.relations) describe(relation, *changed.add_relations());
-  if (told.counts) describe(*told.counts, *changed.mutable_counts());
-  changed.set_complete(told.is_complete);
   outbox_.send(stanza);
   is_full_ = true;
   pump();
 }
 
+void AwarenessDesk::mix_into(StateHash& hash) const {
+  hash.add(ear_ != nullptr).add(seat_).add(in_flight_).add(is_full_);
+}
+
 void AwarenessDesk::pump() {
   if (!is_full_ || !outbox_.has_room() || !ear_) return;
   is_full_ = false;
-  host_.awareness().post(
-      [seat = SeatNumber(seat_)](AwarenessCore& core, Moment now) { core.ready(seat, now); });
+  tell(
+      host_,
+      [this] {
+        host_.awareness().post(
+            [seat = SeatNumber(seat_)](AwarenessCore& core, Moment now) { core.ready(seat, now); });
+      },
+      seat_);
 }
 
 }  // namespace bimip::frontend

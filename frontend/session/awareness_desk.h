@@ -22,6 +22,7 @@ namespace bimip::frontend {
 class AwarenessCore;
 class AwarenessListener;
 class Bearer;
+class StateHash;
 struct SeatOf;
 struct Seen;
 struct Told;
@@ -50,7 +51,11 @@ class AwarenessDesk {
   class Answer;
   class Push;
   void on_answer(Answer& answer);
-  void on_told(const Told& told);
+  void on_told(const v1::Stanza& stanza);
+  // For a replay.
+  [[nodiscard]] static std::unique_ptr<SessionRequest> make_push(
+      const std::shared_ptr<Session>& session);
+  void mix_into(StateHash& hash) const;
 
  private:
   class Ear;

@@ -109,8 +109,8 @@ void AwarenessDesk::read_history(const std::shared_ptr<Session>& session,
   if (query.until <= query.from)
     return outbox_.send_error(stanza.id(), Code::kInvalidArgument, "from_us to until_us: none");
   ask(session, stanza.id(),
-      [&service = host_.awareness(), self, query = std::move(query)](
-          const AwarenessCore& core, Moment, std::unique_ptr<Answer> answer) mutable {
+      [&host = host_, self, query = std::move(query)](const AwarenessCore& core, Moment,
+                                                      std::unique_ptr<Answer> answer) mutable {
         query.reader = {.is_own = query.eid == self, .relation = core.relation(query.eid, self)};
         auto then = [eid = query.eid,
                      answer = std::move(answer)](engine::Result<HistoryAnswer> history) mutable {
@@ -124,7 +124,7 @@ void AwarenessDesk::read_history(const std::shared_ptr<Session>& session,
           });
         };
         if (!core.may_see_presence(self, query.eid)) return then(HistoryAnswer{});
-        service.history().read(std::move(query), std::move(then));
+        host.awareness().history().read(std::move(query), std::move(then));
       });
 }
 
@@ -154,7 +154,7 @@ Seen seen_at(const std::string& eid, const HistoryAnswer& history) {
 void AwarenessDesk::look_back(const std::shared_ptr<Session>& session, const v1::Stanza& stanza) {
   const v1::ContactsAt& asked = stanza.contacts_at();
   ask(session, stanza.id(),
-      [&service = host_.awareness(), self = bearer_.grant().eid, after = asked.after(),
+      [&host = host_, self = bearer_.grant().eid, after = asked.after(),
        at = time_of(asked.at_us())](const AwarenessCore& core, Moment,
                                     std::unique_ptr<Answer> answer) {
         std::vector<std::string> contacts =
@@ -184,7 +184,7 @@ void AwarenessDesk::look_back(const std::shared_ptr<Session>& session, const v1:
             came();
             continue;
           }
-          service.history().read(
+          host.awareness().history().read(
               {.eid = eid,
                .from = at,
                .until = at + std::chrono::microseconds(1),

@@ -5,6 +5,7 @@
 #include "frontend/services/awareness/awareness_service.h"
 #include "frontend/session/awareness_requests.h"
 #include "frontend/session/awareness_stanzas.h"
+#include "frontend/session/tape.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
@@ -24,7 +25,9 @@ void AwarenessDesk::set_state(const std::shared_ptr<Session>& session, const v1:
   if (set.has_system()) announcement.system = facts_of(set.system());
   if (refuse(stanza.id(), fault_of_text(set.text()))) return;
   if (announcement.system && refuse(stanza.id(), fault_of(*announcement.system))) return;
-  const auto lease = std::chrono::duration_cast<milliseconds>(host_.awareness().lease()).count();
+  const auto lease = learn(host_, [this] {
+    return std::chrono::duration_cast<milliseconds>(host_.awareness().lease()).count();
+  });
   ask(session, stanza.id(),
       [seat = seat(session, now), announcement = std::move(announcement), lease](
           AwarenessCore& core, Moment at, std::unique_ptr<Answer> answer) mutable {
@@ -104,8 +107,8 @@ void AwarenessDesk::relate(const std::shared_ptr<Session>& session, std::uint64_
     return;
   }
   ask(session, id,
-      [&service = host_.awareness(), act, self, other](AwarenessCore& core, Moment at,
-                                                       std::unique_ptr<Answer> answer) mutable {
+      [&host = host_, act, self, other](AwarenessCore& core, Moment at,
+                                        std::unique_ptr<Answer> answer) mutable {
         auto done = [&core, self, other, answer = std::move(answer)](const Status& status) mutable {
           if (!status) return Answer::fail(std::move(answer), status.error());
           Answer::end(std::move(answer),
@@ -113,7 +116,7 @@ void AwarenessDesk::relate(const std::shared_ptr<Session>& session, std::uint64_
                         describe(relation, *into.mutable_awareness_relation());
                       });
         };
-        service.rules().act(core, act, self, other, at, std::move(done));
+        host.awareness().rules().act(core, act, self, other, at, std::move(done));
       });
 }
 
@@ -128,15 +131,15 @@ void AwarenessDesk::set_privacy(const std::shared_ptr<Session>& session, const v
                        .last_seen = static_cast<Audience>(set.last_seen()),
                        .location = static_cast<Audience>(set.location())};
   ask(session, stanza.id(),
-      [&service = host_.awareness(), self = bearer_.grant().eid, change](
-          AwarenessCore& core, Moment at, std::unique_ptr<Answer> answer) mutable {
+      [&host = host_, self = bearer_.grant().eid, change](AwarenessCore& core, Moment at,
+                                                          std::unique_ptr<Answer> answer) mutable {
         auto done = [&core, self, answer = std::move(answer)](const Status& status) mutable {
           if (!status) return Answer::fail(std::move(answer), status.error());
           Answer::end(std::move(answer), [privacy = core.privacy(self)](v1::Stanza& into) {
             describe(privacy, *into.mutable_awareness_privacy());
           });
         };
-        service.rules().set_privacy(core, self, change, at, std::move(done));
+        host.awareness().rules().set_privacy(core, self, change, at, std::move(done));
       });
 }
 

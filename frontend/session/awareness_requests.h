@@ -5,11 +5,13 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "bimip/v1/stanza.pb.h"
 #include "frontend/session/awareness_desk.h"
 #include "frontend/session/session.h"
+#include "frontend/session/tape_words.h"
 
 namespace bimip::frontend {
 
@@ -29,6 +31,22 @@ class AwarenessDesk::Answer final : public SessionRequest {
     answer->error_ = std::move(error);
     come_back(std::move(answer));
   }
+  // What it says is spelled out once, for the tape and for the peer.
+  void save(TapeWriter& to) const override {
+    put(to, error_);
+    std::optional<std::string> said;
+    if (fill_) {
+      v1::Stanza stanza;
+      fill_(stanza);
+      said = stanza.SerializeAsString();
+      fill_ = says(*said);
+    }
+    put(to, said);
+  }
+  void restore(TapeReader& from) override {
+    error_ = frontend::get<std::optional<engine::Error>>(from);
+    if (auto said = frontend::get<std::optional<std::string>>(from)) fill_ = says(std::move(*said));
+  }
   void deliver(Moment) override { session()->awareness().on_answer(*this); }
 
   [[nodiscard]] std::uint64_t id() const { return id_; }
@@ -40,9 +58,12 @@ class AwarenessDesk::Answer final : public SessionRequest {
     SessionHost& host = answer->session()->host();
     host.came_back(*answer.release());
   }
+  static Fill says(std::string bytes) {
+    return [bytes = std::move(bytes)](v1::Stanza& into) { (void)into.MergeFromString(bytes); };
+  }
   const std::uint64_t id_;
   std::optional<engine::Error> error_{};
-  Fill fill_{};
+  mutable Fill fill_{};
 };
 
 }  // namespace bimip::frontend

@@ -3,6 +3,9 @@
 #include "bimip/v1/stanza.pb.h"
 #include "frontend/services/tokens/token_service.h"
 #include "frontend/session/session.h"
+#include "frontend/session/state_hash.h"
+#include "frontend/session/tape.h"
+#include "frontend/session/tape_words.h"
 
 namespace bimip::frontend {
 namespace {
@@ -50,6 +53,10 @@ class TokenCheck final : public SessionRequest {
     result_ = session()->host().tokens()->check(token_);
     session()->host().came_back(*this);
   }
+  void save(TapeWriter& to) const override { put(to, result_); }
+  void restore(TapeReader& from) override {
+    result_ = get<std::expected<Grant, TokenRefusal>>(from);
+  }
   void deliver(Moment now) override {
     if (purpose_ == Purpose::kIdentity) return session()->on_identified(id_, *this, now);
     session()->bearer().on_refreshed(session(), *this);
@@ -74,6 +81,10 @@ class TokenRevocation final : public SessionRequest {
     result_ = std::move(result);
     session()->host().came_back(*this);
   }
+  void save(TapeWriter& to) const override { put(to, result_); }
+  void restore(TapeReader& told) override {
+    result_ = get<engine::Result<engine::Timestamp>>(told);
+  }
   void deliver(Moment) override { session()->bearer().on_revoked(*this); }
 
  private:
@@ -85,7 +96,7 @@ class TokenRevocation final : public SessionRequest {
 std::expected<Bearer::Known, Ending> Bearer::identify(const std::shared_ptr<Session>& session,
                                                       std::uint64_t id,
                                                       const v1::Identity& identity) {
-  if (host_.tokens() == nullptr) {
+  if (!host_.checks_tokens()) {
     if (identity.eid().empty())
       return std::unexpected(
           Ending{.code = Code::kInvalidArgument, .message = "Identity: an eid has 1 to 256 bytes"});
@@ -130,11 +141,12 @@ void Bearer::take(Grant grant) {
   grant_ = std::move(grant);
   access_.emplace(grant_.permissions);
   warned_ = false;
+  if (grant_.expires_at) ends_at_ = learn(host_, [this] { return host_.tokens()->end_of(grant_); });
 }
 
 void Bearer::refresh(const std::shared_ptr<Session>& session, std::uint64_t id,
                      const v1::TokenRefresh& refresh) {
-  if (host_.tokens() == nullptr)
+  if (!host_.checks_tokens())
     return outbox_.send_error(id, Code::kUnimplemented, "this server checks no tokens (--dev)");
   if (is_refreshing_)
     return outbox_.send_error(id, Code::kResourceExhausted, "a token is being checked already");
@@ -148,7 +160,7 @@ std::optional<Ending> Bearer::fault_of_fresh(const Grant& grant) const {
     return Ending{.code = Code::kPermissionDenied, .message = "the token is for another entity"};
   if (!grant.device.empty() && grant.device != device_)
     return Ending{.code = Code::kPermissionDenied, .message = "the token is for another device"};
-  if (host_.tokens()->standing_of(grant, device_) != TokenService::Standing::kGood)
+  if (standing_of(grant) != TokenService::Standing::kGood)
     return Ending{.code = Code::kUnauthenticated, .message = "the token was revoked"};
   return std::nullopt;
 }
@@ -170,8 +182,7 @@ void Bearer::on_refreshed(const std::shared_ptr<Session>& session, TokenCheck& c
 
 void Bearer::revoke(const std::shared_ptr<Session>& session, std::uint64_t id,
                     const v1::TokenRevoke& revoke) {
-  TokenService* tokens = host_.tokens();
-  if (tokens == nullptr)
+  if (!host_.checks_tokens())
     return outbox_.send_error(id, Code::kUnimplemented, "this server checks no tokens (--dev)");
   std::optional<Revocation> revocation = revocation_of(revoke, grant_);
   if (!revocation)
@@ -184,10 +195,14 @@ void Bearer::revoke(const std::shared_ptr<Session>& session, std::uint64_t id,
     return outbox_.send_error(id, Code::kResourceExhausted, "too many revocations at once");
   ++revocations_in_flight_;
   auto request = std::make_unique<TokenRevocation>(session, id);
-  tokens->revoke(std::move(*revocation),
-                 [at = request.release()](engine::Result<engine::Timestamp> revoked_at) {
-                   at->finish(std::move(revoked_at));
-                 });
+  tell(
+      host_,
+      [&, at = request.release()] {
+        host_.tokens()->revoke(*revocation, [at](engine::Result<engine::Timestamp> revoked_at) {
+          at->finish(std::move(revoked_at));
+        });
+      },
+      revocation->eid, revocation->scope, revocation->name);
 }
 
 void Bearer::on_revoked(const TokenRevocation& revocation) {
@@ -212,26 +227,41 @@ bool Bearer::check(Action action, const std::string& topic, std::uint64_t id) {
 
 std::optional<Ending> Bearer::on_tick(Moment now) {
   if (!grant_.expires_at) return std::nullopt;
-  if (seen_ != host_.tokens()->generation()) {
+  if (seen_ != generation()) {
     if (auto ending = look_again()) return ending;
   }
-  const engine::Timestamp end = host_.tokens()->end_of(grant_);
-  if (now.wall >= end)
+  if (now.wall >= ends_at_)
     return Ending{.code = Code::kTokenExpired, .message = "the session's token has expired"};
   if (warned_ || now.wall + host_.limits().token_warning < *grant_.expires_at) return std::nullopt;
   warned_ = true;
   v1::Stanza stanza;
   v1::TokenExpiring& expiring = *stanza.mutable_token_expiring();
   expiring.set_expires_at_us(micros(*grant_.expires_at));
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - now.wall);
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(ends_at_ - now.wall);
   expiring.set_remaining_ms(static_cast<std::uint32_t>(left.count()));
   outbox_.send(stanza);
   return std::nullopt;
 }
 
+std::uint64_t Bearer::generation() const {
+  const auto ask = [this] { return host_.tokens()->generation(); };
+  Tape* const tape = host_.tape();
+  return tape == nullptr ? ask() : tape->learn_generation(ask);
+}
+
+TokenService::Standing Bearer::standing_of(const Grant& grant) const {
+  return learn(host_, [&] { return host_.tokens()->standing_of(grant, device_); });
+}
+
+void Bearer::mix_into(StateHash& hash) const {
+  hash.add(grant_.eid).add(grant_.device).add(grant_.token_id).add(device_).add(seen_);
+  hash.add(grant_.expires_at ? micros(*grant_.expires_at) : 0).add(warned_).add(is_refreshing_);
+  hash.add(revocations_in_flight_).add(grant_.permissions.is_operator);
+}
+
 std::optional<Ending> Bearer::look_again() {
-  seen_ = host_.tokens()->generation();
-  switch (host_.tokens()->standing_of(grant_, device_)) {
+  seen_ = generation();
+  switch (standing_of(grant_)) {
     case TokenService::Standing::kGood:
       return std::nullopt;
     case TokenService::Standing::kRevoked:

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "frontend/identity/grant.h"
+#include "frontend/services/tokens/token_service.h"
 #include "frontend/session/host.h"
 #include "frontend/session/outbox.h"
 
@@ -20,6 +21,7 @@ class TokenRevoke;
 
 namespace bimip::frontend {
 
+class StateHash;
 class TokenCheck;
 class TokenRevocation;
 
@@ -64,6 +66,7 @@ class Bearer {
   [[nodiscard]] std::optional<Ending> on_tick(Moment now);
 
   [[nodiscard]] const Grant& grant() const { return grant_; }
+  void mix_into(StateHash& hash) const;
   [[nodiscard]] const std::string& device() const { return device_; }
 
   // Answers.
@@ -72,6 +75,8 @@ class Bearer {
 
  private:
   void take(Grant grant);
+  [[nodiscard]] std::uint64_t generation() const;
+  [[nodiscard]] TokenService::Standing standing_of(const Grant& grant) const;
   [[nodiscard]] std::optional<Ending> look_again();
   [[nodiscard]] std::optional<Ending> fault_of_fresh(const Grant& grant) const;
   void check_token(std::unique_ptr<TokenCheck> check);
@@ -82,8 +87,9 @@ class Bearer {
   Grant grant_{};
   std::string device_{};
   std::optional<Access> access_{};
-  std::uint64_t seen_ = 0;  // the tokens' generation that it was last looked up in
-  bool warned_ = false;     // of this token's end
+  engine::Timestamp ends_at_{};  // of a grant that ends: the skew of clocks included
+  std::uint64_t seen_ = 0;       // the tokens' generation that it was last looked up in
+  bool warned_ = false;          // of this token's end
   bool is_refreshing_ = false;
   std::size_t revocations_in_flight_ = 0;
 };

@@ -6,6 +6,7 @@
 
 #include "bimip/v1/stanza.pb.h"
 #include "frontend/session/session.h"
+#include "frontend/session/tape_words.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
@@ -106,6 +107,10 @@ class EntityAccess::Reading final : public engine::EntityReadRequest, public Ses
     result_ = std::move(result);
     session()->host().came_back(*this);
   }
+  void save(TapeWriter& to) const override { put(to, result_); }
+  void restore(TapeReader& told) override {
+    result_ = frontend::get<engine::Result<engine::EntityBatch>>(told);
+  }
   void deliver(Moment) override { session()->entities().on_read(*this); }
 
   [[nodiscard]] std::uint64_t id() const { return id_; }
@@ -128,6 +133,8 @@ class EntityAccess::Listing final : public engine::EntityListRequest, public Ses
     result_ = std::move(result);
     session()->host().came_back(*this);
   }
+  void save(TapeWriter& to) const override { put(to, result_); }
+  void restore(TapeReader& told) override { result_ = frontend::get<engine::Result<Page>>(told); }
   void deliver(Moment) override { session()->entities().on_listed(*this); }
 
   [[nodiscard]] std::uint64_t id() const { return id_; }
@@ -147,6 +154,10 @@ class EntityAccess::Erasing final : public engine::EraseRequest, public SessionR
   void on_erased(engine::Result<engine::Erased> result) override {
     result_ = std::move(result);
     session()->host().came_back(*this);
+  }
+  void save(TapeWriter& to) const override { put(to, result_); }
+  void restore(TapeReader& told) override {
+    result_ = frontend::get<engine::Result<engine::Erased>>(told);
   }
   void deliver(Moment) override { session()->entities().on_erased(*this); }
 

@@ -47,6 +47,8 @@ class EntityAccess {
   void erase(const std::shared_ptr<Session>& session, std::uint64_t id,
              const v1::EraseEntity& erase);
 
+  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+
   // The log's answers.
   class Reading;
   class Listing;

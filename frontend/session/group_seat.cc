@@ -1,6 +1,9 @@
 #include "frontend/session/group_seat.h"
 
+#include "frontend/session/notices.h"
 #include "frontend/session/session.h"
+#include "frontend/session/tape.h"
+#include "frontend/session/tape_words.h"
 
 namespace bimip::frontend {
 
@@ -8,27 +11,46 @@ void GroupNotice::deliver(Moment now) {
   session()->subscriber().on_reassigned(session(), subscription_, std::move(change_), now);
 }
 
+void GroupNotice::save(TapeWriter& to) const {
+  put(to, NoticeKind::kGroup);
+  put(to, subscription_);
+  put(to, change_);
+}
+
+void GroupNotice::restore(TapeReader& from) {
+  subscription_ = get<std::uint64_t>(from);
+  change_ = get<GroupChange>(from);
+}
+
 engine::Status GroupSeat::join(engine::Timestamp now) {
-  auto member = host_.broker().join(
-      {.key = place_.group, .partitions = place_.partitions, .member = *this, .now = now});
+  auto member = learn(host_, [&] {
+    return host_.broker().join(
+        {.key = place_.group, .partitions = place_.partitions, .member = *this, .now = now});
+  });
   if (!member) return std::unexpected(std::move(member.error()));
   member_ = *member;
   return {};
 }
 
-void GroupSeat::leave(std::vector<HandedBack> handed_back, engine::Timestamp now) {
+void GroupSeat::leave(const std::vector<HandedBack>& handed_back, engine::Timestamp now) {
   if (!member_) return;
-  host_.broker().leave(place_.group, *member_, std::move(handed_back), now);
+  tell(
+      host_, [&] { host_.broker().leave(place_.group, *member_, handed_back, now); }, *member_,
+      handed_back);
   member_.reset();
 }
 
-void GroupSeat::let_go(HandedBack handed_back, engine::Timestamp now) {
-  host_.broker().let_go(place_.group, *member_, std::move(handed_back), now);
+void GroupSeat::let_go(const HandedBack& handed_back, engine::Timestamp now) {
+  tell(
+      host_, [&] { host_.broker().let_go(place_.group, *member_, handed_back, now); }, *member_,
+      handed_back);
 }
 
 void GroupSeat::commit(engine::PartitionId partition, engine::Offset offset,
                        engine::Timestamp now) {
-  host_.broker().commit(place_.group, partition, offset, now);
+  tell(
+      host_, [&] { host_.broker().commit(place_.group, partition, offset, now); }, partition,
+      offset);
 }
 
 void GroupSeat::on_reassigned(GroupChange change) {

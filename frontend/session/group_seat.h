@@ -14,13 +14,15 @@ namespace bimip::frontend {
 class GroupNotice final : public SessionRequest {
  public:
   GroupNotice(std::shared_ptr<Session> session, std::uint64_t subscription, GroupChange change)
-      : SessionRequest(std::move(session)),
+      : SessionRequest(std::move(session), Unasked{}),
         subscription_(subscription),
         change_(std::move(change)) {}
+  void save(TapeWriter& to) const override;
+  void restore(TapeReader& from) override;
   void deliver(Moment now) override;
 
  private:
-  const std::uint64_t subscription_;
+  std::uint64_t subscription_;
   GroupChange change_;
 };
 
@@ -41,8 +43,8 @@ class GroupSeat final : public GroupMember {
   GroupSeat& operator=(const GroupSeat&) = delete;
 
   [[nodiscard]] engine::Status join(engine::Timestamp now);
-  void leave(std::vector<HandedBack> handed_back, engine::Timestamp now);
-  void let_go(HandedBack handed_back, engine::Timestamp now);
+  void leave(const std::vector<HandedBack>& handed_back, engine::Timestamp now);
+  void let_go(const HandedBack& handed_back, engine::Timestamp now);
   void commit(engine::PartitionId partition, engine::Offset offset, engine::Timestamp now);
 
   void on_reassigned(GroupChange change) override;

@@ -12,7 +12,10 @@
 
 #include "frontend/services/inbox/inbox_service.h"
 #include "frontend/session/inboxes.h"
+#include "frontend/session/notices.h"
 #include "frontend/session/session.h"
+#include "frontend/session/tape.h"
+#include "frontend/session/tape_words.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
@@ -39,6 +42,8 @@ class Inboxes::Looking final : public engine::EntityRequest, public SessionReque
   }
   // The last answer may take this away.
   void begin() {
+    const Tape* const tape = session()->host().tape();
+    if (tape != nullptr && tape->replays()) return;
     const std::vector<std::shared_ptr<Mark>> marks = what_.marks;
     left_ = marks.size();
     for (const std::shared_ptr<Mark>& mark : marks) {
@@ -53,8 +58,18 @@ class Inboxes::Looking final : public engine::EntityRequest, public SessionReque
     for (std::size_t i = 0; i < seen_.size(); ++i) {
       if (seen_[i] > last_) what_.marks[i]->set_back({.from = seen_[i], .to = last_});
     }
-    passed_ = std::max(read().value(), what_.reads_to);
+    passed_ = std::max(read()->value(), what_.reads_to);
     pass_expired();
+  }
+  void save(TapeWriter& to) const override {
+    put(to, last_);
+    put(to, passed_);
+    put(to, error());
+  }
+  void restore(TapeReader& from) override {
+    last_ = get<engine::IncrementId>(from);
+    passed_ = get<engine::IncrementId>(from);
+    error_ = get<std::optional<engine::Error>>(from);
   }
   void deliver(Moment) override { session()->inboxes().on_looked(*this); }
   void go_on() { then_(*this); }
@@ -63,7 +78,8 @@ class Inboxes::Looking final : public engine::EntityRequest, public SessionReque
   [[nodiscard]] std::uint64_t id() const { return what_.id; }
   [[nodiscard]] std::uint64_t inbox() const { return what_.inbox; }
   [[nodiscard]] engine::IncrementId last() const { return last_; }
-  [[nodiscard]] Mark& read() const { return *what_.marks.back(); }
+  // Null in a replay.
+  [[nodiscard]] const std::shared_ptr<Mark>& read() const { return what_.marks.back(); }
   // Where the read mark is, or is to be moved, and what has expired right behind it.
   [[nodiscard]] engine::IncrementId passed() const { return passed_; }
   [[nodiscard]] const std::optional<engine::Error>& error() const { return error_; }
@@ -93,7 +109,7 @@ class Inboxes::Looking final : public engine::EntityRequest, public SessionReque
     if (--left_ > 0) return;
     if (error_) return end(*error_);
     for (const std::shared_ptr<Mark>& mark : what_.marks) seen_.push_back(mark->value());
-    session()->host().log().find_entity(*this);
+    session()->host().log_elsewhere().find_entity(*this);
   }
   void pass_expired() {
     if (passed_ >= last_) return end({});
@@ -101,7 +117,7 @@ class Inboxes::Looking final : public engine::EntityRequest, public SessionReque
     first_unread_.partition = what_.place.partition;
     first_unread_.key = EntityRequest::key;
     first_unread_.from = passed_ + 1;
-    session()->host().log().read_entity(first_unread_);
+    session()->host().log_elsewhere().read_entity(first_unread_);
   }
   void looked_behind(engine::Result<engine::EntityBatch> result) {
     if (!result) return end(std::move(result.error()));
@@ -139,6 +155,10 @@ class Inboxes::Fetch final : public engine::EntityReadRequest, public SessionReq
     result_ = std::move(result);
     session()->host().came_back(*this);
   }
+  void save(TapeWriter& to) const override { put(to, result_); }
+  void restore(TapeReader& told) override {
+    result_ = get<engine::Result<engine::EntityBatch>>(told);
+  }
   void deliver(Moment) override { session()->inboxes().on_fetched(session(), *this); }
   [[nodiscard]] std::uint64_t inbox() const { return inbox_; }
   [[nodiscard]] const engine::Result<engine::EntityBatch>& result() const { return result_; }
@@ -165,9 +185,12 @@ class Inboxes::Marked final : public SessionRequest {
     if (status_) host.inboxes().hub().tell(what_.place.key);
     host.came_back(*this);
   }
+  void save(TapeWriter& to) const override { put(to, status_); }
+  void restore(TapeReader& told) override { status_ = get<engine::Status>(told); }
   void deliver(Moment) override { session()->inboxes().on_marked(*this); }
   [[nodiscard]] const Looking::What& what() const { return what_; }
   [[nodiscard]] engine::IncrementId last() const { return last_; }
+  // The entity's mark; null in a replay.
   [[nodiscard]] const std::shared_ptr<Mark>& read() const { return read_; }
   [[nodiscard]] const engine::Status& status() const { return status_; }
 
@@ -181,11 +204,16 @@ class Inboxes::Marked final : public SessionRequest {
 class Inboxes::News final : public SessionRequest {
  public:
   News(std::shared_ptr<Session> session, std::uint64_t inbox)
-      : SessionRequest(std::move(session)), inbox_(inbox) {}
+      : SessionRequest(std::move(session), Unasked{}), inbox_(inbox) {}
+  void save(TapeWriter& to) const override {
+    put(to, NoticeKind::kInboxNews);
+    put(to, inbox_);
+  }
+  void restore(TapeReader& told) override { inbox_ = get<std::uint64_t>(told); }
   void deliver(Moment) override { session()->inboxes().on_news(session(), inbox_); }
 
  private:
-  const std::uint64_t inbox_;
+  std::uint64_t inbox_;
 };
 
 // An open inbox's ear. Owned by the inbox, on the session's thread; on_news() comes on any.
@@ -194,9 +222,11 @@ class Inboxes::Seat final : public InboxListener {
   Seat(const std::shared_ptr<Session>& session, SessionHost& host, InboxKey key,
        std::uint64_t inbox)
       : session_(session), host_(host), key_(std::move(key)), inbox_(inbox) {
-    host_.inboxes().hub().listen(key_, *this);
+    tell(host_, [this] { host_.inboxes().hub().listen(key_, *this); }, key_.category, key_.eid);
   }
-  ~Seat() override { host_.inboxes().hub().unlisten(key_, *this); }
+  ~Seat() override {
+    tell(host_, [this] { host_.inboxes().hub().unlisten(key_, *this); }, key_.category, key_.eid);
+  }
   Seat(const Seat&) = delete;
   Seat& operator=(const Seat&) = delete;
 

@@ -5,8 +5,12 @@
 
 #include "bimip/v1/stanza.pb.h"
 #include "frontend/services/inbox/inbox_service.h"
+#include "frontend/session/category.h"
 #include "frontend/session/inbox_requests.h"
 #include "frontend/session/session.h"
+#include "frontend/session/state_hash.h"
+#include "frontend/session/tape.h"
+#include "frontend/session/tape_words.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
@@ -54,8 +58,8 @@ bool Inboxes::has_room(std::uint64_t id) {
 
 std::optional<Inboxes::Place> Inboxes::place_of(std::uint64_t id, const std::string& category) {
   const std::string name = category.empty() ? std::string(InboxService::kChat) : category;
-  const engine::TopicInfo* topic = host_.inboxes().find(name);
-  if (topic == nullptr) {
+  const auto topic = find_category(host_, name);
+  if (!topic) {
     outbox_.send_error(id, Code::kNotFound, "there is no category '" + name + "'");
     return std::nullopt;
   }
@@ -71,12 +75,23 @@ std::optional<Inboxes::Place> Inboxes::place_of(std::uint64_t id, const std::str
       .partition = engine::partition_of_key(engine::as_bytes(self), topic->config.partitions)};
 }
 
+// A replay has no marks: what theirs said is on the tape.
 std::shared_ptr<Mark> Inboxes::mark(const Place& place, MarkKind kind) {
+  const Tape* const tape = host_.tape();
+  if (tape != nullptr && tape->replays()) return nullptr;
   return host_.inboxes().marks().of(
       {.category = place.key.category,
        .kind = kind,
        .eid = place.key.eid,
        .device = kind == MarkKind::kCursor ? bearer_.device() : std::string()});
+}
+
+IncrementId Inboxes::value_of(const std::shared_ptr<Mark>& mark) const {
+  return learn(host_, [&] { return mark->value(); });
+}
+
+std::optional<Mark::Range> Inboxes::claim(const std::shared_ptr<Mark>& mark, IncrementId to) const {
+  return learn(host_, [&] { return mark->claim(to); });
 }
 
 Inboxes::Inbox* Inboxes::find(std::uint64_t id, std::uint64_t inbox) {
@@ -134,10 +149,10 @@ void Inboxes::opened(Looking& looking, const v1::OpenInbox& open) {
   const auto at = inboxes_.find(looking.inbox());
   if (at == inboxes_.end()) return;
   Inbox& inbox = at->second;
-  const IncrementId cursor = inbox.cursor->value();
+  const IncrementId cursor = value_of(inbox.cursor);
   inbox.last = looking.last();
   pass(looking);
-  inbox.told_read = inbox.read->value();
+  inbox.told_read = value_of(inbox.read);
   switch (open.from_case()) {
     case v1::OpenInbox::kEarliest:
       inbox.next = IncrementId(1);
@@ -159,7 +174,10 @@ void Inboxes::opened(Looking& looking, const v1::OpenInbox& open) {
     return;
   }
   inbox.is_open = true;
-  if (!inbox.only_looks) host_.inboxes().devices().note(inbox.place.key.eid, bearer_.device());
+  if (!inbox.only_looks) {
+    const std::string& eid = inbox.place.key.eid;
+    tell(host_, [&] { host_.inboxes().devices().note(eid, bearer_.device()); }, eid);
+  }
   v1::Stanza stanza;
   stanza.set_id(looking.id());
   v1::InboxOpened& opened = *stanza.mutable_inbox_opened();
@@ -254,7 +272,9 @@ void Inboxes::acknowledge(const std::shared_ptr<Session>& session, std::uint64_t
     inbox->unacknowledged.pop_front();
     ++inbox->credit;
   }
-  if (up_to > inbox->cursor->value()) inbox->cursor->advance(up_to, [](const engine::Status&) {});
+  if (up_to > value_of(inbox->cursor)) {
+    tell(host_, [&] { inbox->cursor->advance(up_to, [](const engine::Status&) {}); }, up_to);
+  }
   tell_delivered(*inbox, up_to);
   pump(session, *inbox);
 }
@@ -262,7 +282,7 @@ void Inboxes::acknowledge(const std::shared_ptr<Session>& session, std::uint64_t
 // The first device that has them.
 void Inboxes::tell_delivered(const Inbox& inbox, IncrementId up_to) {
   if (InboxService::is_servers_own(inbox.place.category)) return;
-  const auto range = inbox.delivered->claim(up_to);
+  const auto range = claim(inbox.delivered, up_to);
   if (!range) return;
   tell_authors(inbox.place, "delivered", *range,
                [mark = inbox.delivered, up_to](const engine::Status& told) {
@@ -273,14 +293,19 @@ void Inboxes::tell_delivered(const Inbox& inbox, IncrementId up_to) {
 
 void Inboxes::tell_authors(const Place& place, const std::string& name, const Mark::Range& range,
                            Receipts::Done done) {
-  host_.inboxes().receipts().tell({.name = name,
-                                   .category = place.category,
-                                   .inbox = place.key,
-                                   .partition = place.partition,
-                                   .device = bearer_.device(),
-                                   .first = range.first,
-                                   .last = range.last},
-                                  std::move(done));
+  tell(
+      host_,
+      [&] {
+        host_.inboxes().receipts().tell({.name = name,
+                                         .category = place.category,
+                                         .inbox = place.key,
+                                         .partition = place.partition,
+                                         .device = bearer_.device(),
+                                         .first = range.first,
+                                         .last = range.last},
+                                        std::move(done));
+      },
+      name, range);
 }
 
 void Inboxes::close(std::uint64_t id, const v1::CloseInbox& close) {
@@ -314,8 +339,10 @@ void Inboxes::look_at_read(const std::shared_ptr<Session>& session, const ReadLo
 
 // What has expired behind the mark was never to be read.
 void Inboxes::pass(const Looking& looking) {
-  if (looking.passed() > looking.read().value())
-    looking.read().advance(looking.passed(), [](const engine::Status&) {});
+  if (looking.passed() <= value_of(looking.read())) return;
+  tell(
+      host_, [&] { looking.read()->advance(looking.passed(), [](const engine::Status&) {}); },
+      looking.passed());
 }
 
 // The authors are told first: a crash in between tells them again, and not never.
@@ -326,17 +353,18 @@ void Inboxes::move_read(Looking& looking, IncrementId to) {
                               "up_to: the inbox ends at " + std::to_string(looking.last().value()));
   }
   to = std::max(to, looking.passed());
-  if (to <= read->value())
-    return tell_state(looking.id(), looking.what().place.category, looking.last(), read->value());
+  if (const IncrementId value = value_of(read); to <= value)
+    return tell_state(looking.id(), looking.what().place.category, looking.last(), value);
   Marked* const marked = begin_marking(looking);
   const auto store = [read, to, marked](const engine::Status& told) {
     if (told) return read->advance(to, [marked](engine::Status done) { marked->end(done); });
     read->give_back();
     marked->end(told);
   };
-  const auto range = read->claim(to);
+  const auto range = claim(read, to);
   const Place& place = looking.what().place;
-  if (!range || InboxService::is_servers_own(place.category)) return store({});
+  if (!range || InboxService::is_servers_own(place.category))
+    return tell(host_, [&] { store({}); }, to);
   tell_authors(place, "read", *range, store);
 }
 
@@ -379,11 +407,12 @@ void Inboxes::tell_receipt(Looking& looking, const v1::SendReceipt& receipt) {
 void Inboxes::on_marked(Marked& marked) {
   --in_flight_;
   if (!marked.status()) return outbox_.send_error(marked.what().id, marked.status().error());
+  const IncrementId read = value_of(marked.read());
   // This session's own inboxes are told by the answer.
   for (auto& [id, inbox] : inboxes_) {
-    if (inbox.read == marked.read()) inbox.told_read = marked.read()->value();
+    if (inbox.place.key == marked.what().place.key) inbox.told_read = read;
   }
-  tell_state(marked.what().id, marked.what().place.category, marked.last(), marked.read()->value());
+  tell_state(marked.what().id, marked.what().place.category, marked.last(), read);
 }
 
 void Inboxes::on_news(const std::shared_ptr<Session>& session, std::uint64_t id) {
@@ -392,11 +421,22 @@ void Inboxes::on_news(const std::shared_ptr<Session>& session, std::uint64_t id)
   Inbox& inbox = at->second;
   inbox.seat->heard();
   inbox.has_news = true;
-  if (inbox.is_open && inbox.read->value() > inbox.told_read) {
-    inbox.told_read = inbox.read->value();
+  if (const IncrementId read = inbox.is_open ? value_of(inbox.read) : inbox.told_read;
+      read > inbox.told_read) {
+    inbox.told_read = read;
     tell_state(0, inbox.place.category, std::max(inbox.last, inbox.told_read), inbox.told_read);
   }
   pump(session, inbox);
+}
+
+void Inboxes::mix_into(StateHash& hash) const {
+  hash.add(inboxes_.size()).add(last_id_).add(in_flight_);
+  for (const auto& [id, inbox] : inboxes_) {
+    hash.add(id).add(inbox.place.category).add(inbox.place.partition).add(inbox.is_open);
+    hash.add(inbox.next).add(inbox.last).add(inbox.told_read).add(inbox.only_looks);
+    hash.add(inbox.credit).add(inbox.fetching).add(inbox.has_news);
+    for (const IncrementId increment : inbox.unacknowledged) hash.add(increment);
+  }
 }
 
 void Inboxes::tell_state(std::uint64_t id, const std::string& category, IncrementId last,

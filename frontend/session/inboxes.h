@@ -31,6 +31,7 @@ class SendReceipt;
 namespace bimip::frontend {
 
 class Bearer;
+class StateHash;
 
 // Owner-thread only. With no credit or room left nothing is kept of an inbox but the next number.
 class Inboxes {
@@ -59,6 +60,7 @@ class Inboxes {
 
   // There is room in the outbox again.
   void pump(const std::shared_ptr<Session>& session);
+  void mix_into(StateHash& hash) const;
   // The session is over: nothing more is delivered.
   void close_all();
 
@@ -104,6 +106,9 @@ class Inboxes {
   [[nodiscard]] std::optional<Place> place_of(std::uint64_t id, const std::string& category);
   [[nodiscard]] Inbox* find(std::uint64_t id, std::uint64_t inbox);
   [[nodiscard]] std::shared_ptr<Mark> mark(const Place& place, MarkKind kind);
+  [[nodiscard]] engine::IncrementId value_of(const std::shared_ptr<Mark>& mark) const;
+  [[nodiscard]] std::optional<Mark::Range> claim(const std::shared_ptr<Mark>& mark,
+                                                 engine::IncrementId to) const;
   void look(std::unique_ptr<Looking> looking);
   void opened(Looking& looking, const v1::OpenInbox& open);
   void move_read(Looking& looking, engine::IncrementId to);
@@ -115,7 +120,7 @@ class Inboxes {
   };
   void look_at_read(const std::shared_ptr<Session>& session, const ReadLook& wanted,
                     std::function<void(Looking&)> then);
-  static void pass(const Looking& looking);
+  void pass(const Looking& looking);
   [[nodiscard]] Marked* begin_marking(const Looking& looking);
   void tell_authors(const Place& place, const std::string& name, const Mark::Range& range,
                     Receipts::Done done);

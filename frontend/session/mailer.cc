@@ -9,7 +9,7 @@
 
 #include "bimip/v1/stanza.pb.h"
 #include "engine/base/assert.h"
-#include "frontend/services/inbox/inbox_service.h"
+#include "frontend/session/category.h"
 #include "frontend/session/message_times.h"
 #include "frontend/session/session.h"
 #include "frontend/stanza/limits.h"
@@ -78,6 +78,8 @@ class Mailer::Sending final : public SessionRequest {
   }
 
   void begin() { session()->host().log().append(message_); }
+  void save(TapeWriter& to) const override { put(to, result_); }
+  void restore(TapeReader& told) override { result_ = get<engine::Result<engine::Appended>>(told); }
   void deliver(Moment) override { session()->mailer().on_stored(*this); }
 
   [[nodiscard]] std::uint64_t id() const { return id_; }
@@ -126,7 +128,7 @@ class Mailer::Sending final : public SessionRequest {
     if (is_message || !result) result_ = std::move(result);
     if (is_message && result_ && copy_) {
       copy_->add_place(message_.partition, result_->at(0));
-      return session()->host().log().append(*copy_);
+      return session()->host().log_elsewhere().append(*copy_);
     }
     session()->host().came_back(*this);
   }
@@ -148,7 +150,7 @@ bool Mailer::check(std::uint64_t id, const v1::Send& send) {
     return refuse(Code::kInvalidArgument, "who sends has an eid; this session has none");
   if (!send.from().empty() && send.from() != self)
     return refuse(Code::kPermissionDenied, "from: this session is of '" + self + "'");
-  if (host_.inboxes().find(send.category()) == nullptr)
+  if (!find_category(host_, send.category()))
     return refuse(Code::kNotFound, "there is no category '" + send.category() + "'");
   if (InboxService::is_servers_own(send.category()))
     return refuse(Code::kPermissionDenied, "only the server writes '" + send.category() + "'");
@@ -184,7 +186,7 @@ void Mailer::send(const std::shared_ptr<Session>& session, std::uint64_t id, con
     return message_of(send, bearer_, times, kind).SerializeAsString();
   };
   const std::string& self = bearer_.grant().eid;
-  Sending::Letter message{.topic = *host_.inboxes().find(send.category()),
+  Sending::Letter message{.topic = *find_category(host_, send.category()),
                           .eid = send.to(),
                           .once = idempotency_key("message", self, send),
                           .value = value_of(v1::INBOX_MESSAGE_KIND_MESSAGE),
@@ -192,7 +194,7 @@ void Mailer::send(const std::shared_ptr<Session>& session, std::uint64_t id, con
                           .not_before = times.not_before};
   std::optional<Sending::Letter> copy;
   if (!send.no_copy()) {
-    copy = {.topic = *host_.inboxes().find(InboxService::kSent),
+    copy = {.topic = *find_category(host_, InboxService::kSent),
             .eid = self,
             .once = idempotency_key("copy", self, send),
             .value = value_of(v1::INBOX_MESSAGE_KIND_COPY),

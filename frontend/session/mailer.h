@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string_view>
 
 #include "frontend/session/host.h"
 #include "frontend/session/outbox.h"
@@ -33,6 +35,7 @@ class Mailer {
   void on_stored(Sending& sending);
 
  private:
+  // Nothing: there is no such category.
   // Whether it may be sent; if not, it was told why.
   [[nodiscard]] bool check(std::uint64_t id, const v1::Send& send);
 

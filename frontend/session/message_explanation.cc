@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "bimip/v1/stanza.pb.h"
-#include "frontend/services/inbox/inbox_service.h"
+#include "frontend/session/category.h"
 #include "frontend/session/inboxes.h"
 #include "frontend/session/session.h"
 #include "frontend/stanza/limits.h"
@@ -66,7 +66,7 @@ class Inboxes::Explaining final : public engine::EntityReadRequest, public Sessi
     topic = wanted_.inbox.category;
     partition = wanted_.partition;
     key = engine::as_bytes(wanted_.inbox.eid);
-    read();
+    session()->host().log().read_entity(*this);
   }
   void on_entity_read(Result<engine::EntityBatch> result) override {
     if (!result && result.error().code != ErrorCode::kNotFound)
@@ -82,6 +82,14 @@ class Inboxes::Explaining final : public engine::EntityReadRequest, public Sessi
     if (in_copies_ || wanted_.copies_of.empty()) return end(not_found());
     search_copies();
   }
+  void save(TapeWriter& to) const override {
+    put(to, told_.SerializeAsString());
+    put(to, error_);
+  }
+  void restore(TapeReader& told) override {
+    if (!told_.ParseFromString(get<std::string>(told))) told.fail();
+    error_ = get<std::optional<engine::Error>>(told);
+  }
   void deliver(Moment) override { session()->inboxes().on_explained(*this); }
 
   [[nodiscard]] const WantedMessage& wanted() const { return wanted_; }
@@ -89,7 +97,7 @@ class Inboxes::Explaining final : public engine::EntityReadRequest, public Sessi
   [[nodiscard]] v1::MessageExplanation& told() { return told_; }
 
  private:
-  void read() { session()->host().log().read_entity(*this); }
+  void read() { session()->host().log_elsewhere().read_entity(*this); }
   void end(std::optional<engine::Error> error) {
     error_ = std::move(error);
     session()->host().came_back(*this);
@@ -155,7 +163,8 @@ class Inboxes::Explaining final : public engine::EntityReadRequest, public Sessi
   }
 
   void look_at_devices() {
-    const auto bounds = session()->host().log().bounds(wanted_.inbox.category, wanted_.partition);
+    const auto bounds =
+        session()->host().log_elsewhere().bounds(wanted_.inbox.category, wanted_.partition);
     told_.set_is_durable(bounds && engine::Offset(told_.offset()) < bounds->durable_end);
     session()->host().inboxes().devices().of(
         wanted_.inbox.eid, [this](Result<std::vector<std::string>> names) {
@@ -220,8 +229,28 @@ class DeviceSurvey final : public SessionSurvey {
     const SessionFacts facts = visited.facts();
     if (facts.eid != wanted_.inbox.eid) return;
     std::optional<Inboxes::Progress>& known = connected_[facts.device];
-    const std::optional<Inboxes::Progress> open = visited.inboxes().progress(wanted_.inbox);
+    const Inboxes* const inboxes = visited.known_inboxes();
+    const auto open = inboxes == nullptr ? std::nullopt : inboxes->progress(wanted_.inbox);
     if (open && (!known || open->next > known->next)) known = open;
+  }
+  void save(TapeWriter& to) const override {
+    put(to, connected_.size());
+    for (const auto& [device, open] : connected_) {
+      put(to, device);
+      put(to, open.has_value());
+      if (!open) continue;
+      put(to, open->next);
+      put(to, open->has_credit);
+    }
+  }
+  void restore(TapeReader& from) override {
+    connected_.clear();
+    for (auto left = get<std::size_t>(from); left > 0 && from.ok(); --left) {
+      std::optional<Inboxes::Progress>& open = connected_[get<std::string>(from)];
+      if (!get<bool>(from)) continue;
+      const auto next = get<IncrementId>(from);
+      open = Inboxes::Progress{.next = next, .has_credit = get<bool>(from)};
+    }
   }
   void deliver(Moment) override {
     if (!session()->is_open()) return;
@@ -281,8 +310,8 @@ void Inboxes::explain(const std::shared_ptr<Session>& session, std::uint64_t id,
   }
   const std::string category =
       asked.category().empty() ? std::string(InboxService::kChat) : asked.category();
-  const engine::TopicInfo* topic = host_.inboxes().find(category);
-  if (topic == nullptr)
+  const auto topic = find_category(host_, category);
+  if (!topic)
     return outbox_.send_error(id, Code::kNotFound, "there is no category '" + category + "'");
   if (!has_room(id)) return;
   const std::string& author = from.empty() ? grant.eid : from;

@@ -20,7 +20,8 @@ namespace bimip::frontend {
                                                                std::to_string(kMost) + " is taken");
 }
 
-// `Message`: Publish or Send, taken at `now`. kInvalidArgument: a span above its limit.
+// `Message`: Publish, one of its batch, or Send, taken at `now`. kInvalidArgument: a span above its
+// limit.
 template <typename Message>
 [[nodiscard]] engine::Status set_times(const Message& message, engine::Timestamp now,
                                        engine::RecordFields& fields) {

@@ -8,7 +8,10 @@
 
 #include "bimip/v1/stanza.pb.h"
 #include "frontend/services/offers/offer_record.h"
+#include "frontend/session/notices.h"
 #include "frontend/session/session.h"
+#include "frontend/session/state_hash.h"
+#include "frontend/session/tape.h"
 #include "frontend/stanza/category.h"
 #include "frontend/stanza/limits.h"
 
@@ -60,30 +63,57 @@ class OfferDesk::Answer final : public SessionRequest {
       : SessionRequest(std::move(session)), id_(id) {}
   // On any thread.
   void came(std::expected<OfferRef, OfferRefusal> result) {
-    result_ = std::move(result);
+    if (result) {
+      result_ = wire_of(**result).SerializeAsString();
+    } else {
+      result_ = std::unexpected(std::move(result.error()));
+    }
     session()->host().came_back(*this);
+  }
+  void save(TapeWriter& to) const override {
+    put(to, result_.has_value());
+    if (result_) return put(to, *result_);
+    put(to, result_.error().code);
+    put(to, result_.error().why);
+  }
+  void restore(TapeReader& from) override {
+    if (get<bool>(from)) {
+      result_ = get<std::string>(from);
+    } else {
+      const auto code = get<Code>(from);
+      if (static_cast<std::size_t>(code) >= kCodeCount) return from.fail();
+      result_ = std::unexpected(OfferRefusal{.code = code, .why = get<std::string>(from)});
+    }
   }
   void deliver(Moment) override { session()->offers().on_answered(*this); }
   [[nodiscard]] std::uint64_t id() const { return id_; }
-  [[nodiscard]] const std::expected<OfferRef, OfferRefusal>& result() const { return result_; }
+  [[nodiscard]] const std::expected<std::string, OfferRefusal>& result() const { return result_; }
 
  private:
   const std::uint64_t id_;
-  std::expected<OfferRef, OfferRefusal> result_{};
+  std::expected<std::string, OfferRefusal> result_{};  // as it goes to the peer
 };
 
 class OfferDesk::News final : public SessionRequest {
  public:
-  using SessionRequest::SessionRequest;
+  explicit News(std::shared_ptr<Session> session) : SessionRequest(std::move(session), Unasked{}) {}
+  void save(TapeWriter& to) const override { put(to, NoticeKind::kOffer); }
+  void restore(TapeReader&) override {}
   void deliver(Moment) override { session()->offers().on_news(); }
 };
+
+std::unique_ptr<SessionRequest> OfferDesk::make_news(const std::shared_ptr<Session>& session) {
+  return std::make_unique<News>(session);
+}
 
 // The newest of each offer that was not told yet.
 class OfferDesk::Seat final : public OfferListener {
  public:
   Seat(const std::shared_ptr<Session>& session, SessionHost& host, std::string eid)
       : session_(session), host_(host), eid_(std::move(eid)) {}
-  ~Seat() override { host_.offers().unwatch(eid_, *this); }
+  ~Seat() override {
+    frontend::tell(host_, [this] { host_.offers().unwatch(eid_, *this); }, eid_);
+  }
   Seat(const Seat&) = delete;
   Seat& operator=(const Seat&) = delete;
 
@@ -131,6 +161,8 @@ OfferDesk::OfferDesk(SessionHost& host, Bearer& bearer, Outbox& outbox)
     : host_(host), bearer_(bearer), outbox_(outbox) {}
 OfferDesk::~OfferDesk() = default;
 
+void OfferDesk::mix_into(StateHash& hash) const { hash.add(in_flight_).add(seat_ != nullptr); }
+
 void OfferDesk::close() { seat_.reset(); }
 
 bool OfferDesk::may_begin(std::uint64_t id) {
@@ -146,11 +178,15 @@ bool OfferDesk::may_begin(std::uint64_t id) {
   return false;
 }
 
-OfferService::Done OfferDesk::answer_to(const std::shared_ptr<Session>& session, std::uint64_t id) {
+// A replay has no service: the answer is on the tape, which keeps the request.
+void OfferDesk::ask(const std::shared_ptr<Session>& session, std::uint64_t id, Work work) {
   ++in_flight_;
-  return [answer = std::make_unique<Answer>(session, id)](auto result) mutable {
+  auto answer = std::make_unique<Answer>(session, id);
+  const Tape* const tape = host_.tape();
+  if (tape != nullptr && tape->replays()) return (void)answer.release();
+  work(host_.offers(), [answer = std::move(answer)](auto result) mutable {
     answer.release()->came(std::move(result));
-  };
+  });
 }
 
 void OfferDesk::propose(const std::shared_ptr<Session>& session, std::uint64_t id,
@@ -164,16 +200,17 @@ void OfferDesk::propose(const std::shared_ptr<Session>& session, std::uint64_t i
   const std::chrono::milliseconds waits = propose.expires_in_ms() == 0
                                               ? std::chrono::milliseconds(limits::kOfferWaits)
                                               : std::chrono::milliseconds(propose.expires_in_ms());
-  host_.offers().propose(
-      {.key = {.from = bearer_.grant().eid, .id = propose.offer_id()},
-       .from_device = bearer_.device(),
-       .to = propose.to(),
-       .kind = propose.kind().empty() ? std::string(kKindDefault) : propose.kind(),
-       .description = propose.description(),
-       .proposed_at = now.wall,
-       .changed_at = now.wall,
-       .expires_at = now.wall + waits},
-      answer_to(session, id));
+  ask(session, id, [&](OfferService& offers, OfferService::Done done) {
+    offers.propose({.key = {.from = bearer_.grant().eid, .id = propose.offer_id()},
+                    .from_device = bearer_.device(),
+                    .to = propose.to(),
+                    .kind = propose.kind().empty() ? std::string(kKindDefault) : propose.kind(),
+                    .description = propose.description(),
+                    .proposed_at = now.wall,
+                    .changed_at = now.wall,
+                    .expires_at = now.wall + waits},
+                   std::move(done));
+  });
 }
 
 void OfferDesk::act(const std::shared_ptr<Session>& session, std::uint64_t id,
@@ -185,13 +222,15 @@ void OfferDesk::act(const std::shared_ptr<Session>& session, std::uint64_t id,
     return outbox_.send_error(id, Code::kTooLarge, "description: at most 64 KiB");
   if (act.reason().size() > limits::kOfferReasonBytesMax)
     return outbox_.send_error(id, Code::kTooLarge, "reason: at most 256 bytes");
-  host_.offers().move({.from = act.from(), .id = act.offer_id()},
-                      {.action = *action,
-                       .eid = bearer_.grant().eid,
-                       .device = bearer_.device(),
-                       .description = act.description(),
-                       .reason = act.reason()},
-                      now.wall, answer_to(session, id));
+  ask(session, id, [&](OfferService& offers, OfferService::Done done) {
+    offers.move({.from = act.from(), .id = act.offer_id()},
+                {.action = *action,
+                 .eid = bearer_.grant().eid,
+                 .device = bearer_.device(),
+                 .description = act.description(),
+                 .reason = act.reason()},
+                now.wall, std::move(done));
+  });
 }
 
 void OfferDesk::on_answered(Answer& answer) {
@@ -199,13 +238,13 @@ void OfferDesk::on_answered(Answer& answer) {
   if (!answer.result())
     return outbox_.send_error(answer.id(), answer.result().error().code,
                               answer.result().error().why);
-  tell(answer.id(), **answer.result());
+  tell(answer.id(), *answer.result());
 }
 
-void OfferDesk::tell(std::uint64_t id, const Offer& offer) {
+void OfferDesk::tell(std::uint64_t id, const std::string& wire) {
   v1::Stanza stanza;
   stanza.set_id(id);
-  *stanza.mutable_offer_changed()->mutable_offer() = wire_of(offer);
+  (void)stanza.mutable_offer_changed()->mutable_offer()->ParseFromString(wire);
   outbox_.send(stanza);
 }
 
@@ -216,16 +255,20 @@ void OfferDesk::watch(const std::shared_ptr<Session>& session, std::uint64_t id)
   seat_ = std::make_unique<Seat>(session, host_, bearer_.grant().eid);
   v1::Stanza stanza;
   stanza.set_id(id);
-  stanza.mutable_offers_watched()->set_offers(static_cast<std::uint32_t>(seat_->begin()));
+  stanza.mutable_offers_watched()->set_offers(
+      static_cast<std::uint32_t>(learn(host_, [this] { return seat_->begin(); })));
   outbox_.send(stanza);
   pump();
 }
 
 void OfferDesk::pump() {
   while (seat_ && outbox_.has_room()) {
-    const OfferRef offer = seat_->take();
-    if (!offer) return;
-    tell(0, *offer);
+    const auto wire = learn(host_, [this]() -> std::optional<std::string> {
+      const OfferRef offer = seat_->take();
+      return offer ? std::optional(wire_of(*offer).SerializeAsString()) : std::nullopt;
+    });
+    if (!wire) return;
+    tell(0, *wire);
   }
 }
 

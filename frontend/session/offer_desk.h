@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "frontend/services/offers/offer_service.h"
 #include "frontend/session/host.h"
@@ -17,6 +19,7 @@ class ProposeOffer;
 namespace bimip::frontend {
 
 class Bearer;
+class StateHash;
 
 // Owner-thread only. What it holds for a peer that reads slowly is the newest of each offer.
 class OfferDesk {
@@ -41,14 +44,19 @@ class OfferDesk {
   class News;
   void on_answered(Answer& answer);
   void on_news() { pump(); }
+  // For a replay.
+  [[nodiscard]] static std::unique_ptr<SessionRequest> make_news(
+      const std::shared_ptr<Session>& session);
+  void mix_into(StateHash& hash) const;
 
  private:
   class Seat;
   // Whether the session may ask, and has room for another request; if not, it was told.
   [[nodiscard]] bool may_begin(std::uint64_t id);
-  void tell(std::uint64_t id, const Offer& offer);
-  [[nodiscard]] OfferService::Done answer_to(const std::shared_ptr<Session>& session,
-                                             std::uint64_t id);
+  // `wire`: a bimip.v1.Offer.
+  void tell(std::uint64_t id, const std::string& wire);
+  using Work = std::move_only_function<void(OfferService&, OfferService::Done)>;
+  void ask(const std::shared_ptr<Session>& session, std::uint64_t id, Work work);
 
   SessionHost& host_;
   Bearer& bearer_;

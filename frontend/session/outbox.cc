@@ -3,11 +3,12 @@
 #include <utility>
 
 #include "bimip/v1/stanza.pb.h"
+#include "frontend/session/state_hash.h"
 
 namespace bimip::frontend {
 
 void Outbox::send(const google::protobuf::MessageLite& stanza) {
-  append_frame(bytes_, stanza, framing_);
+  if (!ended_) append_frame(bytes_, stanza, framing_);
 }
 
 void Outbox::send_error(std::uint64_t id, Code code, std::string_view message) {
@@ -31,6 +32,8 @@ void append_goodbye(std::string& into, Framing framing, const GoodbyeWords& word
     goodbye.set_retry_after_ms(static_cast<std::uint32_t>(words.retry_after.count()));
   append_frame(into, stanza, framing);
 }
+
+void Outbox::mix_into(StateHash& hash) const { hash.add(bytes_).add(taken_).add(ended_); }
 
 std::string Outbox::take() {
   taken_ += bytes_.size();

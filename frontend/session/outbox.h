@@ -16,6 +16,8 @@ class MessageLite;
 
 namespace bimip::frontend {
 
+class StateHash;
+
 struct GoodbyeWords {
   Code code{};
   std::string_view message{};
@@ -38,7 +40,11 @@ class Outbox {
   void send_error(std::uint64_t id, const engine::Error& error) {
     send_error(id, code_of(error.code), error.message);
   }
-  void send_goodbye(const GoodbyeWords& words) { append_goodbye(bytes_, framing_, words); }
+  // The last one: what is sent after it goes nowhere.
+  void send_goodbye(const GoodbyeWords& words) {
+    append_goodbye(bytes_, framing_, words);
+    ended_ = true;
+  }
   [[nodiscard]] Framing framing() const { return framing_; }
   // For those who write frames themselves.
   [[nodiscard]] std::string& bytes() { return bytes_; }
@@ -48,6 +54,8 @@ class Outbox {
   [[nodiscard]] bool is_empty() const { return bytes_.empty(); }
   // Not yet taken by the socket.
   [[nodiscard]] std::size_t waiting() const { return bytes_.size() + taken_; }
+
+  void mix_into(StateHash& hash) const;
 
   // For the transport: takes what there is, and says later how much of it the socket took.
   [[nodiscard]] std::string take();
@@ -59,6 +67,7 @@ class Outbox {
   SessionMetrics& metrics_;
   std::string bytes_;
   std::size_t taken_ = 0;  // by the transport, and still unsent
+  bool ended_ = false;
 };
 
 }  // namespace bimip::frontend

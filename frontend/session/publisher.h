@@ -19,6 +19,7 @@ class Publish;
 namespace bimip::frontend {
 
 class Publication;
+class StateHash;
 
 // Owner-thread only. Answers come in the order of publishing within a partition.
 class Publisher {
@@ -30,11 +31,19 @@ class Publisher {
     if (producer || own_) own().producer = producer;
   }
   void publish(const std::shared_ptr<Session>& session, std::uint64_t id,
-               const v1::Publish& publish, Moment now);
+               const v1::Publish& publish, Moment now) {
+    (void)send(session, id, publish, 0, now);
+  }
+  // The record of a request, which only a refusal answers. False: it was refused at once.
+  [[nodiscard]] bool request(const std::shared_ptr<Session>& session, std::uint64_t id,
+                             const v1::Publish& publish, std::uint64_t correlation, Moment now) {
+    return send(session, id, publish, correlation, now);
+  }
   // Its answer has come.
   void on_published(Publication& publication, Moment now);
 
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  void mix_into(StateHash& hash) const;
   // A retry is recognised only as far back as the log remembers its producer's numbers.
   [[nodiscard]] std::size_t in_flight_max() const {
     const std::uint64_t in_force = host_.limits().publishes_in_flight;
@@ -48,11 +57,14 @@ class Publisher {
   }
 
  private:
+  [[nodiscard]] bool send(const std::shared_ptr<Session>& session, std::uint64_t id,
+                          const v1::Publish& publish, std::uint64_t correlation, Moment now);
   [[nodiscard]] engine::Result<engine::TopicInfo> find_topic(const std::string& name);
   [[nodiscard]] engine::Result<engine::PartitionId> choose_partition(const v1::Publish& publish,
                                                                      std::uint32_t partitions);
   [[nodiscard]] engine::Status fill(Publication& publication, const v1::Publish& publish,
                                     Moment now) const;
+  [[nodiscard]] engine::Status check(const v1::Publish& publish, std::uint32_t partitions) const;
 
   // What a session needs that publishes. Most only read: they have none of it.
   struct Own {
@@ -70,7 +82,7 @@ class Publisher {
   SessionHost& host_;
   Outbox& outbox_;
   std::unique_ptr<Own> own_{};
-  std::size_t in_flight_ = 0;
+  std::size_t in_flight_ = 0;  // records
   std::size_t bytes_in_flight_ = 0;
 };
 

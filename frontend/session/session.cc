@@ -1,5 +1,6 @@
 #include "frontend/session/session.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -7,8 +8,12 @@
 #include "frontend/services/awareness/awareness_core.h"
 #include "frontend/session/awareness_desk.h"
 #include "frontend/session/closed_sessions.h"
+#include "frontend/session/device_seat.h"
 #include "frontend/session/offer_desk.h"
+#include "frontend/session/requests.h"
 #include "frontend/session/session_commands.h"
+#include "frontend/session/state_hash.h"
+#include "frontend/session/tape.h"
 #include "frontend/session/topic_commands.h"
 #include "frontend/stanza/limits.h"
 
@@ -80,7 +85,7 @@ Session::Session(SessionHost& host, std::string id, Framing framing, Moment now)
       id_(std::move(id)),
       began_(now.monotonic),
       opened_at_(now.wall),
-      last_heard_(now.monotonic),
+      heartbeat_(now.monotonic),
       outbox_(framing, host.limits().output_bytes, host.metrics()),
       bearer_(host, outbox_),
       publisher_(host, outbox_),
@@ -90,9 +95,63 @@ Session::Session(SessionHost& host, std::string id, Framing framing, Moment now)
   host.metrics().sessions_begun.add();
   const std::uint64_t rate = host.limits().publish_rate;
   if (rate > 0) publish_pace_ = std::make_unique<Pace>(rate, now.monotonic);
+  if (Tape* tape = host.tape()) tape->on_began(*this, framing, now);
 }
 
-Session::~Session() { host_.metrics().sessions_gone.add(); }
+Session::~Session() {
+  host_.metrics().sessions_gone.add();
+  if (Tape* tape = host_.tape()) tape->on_gone(*this);
+}
+
+template <typename... Values>
+void Session::record(TapeEvent event, const Values&... values) {
+  if (Tape* tape = host_.tape()) tape->input(*this, event, values...);
+}
+
+// Without its token: a replay needs to know how long it was, and what it granted.
+void Session::record_stanza(const v1::Stanza& stanza, Moment now) {
+  Tape* const tape = host_.tape();
+  if (tape == nullptr || tape->replays()) return;
+  v1::Stanza told = stanza;
+  const auto hide = [](std::string& token) { token.assign(token.size(), '*'); };
+  if (told.has_identity()) hide(*told.mutable_identity()->mutable_token());
+  if (told.has_token_refresh()) hide(*told.mutable_token_refresh()->mutable_token());
+  tape->input(*this, TapeEvent::kStanza, told.SerializeAsString(), now);
+}
+
+void Session::set_carried_token(std::string token) {
+  record(TapeEvent::kCarriedToken, token.empty());
+  bearer_.set_carried_token(std::move(token));
+}
+
+void Session::on_malformed(std::string_view why) {
+  record(TapeEvent::kMalformed, std::string(why));
+  end(Code::kMalformed, why);
+}
+
+std::string Session::take_output() {
+  std::string output = outbox_.take();
+  if (Tape* tape = host_.tape()) tape->on_output(*this, output);
+  return output;
+}
+
+std::uint64_t Session::state_hash() const {
+  StateHash hash;
+  hash.add(state_).add(ended_with_);
+  heartbeat_.mix_into(hash);
+  hash.add(device_epoch_).add(come_back_after_).add(is_known_).add(held_.size()).add(held_bytes_);
+  if (publish_pace_) hash.add(publish_pace_->filled_at()).add(publish_pace_->is_spent());
+  outbox_.mix_into(hash);
+  bearer_.mix_into(hash);
+  publisher_.mix_into(hash);
+  subscriber_.mix_into(hash);
+  hash.add(entities_.in_flight()).add(mailer_.in_flight());
+  if (inboxes_) inboxes_->mix_into(hash);
+  if (requests_) requests_->mix_into(hash);
+  if (awareness_) awareness_->mix_into(hash);
+  if (offers_) offers_->mix_into(hash);
+  return hash.value();
+}
 
 Inboxes& Session::inboxes() {
   if (!inboxes_) inboxes_ = std::make_unique<Inboxes>(host_, bearer_, outbox_);
@@ -117,28 +176,36 @@ OfferDesk& Session::offers() {
 void Session::on_frame(Bytes frame, Moment now) {
   if (state_ == State::kOver || state_ == State::kDraining) return;
   v1::Stanza stanza;
-  if (!stanza.ParseFromArray(frame.data(), static_cast<int>(frame.size())))
+  if (!stanza.ParseFromArray(frame.data(), static_cast<int>(frame.size()))) {
+    record(TapeEvent::kNoStanza, now);
     return end(Code::kMalformed, "the frame holds no stanza");
+  }
   on_stanza(stanza, now);
 }
 
 void Session::on_bad_stream(FrameProblem problem) {
+  record(TapeEvent::kBadStream, problem);
   end(problem_code(problem), problem_text(problem));
 }
 
 void Session::on_heard(Moment now) {
-  last_heard_ = now.monotonic;
-  pinged_ = false;
+  record(TapeEvent::kHeard, now);
+  heard(now);
+}
+
+void Session::heard(Moment now) {
+  heartbeat_.heard(now.monotonic);
   if (awareness_) awareness_->heard(now);
 }
 
 void Session::on_stanza(const v1::Stanza& stanza, Moment now) {
   if (state_ == State::kOver || state_ == State::kDraining) return;
-  on_heard(now);
+  record_stanza(stanza, now);
+  heard(now);
   host_.metrics().stanzas.add();
   subscriber_.at(now);
   if (stanza.body_case() == v1::Stanza::kPing) return answer_ping(stanza, now);
-  if (stanza.body_case() == v1::Stanza::kPong) return on_pong(now);
+  if (stanza.body_case() == v1::Stanza::kPong) return on_pong(stanza, now);
   if (stanza.body_case() == v1::Stanza::kIdentity)
     return identify(stanza.id(), stanza.identity(), now);
   if (state_ == State::kChecking) return hold(stanza);
@@ -148,11 +215,19 @@ void Session::on_stanza(const v1::Stanza& stanza, Moment now) {
 }
 
 void Session::on_request(const v1::Stanza& stanza, Moment now) {
+  // Its notice may still be on its way.
+  if (is_taken_over()) return on_taken_over();
   const std::uint64_t id = stanza.id();
   switch (stanza.body_case()) {
     case v1::Stanza::kPublish:
-      if (publish_pace_) pace(now);
+      if (publish_pace_) pace(now, stanza.publish().more_size() + 1);
       return publisher_.publish(shared_from_this(), id, stanza.publish(), now);
+    case v1::Stanza::kRequest:
+      if (publish_pace_) pace(now, 1);
+      if (!requests_) requests_ = std::make_unique<Requests>(shared_from_this(), host_, outbox_);
+      return requests_->ask(shared_from_this(), id, stanza.request(), now);
+    case v1::Stanza::kReply:
+      return send_reply(*this, id, stanza.reply());
     case v1::Stanza::kSubscribe:
       return subscriber_.subscribe(shared_from_this(), id, stanza.subscribe());
     case v1::Stanza::kUnsubscribe:
@@ -224,6 +299,8 @@ void Session::on_request(const v1::Stanza& stanza, Moment now) {
       return list_sessions(shared_from_this(), id, stanza.list_sessions());
     case v1::Stanza::kKickSessions:
       return kick_sessions(shared_from_this(), id, stanza.kick_sessions());
+    case v1::Stanza::kListDevices:
+      return list_devices(*this, id, stanza.list_devices());
     case v1::Stanza::kTokenRefresh:
       return bearer_.refresh(shared_from_this(), id, stanza.token_refresh());
     case v1::Stanza::kTokenRevoke:
@@ -255,19 +332,49 @@ void Session::on_identified(std::uint64_t id, TokenCheck& check, Moment now) {
 }
 
 void Session::open(std::uint64_t id, Moment now) {
-  std::optional<EntityCount::Entry> entry = host_.entities().add(bearer_.grant().eid);
-  if (!entry) {
+  // A replay counts nobody.
+  std::optional<EntityCount::Entry> entry;
+  const bool is_let_in = learn(host_, [&] {
+    entry = host_.entities().add(bearer_.grant().eid);
+    return entry.has_value();
+  });
+  if (!is_let_in) {
     host_.metrics().hit(Limit::kSessionsPerEntity);
     come_back_after_ = limits::kComeBackAfter;
     return end(Code::kResourceExhausted, "limits.sessions_per_entity is reached");
   }
-  entry_ = std::move(*entry);
+  if (entry) entry_ = std::move(*entry);
+  if (!take_device())
+    return end(Code::kResourceExhausted, "as many devices are known as there may be");
   is_known_ = true;
   state_ = State::kOpen;
   welcome(id, now);
   for (const v1::Stanza& stanza : std::exchange(held_, {})) {
     if (state_ == State::kOpen) on_request(stanza, now);
   }
+}
+
+// A call is over before anybody could take its place, and has no place to take.
+bool Session::take_device() {
+  if (bearer_.device().empty()) return true;
+  // 0: it takes none; nothing: there is no room.
+  const auto epoch = learn(host_, [this]() -> std::optional<std::uint64_t> {
+    if (host_.registry() == nullptr || (peer_ != nullptr && peer_->facts().is_call)) return 0;
+    seat_ = std::make_unique<DeviceSeat>(
+        shared_from_this(), host_,
+        DeviceKey{.eid = bearer_.grant().eid, .device = bearer_.device()});
+    const auto entered = seat_->enter();
+    return entered ? std::optional(*entered) : std::nullopt;
+  });
+  device_epoch_ = epoch.value_or(0);
+  return epoch.has_value();
+}
+
+bool Session::is_taken_over() {
+  if (device_epoch_ == 0) return false;
+  const auto ask = [this] { return seat_->is_taken_over(); };
+  Tape* const tape = host_.tape();
+  return tape == nullptr ? ask() : tape->learn_takeover(ask);
 }
 
 void Session::hold(const v1::Stanza& stanza) {
@@ -295,16 +402,28 @@ void Session::welcome(std::uint64_t id, Moment now) {
   in_force.set_credit_max(static_cast<std::uint32_t>(chosen.credit));
   welcome.set_eid(bearer_.grant().eid);
   welcome.set_device(bearer_.device());
+  welcome.set_device_epoch(device_epoch_);
   if (const auto expires_at = bearer_.grant().expires_at)
     welcome.set_token_expires_at_us(micros(*expires_at));
   outbox_.send(stanza);
 }
 
-void Session::on_pong(Moment now) {
-  if (pinged_at_ == std::chrono::nanoseconds::zero()) return;
-  host_.metrics().round_trip.observe(
-      static_cast<std::uint64_t>((now.monotonic - pinged_at_).count()));
-  pinged_at_ = {};
+Heartbeat::Bounds Session::heartbeat_bounds() const {
+  return {.least = host_.limits().heartbeat_least, .most = host_.limits().heartbeat};
+}
+
+void Session::on_pong(const v1::Stanza& stanza, Moment now) {
+  const auto took = heartbeat_.answered(now.monotonic, heartbeat_bounds());
+  if (!took) return;
+  SessionMetrics& metrics = host_.metrics();
+  metrics.round_trip.observe(static_cast<std::uint64_t>(took->count()));
+  if (stanza.pong().received_at_us() == 0) return;
+  heartbeat_.compare_clocks(stanza.pong().sent_at_us(), stanza.pong().received_at_us(), *took);
+  const std::int64_t ahead = heartbeat_.clock_offset_us();
+  const std::uint64_t apart =
+      ahead < 0 ? 0 - static_cast<std::uint64_t>(ahead) : static_cast<std::uint64_t>(ahead);
+  constexpr std::uint64_t kNanosecondsInOne = 1000;
+  metrics.clock_offset.observe(std::min(apart, UINT64_MAX / kNanosecondsInOne) * kNanosecondsInOne);
 }
 
 void Session::answer_ping(const v1::Stanza& stanza, Moment now) {
@@ -317,10 +436,12 @@ void Session::answer_ping(const v1::Stanza& stanza, Moment now) {
 
 void Session::on_advanced(engine::TopicId topic, engine::PartitionId partition,
                           engine::Offset end) {
+  record(TapeEvent::kAdvanced, topic, partition, end);
   if (state_ == State::kOpen) subscriber_.on_advanced(shared_from_this(), topic, partition, end);
 }
 
 void Session::on_sent(std::size_t bytes) {
+  record(TapeEvent::kSent, bytes);
   const bool had_room = outbox_.has_room();
   outbox_.on_sent(bytes);
   if (had_room || !outbox_.has_room()) return;
@@ -333,6 +454,7 @@ void Session::on_sent(std::size_t bytes) {
 }
 
 void Session::on_tick(Moment now) {
+  record(TapeEvent::kTick, now);
   if (state_ == State::kOver) return;
   if (state_ == State::kUnidentified) {
     if (now.monotonic - began_ >= host_.limits().identify_within) {
@@ -346,28 +468,35 @@ void Session::on_tick(Moment now) {
   if (publish_pace_) publish_pace_->refill(now.monotonic);
   subscriber_.at(now);
   if (state_ == State::kOpen) subscriber_.on_tick(shared_from_this());
+  if (requests_) requests_->on_tick(now);
   // A peer from which nothing is read is not silent.
-  if (!takes_input()) return on_heard(now);
-  const std::chrono::nanoseconds silent = now.monotonic - last_heard_;
-  if (silent >= 2 * host_.limits().heartbeat) {
-    host_.metrics().hit(Limit::kHeartbeat);
-    end(Code::kTimeout, "nothing was heard for two heartbeats");
-  } else if (silent >= host_.limits().heartbeat && !pinged_) {
-    pinged_ = true;
-    pinged_at_ = now.monotonic;
-    v1::Stanza ping;
-    ping.mutable_ping()->set_sent_at_us(micros(now.wall));
-    outbox_.send(ping);
+  if (!takes_input()) return heard(now);
+  look_for_life(now);
+}
+
+void Session::look_for_life(Moment now) {
+  switch (heartbeat_.next(now.monotonic, heartbeat_bounds())) {
+    case Heartbeat::Due::kNothing:
+      return;
+    case Heartbeat::Due::kGone:
+      host_.metrics().hit(Limit::kHeartbeat);
+      return end(Code::kTimeout, "nothing was heard for two heartbeats");
+    case Heartbeat::Due::kPing: {
+      v1::Stanza ping;
+      ping.mutable_ping()->set_sent_at_us(micros(now.wall));
+      return outbox_.send(ping);
+    }
   }
 }
 
-void Session::pace(Moment now) {
+void Session::pace(Moment now, int records) {
   const bool was_spent = publish_pace_->is_spent();
-  publish_pace_->take(now.monotonic);
+  for (int i = 0; i < records; ++i) publish_pace_->take(now.monotonic);
   if (!was_spent && publish_pace_->is_spent()) host_.metrics().hit(Limit::kPublishRate);
 }
 
 void Session::on_farewell(const Farewell& farewell) {
+  record(TapeEvent::kFarewell, farewell.leave_within, farewell.come_back_after);
   come_back_after_ = farewell.come_back_after;
   if (state_ != State::kOpen) return;
   v1::Stanza stanza;
@@ -377,6 +506,7 @@ void Session::on_farewell(const Farewell& farewell) {
 }
 
 void Session::on_drain() {
+  record(TapeEvent::kDrain);
   if (state_ == State::kOver) return;
   state_ = State::kDraining;
   stop_delivering();
@@ -386,6 +516,7 @@ void Session::on_drain() {
 void Session::stop_delivering() {
   subscriber_.close(*this);
   if (inboxes_) inboxes_->close_all();
+  requests_.reset();
   if (awareness_) awareness_->leave(leaving_of(ended_with_));
   if (offers_) offers_->close();
 }
@@ -396,14 +527,35 @@ void Session::on_answered() {
   if (state_ == State::kDraining && is_done) end(Code::kUnavailable, "the server is stopping");
 }
 
-void Session::on_stalled() { remember(Code::kTimeout, "it took nothing for limits.write_stall"); }
+void Session::on_stalled() {
+  record(TapeEvent::kStalled);
+  remember(Code::kTimeout, "it took nothing for limits.write_stall");
+}
 
-void Session::kick(std::string_view why) { end(Code::kKicked, why); }
+void Session::on_reply(const ReplyLetter& letter) {
+  if (requests_) requests_->deliver(letter);
+}
+
+void Session::drop_request(std::uint64_t correlation) {
+  if (requests_) requests_->drop(correlation);
+}
+
+void Session::on_taken_over() {
+  end(Code::kTakenOver, "a newer session of this device has taken its place");
+}
+
+void Session::kick(std::string_view why) {
+  record(TapeEvent::kKick, std::string(why));
+  end(Code::kKicked, why);
+}
 
 void Session::on_disconnected() {
+  record(TapeEvent::kDisconnected);
   remember(Code::kUnspecified, "the peer ended the connection");
   state_ = State::kOver;
   entry_ = {};
+  seat_.reset();
+  device_epoch_ = 0;
   stop_delivering();
 }
 
@@ -414,7 +566,11 @@ SessionFacts Session::facts() const {
                      .opened_at = opened_at_,
                      .subscriptions = subscriber_.count(),
                      .publishes_in_flight = publisher_.in_flight(),
-                     .output_bytes = outbox_.waiting()};
+                     .output_bytes = outbox_.waiting(),
+                     .round_trip_us = heartbeat_.round_trip_us(),
+                     .clock_offset_us = heartbeat_.clock_offset_us(),
+                     .heartbeat = std::chrono::duration_cast<std::chrono::milliseconds>(
+                         heartbeat_.interval(heartbeat_bounds()))};
   if (peer_ != nullptr) {
     PeerFacts peer = peer_->facts();
     facts.transport = peer.transport;

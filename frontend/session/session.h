@@ -13,6 +13,7 @@
 #include "frontend/session/entity_access.h"
 #include "frontend/session/entity_count.h"
 #include "frontend/session/farewell.h"
+#include "frontend/session/heartbeat.h"
 #include "frontend/session/host.h"
 #include "frontend/session/inboxes.h"
 #include "frontend/session/mailer.h"
@@ -22,6 +23,7 @@
 #include "frontend/session/publisher.h"
 #include "frontend/session/session_facts.h"
 #include "frontend/session/subscriber.h"
+#include "frontend/session/tape_event.h"
 #include "frontend/stanza/framing.h"
 
 namespace bimip::v1 {
@@ -33,6 +35,9 @@ namespace bimip::frontend {
 
 class AwarenessDesk;
 class OfferDesk;
+class DeviceSeat;
+class Requests;
+struct ReplyLetter;
 
 // Owner-thread only. Kept alive by its connection and by its requests on their way. Its memory is
 // bounded whatever the peer does: by what takes_input() stops, and by the log keeping what is not
@@ -48,9 +53,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void on_stanza(const v1::Stanza& stanza, Moment now);
   void on_bad_stream(FrameProblem problem);
   // A token that the transport carried, before the first stanza: taken when Identity has none.
-  void set_carried_token(std::string token) { bearer_.set_carried_token(std::move(token)); }
+  void set_carried_token(std::string token);
   // What the peer sent is no stanza in its carrier's encoding.
-  void on_malformed(std::string_view why) { end(Code::kMalformed, why); }
+  void on_malformed(std::string_view why);
   // The peer showed a sign of life below the stanzas.
   void on_heard(Moment now);
   void on_advanced(engine::TopicId topic, engine::PartitionId partition, engine::Offset end);
@@ -68,6 +73,11 @@ class Session : public std::enable_shared_from_this<Session> {
   void on_answered();
   // The peer takes nothing; on_disconnected() follows.
   void on_stalled();
+  // Somebody has replied to one of its requests.
+  void on_reply(const ReplyLetter& letter);
+  void drop_request(std::uint64_t correlation);
+  // A newer session has its device.
+  void on_taken_over();
   // Somebody who may do so ends it; why.
   void kick(std::string_view why);
   // The connection is gone. Nothing but answers on their way comes after.
@@ -75,7 +85,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // Outputs.
   [[nodiscard]] bool has_output() const { return !outbox_.is_empty(); }
-  [[nodiscard]] std::string take_output() { return outbox_.take(); }
+  [[nodiscard]] std::string take_output();
   // Whether the peer may be read from.
   [[nodiscard]] bool takes_input() const;
   // The longest frame that may come next.
@@ -93,6 +103,8 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] Peer* peer() const { return peer_; }
   void set_peer(Peer* peer) { peer_ = peer; }
 
+  // All that it remembers of what it was told, but for secrets.
+  [[nodiscard]] std::uint64_t state_hash() const;
   [[nodiscard]] const std::string& id() const { return id_; }
   [[nodiscard]] SessionFacts facts() const;
   [[nodiscard]] SessionHost& host() { return host_; }
@@ -104,18 +116,29 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] EntityAccess& entities() { return entities_; }
   [[nodiscard]] Mailer& mailer() { return mailer_; }
   [[nodiscard]] Inboxes& inboxes();
+  // For who only looks; null: it has asked nothing of them yet.
+  [[nodiscard]] const Inboxes* known_inboxes() const { return inboxes_.get(); }
   [[nodiscard]] AwarenessDesk& awareness();
   [[nodiscard]] OfferDesk& offers();
 
  private:
   enum class State : std::uint8_t { kUnidentified, kChecking, kOpen, kDraining, kOver };
+  template <typename... Values>
+  void record(TapeEvent event, const Values&... values);
+  void record_stanza(const v1::Stanza& stanza, Moment now);
+  void heard(Moment now);
   void on_request(const v1::Stanza& stanza, Moment now);
   void identify(std::uint64_t id, const v1::Identity& identity, Moment now);
   void open(std::uint64_t id, Moment now);
+  // Takes its device, if it has one. False: there are too many.
+  [[nodiscard]] bool take_device();
+  [[nodiscard]] bool is_taken_over();
   void hold(const v1::Stanza& stanza);
   void welcome(std::uint64_t id, Moment now);
-  void on_pong(Moment now);
-  void pace(Moment now);
+  void on_pong(const v1::Stanza& stanza, Moment now);
+  void look_for_life(Moment now);
+  [[nodiscard]] Heartbeat::Bounds heartbeat_bounds() const;
+  void pace(Moment now, int records);
   void answer_ping(const v1::Stanza& stanza, Moment now);
   void stop_delivering();
   void end(Code code, std::string_view message);
@@ -125,11 +148,11 @@ class Session : public std::enable_shared_from_this<Session> {
   const std::string id_;
   const std::chrono::nanoseconds began_;
   const engine::Timestamp opened_at_;
-  std::chrono::nanoseconds last_heard_;
-  bool pinged_ = false;                   // since it was last heard
-  std::chrono::nanoseconds pinged_at_{};  // 0: its Pong has come
+  Heartbeat heartbeat_;
   std::chrono::milliseconds come_back_after_{};
-  EntityCount::Entry entry_;            // once it has said who it is
+  EntityCount::Entry entry_;          // once it has said who it is
+  std::unique_ptr<DeviceSeat> seat_;  // of one that has a device
+  std::uint64_t device_epoch_ = 0;
   std::unique_ptr<Pace> publish_pace_;  // null: as fast as the log takes them
   bool is_known_ = false;               // it was welcomed, and its end is not yet remembered
   State state_ = State::kUnidentified;
@@ -148,6 +171,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::unique_ptr<Inboxes> inboxes_;
   std::unique_ptr<AwarenessDesk> awareness_;
   std::unique_ptr<OfferDesk> offers_;
+  std::unique_ptr<Requests> requests_;
 };
 
 }  // namespace bimip::frontend

@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "bimip/v1/stanza.pb.h"
+#include "frontend/services/registry/session_registry.h"
 #include "frontend/session/closed_sessions.h"
 #include "frontend/session/session.h"
+#include "frontend/session/tape.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
@@ -55,6 +57,9 @@ bool add(v1::SessionList& list, std::size_t& bytes, const SessionFacts& facts) {
   told.set_subscriptions(static_cast<std::uint32_t>(facts.subscriptions));
   told.set_publishes_in_flight(static_cast<std::uint32_t>(facts.publishes_in_flight));
   told.set_output_bytes(facts.output_bytes);
+  told.set_round_trip_us(facts.round_trip_us);
+  told.set_clock_offset_us(facts.clock_offset_us);
+  told.set_heartbeat_ms(static_cast<std::uint32_t>(facts.heartbeat.count()));
   if (facts.closed_at != engine::Timestamp{}) told.set_closed_at_us(micros(facts.closed_at));
   told.set_code(static_cast<v1::Code>(facts.code));
   told.set_message(facts.message);
@@ -73,6 +78,10 @@ class ListSurvey final : public SessionSurvey {
     if (!visited.is_open()) return;
     const SessionFacts facts = visited.facts();
     if (wanted_.fits(facts)) (void)add(*answer_.mutable_session_list(), bytes_, facts);
+  }
+  void save(TapeWriter& to) const override { put(to, answer_.SerializeAsString()); }
+  void restore(TapeReader& from) override {
+    if (!answer_.ParseFromString(std::string(from.bytes()))) from.fail();
   }
   void deliver(Moment) override {
     if (session()->is_open()) session()->outbox().send(answer_);
@@ -97,6 +106,10 @@ class KickSurvey final : public SessionSurvey {
     visited.kick(why_);
     answer_.mutable_sessions_kicked()->set_sessions(answer_.sessions_kicked().sessions() + 1);
   }
+  void save(TapeWriter& to) const override { put(to, answer_.SerializeAsString()); }
+  void restore(TapeReader& from) override {
+    if (!answer_.ParseFromString(std::string(from.bytes()))) from.fail();
+  }
   void deliver(Moment) override {
     if (session()->is_open()) session()->outbox().send(answer_);
   }
@@ -118,10 +131,15 @@ void list_sessions(const std::shared_ptr<Session>& session, std::uint64_t id,
     return session->host().survey(std::make_unique<ListSurvey>(session, id, std::move(*wanted)));
   v1::Stanza answer;
   answer.set_id(id);
-  std::size_t bytes = 0;
-  v1::SessionList& list = *answer.mutable_session_list();
-  session->host().closed_sessions().for_each(
-      [&](const SessionFacts& facts) { return !wanted->fits(facts) || add(list, bytes, facts); });
+  const std::string list = learn(session->host(), [&] {
+    v1::SessionList closed;
+    std::size_t bytes = 0;
+    session->host().closed_sessions().for_each([&](const SessionFacts& facts) {
+      return !wanted->fits(facts) || add(closed, bytes, facts);
+    });
+    return closed.SerializeAsString();
+  });
+  answer.mutable_session_list()->ParseFromString(list);
   session->outbox().send(answer);
 }
 
@@ -141,6 +159,27 @@ void kick_sessions(const std::shared_ptr<Session>& session, std::uint64_t id,
   if (!asked.reason().empty()) why += ": " + asked.reason();
   session->host().survey(
       std::make_unique<KickSurvey>(session, id, std::move(*wanted), std::move(why)));
+}
+
+void list_devices(Session& session, std::uint64_t id, const v1::ListDevices& asked) {
+  const std::optional<Wanted> wanted = wanted_by(session, asked.eid());
+  if (!wanted) return refuse_others(session, id);
+  v1::Stanza answer;
+  answer.set_id(id);
+  const std::string list = learn(session.host(), [&] {
+    v1::DeviceList devices;
+    SessionRegistry* const registry = session.host().registry();
+    if (registry == nullptr) return devices.SerializeAsString();
+    for (const SessionRegistry::Device& device :
+         registry->list(wanted->eid, {.eid = asked.after_eid(), .device = asked.after_device()},
+                        limits::kDevicesPerList)) {
+      devices.add_devices()->ParseFromString(encode_device(device.key, device.facts));
+    }
+    devices.set_more(devices.devices_size() == static_cast<int>(limits::kDevicesPerList));
+    return devices.SerializeAsString();
+  });
+  answer.mutable_device_list()->ParseFromString(list);
+  session.outbox().send(answer);
 }
 
 }  // namespace bimip::frontend

@@ -6,6 +6,7 @@
 
 namespace bimip::v1 {
 class KickSessions;
+class ListDevices;
 class ListSessions;
 }  // namespace bimip::v1
 
@@ -19,5 +20,7 @@ void list_sessions(const std::shared_ptr<Session>& session, std::uint64_t id,
                    const v1::ListSessions& asked);
 void kick_sessions(const std::shared_ptr<Session>& session, std::uint64_t id,
                    const v1::KickSessions& asked);
+// Answered at once, with a DeviceList or an Error.
+void list_devices(Session& session, std::uint64_t id, const v1::ListDevices& asked);
 
 }  // namespace bimip::frontend

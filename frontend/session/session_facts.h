@@ -1,7 +1,9 @@
 // What is told of a session.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -21,6 +23,9 @@ struct SessionFacts {
   std::size_t subscriptions = 0;
   std::size_t publishes_in_flight = 0;
   std::size_t output_bytes = 0;
+  std::uint32_t round_trip_us = 0;   // 0: not known yet
+  std::int64_t clock_offset_us = 0;  // the peer's clock is ahead by so much
+  std::chrono::milliseconds heartbeat{};
   // Of one that has ended.
   engine::Timestamp closed_at{};
   Code code{};  // kUnspecified: its peer ended it

@@ -63,6 +63,7 @@ struct SessionMetrics {
   LagHistogram lag{kLagBounds};
   engine::TimeHistogram fanout{engine::kTimeBounds};
   engine::TimeHistogram round_trip{engine::kTimeBounds};
+  engine::TimeHistogram clock_offset{engine::kTimeBounds};
 };
 
 }  // namespace bimip::frontend

@@ -1,13 +1,19 @@
 #include "frontend/session/subscriber.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <utility>
 
 #include "bimip/v1/stanza.pb.h"
+#include "engine/base/hash.h"
+#include "frontend/services/replies/reply_hub.h"
 #include "frontend/session/group_seat.h"
 #include "frontend/session/session.h"
+#include "frontend/session/state_hash.h"
 #include "frontend/session/subscriber_requests.h"
+#include "frontend/session/tape.h"
+#include "frontend/session/tape_words.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
@@ -42,11 +48,20 @@ engine::Result<std::set<std::uint32_t>> partitions_of(const v1::Subscribe& subsc
   return chosen;
 }
 
-std::optional<Offset> cursor_for(const v1::Subscribe& subscribe, engine::PartitionId partition) {
+std::optional<Presented> cursor_for(const v1::Subscribe& subscribe, engine::PartitionId partition) {
   for (const v1::Cursor& cursor : subscribe.cursors().cursors()) {
-    if (cursor.partition() == partition.value()) return Offset(cursor.next_offset());
+    if (cursor.partition() == partition.value())
+      return Presented{.next = Offset(cursor.next_offset()), .epoch = cursor.epoch()};
   }
   return std::nullopt;
+}
+
+// A topic that is made anew has another id; one of another store was made at another time.
+std::uint64_t epoch_of(const engine::TopicInfo& topic) {
+  std::array<std::byte, 2 * sizeof(std::uint64_t)> bytes{};
+  engine::store(bytes.data(), std::uint64_t{topic.id.value()});
+  engine::store(bytes.data() + sizeof(std::uint64_t), micros(topic.created_at));
+  return std::max<std::uint64_t>(1, engine::xxh3_64(bytes));
 }
 
 StartRule start_of(const v1::Subscribe& subscribe) {
@@ -90,12 +105,14 @@ void Subscriber::subscribe(const std::shared_ptr<Session>& session, std::uint64_
   if (!topic) return refuse(topic.error());
 
   host_.metrics().subscriptions_begun.add();
+  tell(host_, [&] { host_.replies()->came(topic->id); }, topic->id);
   const std::uint64_t number = ++last_id_;
   const auto at = subscriptions_.emplace(number, Subscription{}).first;
   Subscription& subscription = at->second;
   subscription.id = number;
   subscription.topic = topic->id;
   subscription.topic_name = topic->name;
+  subscription.epoch = epoch_of(*topic);
   subscription.credit = subscribe.credit();
   subscription.request = id;
   engine::Status ready = set_up(subscription, subscribe);
@@ -169,10 +186,11 @@ engine::Status Subscriber::add_cursors(const std::shared_ptr<Session>& session,
 // `known`: where it begins, whatever the subscription's rule is.
 engine::Status Subscriber::add_cursor(const std::shared_ptr<Session>& session,
                                       Subscription& subscription, engine::PartitionId partition,
-                                      std::optional<Offset> known) {
+                                      std::optional<Presented> known) {
   // Watched before it is looked at, so that no advance falls in between.
-  if (engine::Status watched = host_.watch(*session, subscription.topic, partition); !watched)
-    return watched;
+  const engine::Status watched =
+      learn(host_, [&] { return host_.watch(*session, subscription.topic, partition); });
+  if (!watched) return watched;
   Cursor& cursor = subscription.cursors.emplace_back();
   cursor.partition = partition;
   cursor.life = ++subscription.last_life;
@@ -180,20 +198,34 @@ engine::Status Subscriber::add_cursor(const std::shared_ptr<Session>& session,
       host_.log().bounds(subscription.topic, partition);
   if (!bounds) return std::unexpected(bounds.error());
   cursor.visible_end = bounds->visible_end;
-  if (known) {
-    cursor.next = *known;
-    if (cursor.next <= bounds->visible_end) return {};
-    return engine::fail(ErrorCode::kOutOfRange,
-                        "offset " + std::to_string(known->value()) + " of partition " +
-                            std::to_string(partition.value()) + ": there is only " +
-                            range_text({.first = bounds->start, .end = bounds->visible_end}));
-  }
+  if (known) return take_up(subscription, cursor, *known, *bounds);
   if (subscription.start.kind == StartRule::Kind::kTime) {
     cursor.next = bounds->visible_end;
     find_time(session, subscription, cursor);
     return {};
   }
   return place(subscription, cursor, *bounds);
+}
+
+engine::Status Subscriber::take_up(const Subscription& subscription, Cursor& cursor,
+                                   const Presented& known, const engine::LogBounds& bounds) {
+  cursor.next = known.next;
+  if (known.epoch != 0 && known.epoch != subscription.epoch) {
+    cursor.resume = Resume::kEpochChanged;
+    cursor.next = bounds.start;
+    return {};
+  }
+  if (known.next > bounds.visible_end) {
+    return engine::fail(ErrorCode::kOutOfRange,
+                        "offset " + std::to_string(known.next.value()) + " of partition " +
+                            std::to_string(cursor.partition.value()) + ": there is only " +
+                            range_text({.first = bounds.start, .end = bounds.visible_end}));
+  }
+  cursor.resume = known.next < bounds.start ? Resume::kFromRetention : Resume::kExact;
+  if (cursor.resume == Resume::kExact) return {};
+  cursor.lost = {.first = known.next, .end = bounds.start};
+  cursor.next = bounds.start;
+  return {};
 }
 
 engine::Status Subscriber::place(const Subscription& subscription, Cursor& cursor,
@@ -260,6 +292,7 @@ void Subscriber::begin(const std::shared_ptr<Session>& session, Subscription& su
   stanza.set_id(subscription.request);
   v1::Subscribed& subscribed = *stanza.mutable_subscribed();
   subscribed.set_subscription_id(subscription.id);
+  subscribed.set_epoch(subscription.epoch);
   for (Cursor& cursor : subscription.cursors)
     tell_start(subscription, cursor, *subscribed.add_partitions());
   subscription.request = 0;
@@ -273,7 +306,12 @@ void Subscriber::tell_start(const Subscription& subscription, Cursor& cursor,
   start.set_partition(cursor.partition.value());
   start.set_start_offset(cursor.next.value());
   start.set_end_offset(end.value());
+  start.set_resume(static_cast<v1::Resume>(cursor.resume));
+  start.set_lost_first_offset(cursor.lost.first.value());
+  start.set_lost_end_offset(cursor.lost.end.value());
   if (std::exchange(cursor.started, true)) return;
+  if (cursor.resume == Resume::kFromRetention)
+    host_.metrics().gap_records.add(cursor.lost.end - cursor.lost.first);
   if (subscription.tells_end && cursor.next < end) cursor.tells_end_at = end;
 }
 
@@ -365,13 +403,20 @@ void Subscriber::drop(Session& session, Subscriptions::iterator at) {
   Subscription& subscription = at->second;
   std::vector<HandedBack> handed_back;
   for (const Cursor& cursor : subscription.cursors) {
-    host_.unwatch(session, subscription.topic, cursor.partition);
+    unwatch(session, subscription, cursor);
     if (cursor.behind) host_.metrics().catch_ups_ended.add();
     if (subscription.seat) handed_back.push_back(hand_back(cursor));
   }
   if (subscription.seat) subscription.seat->leave(std::move(handed_back), now_.wall);
+  tell(host_, [&] { host_.replies()->went(subscription.topic); }, subscription.topic);
   subscriptions_.erase(at);
   host_.metrics().subscriptions_ended.add();
+}
+
+void Subscriber::unwatch(Session& session, const Subscription& subscription, const Cursor& cursor) {
+  tell(
+      host_, [&] { host_.unwatch(session, subscription.topic, cursor.partition); },
+      subscription.topic, cursor.partition);
 }
 
 void Subscriber::drop_forbidden(Session& session) {
@@ -385,6 +430,11 @@ void Subscriber::drop_forbidden(Session& session) {
     }
     at = next;
   }
+}
+
+void Subscriber::mix_into(StateHash& hash) const {
+  hash.add(now_.monotonic).add(last_id_).add(subscriptions_.size());
+  for (const auto& [id, subscription] : subscriptions_) subscription.mix_into(hash);
 }
 
 void Subscriber::close(Session& session) {

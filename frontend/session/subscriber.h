@@ -26,6 +26,7 @@ namespace bimip::frontend {
 
 class Burial;
 class Fetch;
+class StateHash;
 class TimeSearch;
 
 // Owner-thread only. Every record of a partition that passes the filter is delivered in offset
@@ -61,6 +62,7 @@ class Subscriber {
   void on_reassigned(const std::shared_ptr<Session>& session, std::uint64_t subscription,
                      GroupChange change, Moment now);
   [[nodiscard]] std::size_t count() const { return subscriptions_.size(); }
+  void mix_into(StateHash& hash) const;
 
  private:
   using Subscriptions = std::map<std::uint64_t, Subscription>;
@@ -75,15 +77,18 @@ class Subscriber {
                                            std::uint32_t partitions);
   [[nodiscard]] engine::Status add_cursor(const std::shared_ptr<Session>& session,
                                           Subscription& subscription, engine::PartitionId partition,
-                                          std::optional<Offset> known);
+                                          std::optional<Presented> known);
+  [[nodiscard]] static engine::Status take_up(const Subscription& subscription, Cursor& cursor,
+                                              const Presented& known,
+                                              const engine::LogBounds& bounds);
   [[nodiscard]] engine::Status place(const Subscription& subscription, Cursor& cursor,
                                      const engine::LogBounds& bounds) const;
   void find_time(const std::shared_ptr<Session>& session, Subscription& subscription,
                  Cursor& cursor);
   void begin(const std::shared_ptr<Session>& session, Subscription& subscription);
-  static void tell_start(const Subscription& subscription, Cursor& cursor,
-                         v1::PartitionStart& start);
+  void tell_start(const Subscription& subscription, Cursor& cursor, v1::PartitionStart& start);
   void drop(Session& session, Subscriptions::iterator at);
+  void unwatch(Session& session, const Subscription& subscription, const Cursor& cursor);
   void refuse_credit(std::uint64_t id);
   [[nodiscard]] Subscription* find(std::uint64_t id, std::uint64_t subscription);
   [[nodiscard]] Cursor* find(std::uint64_t id, Subscription& subscription, std::uint32_t partition);

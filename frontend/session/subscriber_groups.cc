@@ -49,7 +49,11 @@ void Subscriber::give(const std::shared_ptr<Session>& session, Subscription& sub
                       GivenPartition given) {
   const auto ended = subscriptions_.find(subscription.id);
   if (ended == subscriptions_.end()) return;
-  engine::Status added = add_cursor(session, subscription, given.partition, given.committed);
+  // The server's own cursor: nothing is told of how it was taken up, and a Gap stands for what is
+  // gone.
+  const std::optional<Presented> known =
+      given.committed ? std::optional(Presented{.next = *given.committed}) : std::nullopt;
+  engine::Status added = add_cursor(session, subscription, given.partition, known);
   // The group is further than the log: it began anew. So does the group.
   if (!added && added.error().code == engine::ErrorCode::kOutOfRange && given.committed) {
     outbox_.send_error(0, Code::kOutOfRange, added.error().message);
@@ -62,6 +66,7 @@ void Subscriber::give(const std::shared_ptr<Session>& session, Subscription& sub
     return drop(*session, ended);
   }
   Cursor& cursor = *subscription.find(given.partition);
+  if (cursor.resume == Resume::kFromRetention) cursor.next = cursor.lost.first;
   cursor.attempts = std::move(given.attempts);
   cursor.committed = given.committed;
 }
@@ -93,7 +98,7 @@ void Subscriber::keep_up_with_group(Session& session, Subscription& subscription
       continue;
     }
     HandedBack handed_back = hand_back(cursor);
-    host_.unwatch(session, subscription.topic, cursor.partition);
+    unwatch(session, subscription, cursor);
     if (cursor.placing) --subscription.placing;
     if (cursor.behind) host_.metrics().catch_ups_ended.add();
     free_credit(subscription, cursor.ledger.records());

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "frontend/session/session.h"
+#include "frontend/session/tape_words.h"
 
 namespace bimip::frontend {
 
@@ -25,6 +26,10 @@ class Fetch final : public engine::ReadRequest, public SessionRequest {
   void on_read(engine::Result<engine::RecordBatch> result) override {
     result_ = std::move(result);
     session()->host().came_back(*this);
+  }
+  void save(TapeWriter& to) const override { put(to, result_); }
+  void restore(TapeReader& told) override {
+    result_ = get<engine::Result<engine::RecordBatch>>(told);
   }
   void deliver(Moment now) override {
     session()->subscriber().at(now);
@@ -47,6 +52,8 @@ class TimeSearch final : public engine::TimeRequest, public SessionRequest {
     result_ = std::move(result);
     session()->host().came_back(*this);
   }
+  void save(TapeWriter& to) const override { put(to, result_); }
+  void restore(TapeReader& told) override { result_ = get<engine::Result<Offset>>(told); }
   void deliver(Moment now) override {
     session()->subscriber().at(now);
     session()->subscriber().on_placed(session(), *this);
@@ -78,6 +85,8 @@ class Burial final : public engine::AppendRequest, public SessionRequest {
     result_ = std::move(result);
     session()->host().came_back(*this);
   }
+  void save(TapeWriter& to) const override { put(to, result_); }
+  void restore(TapeReader& told) override { result_ = get<engine::Result<engine::Appended>>(told); }
   void deliver(Moment now) override {
     session()->subscriber().at(now);
     session()->subscriber().on_buried(session(), *this);

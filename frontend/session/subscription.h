@@ -17,8 +17,24 @@
 
 namespace bimip::frontend {
 
+class StateHash;
+
 using engine::Offset;
 using engine::OffsetRange;
+
+// How a cursor that the peer presented was taken up. The numbers are bimip.v1.Resume's.
+enum class Resume : std::uint8_t {
+  kNone = 0,
+  kExact = 1,
+  kFromRetention = 2,
+  kEpochChanged = 3,
+};
+
+// Where a peer wants to go on.
+struct Presented {
+  Offset next{};
+  std::uint64_t epoch = 0;  // 0: not known
+};
 
 // One partition's part of it.
 struct Cursor {
@@ -27,6 +43,8 @@ struct Cursor {
       0;                 // tells the partition's later stay in the subscription from an earlier one
   Offset next{};         // to be delivered
   Offset visible_end{};  // as last heard
+  Resume resume = Resume::kNone;
+  OffsetRange lost{};    // of kFromRetention
   bool placing = false;  // where it starts is not yet known
   bool fetching = false;
   bool behind = false;   // there was more to read when the last records were delivered
@@ -44,6 +62,7 @@ struct Cursor {
   }
   // Everything below it was acknowledged, or is not wanted.
   [[nodiscard]] Offset position() const { return ledger.lowest().value_or(next); }
+  void mix_into(StateHash& hash) const;
   // How often members before had it.
   [[nodiscard]] std::uint32_t attempts_of(Offset offset) const;
 };
@@ -75,6 +94,7 @@ struct Subscription {
 
   std::uint64_t id = 0;
   engine::TopicId topic{};
+  std::uint64_t epoch = 0;  // of the topic's offsets
   std::string topic_name{};
   StartRule start{};
   std::optional<RecordFilter> filter{};
@@ -94,6 +114,7 @@ struct Subscription {
 
   [[nodiscard]] Cursor* find(engine::PartitionId partition);
   [[nodiscard]] bool may_deliver() const { return acknowledges_itself || credit > 0; }
+  void mix_into(StateHash& hash) const;
 };
 
 }  // namespace bimip::frontend

@@ -9,6 +9,7 @@
 
 #include "bimip/v1/stanza.pb.h"
 #include "frontend/session/session.h"
+#include "frontend/session/tape_words.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
@@ -126,8 +127,12 @@ class TopicChangeRequest final : public SessionRequest {
   TopicChangeRequest(std::shared_ptr<Session> session, std::uint64_t id, Work work)
       : SessionRequest(std::move(session)), id_(id), work_(std::move(work)) {}
   void run() {
-    result_ = work_(session()->host().log());
+    result_ = work_(session()->host().log_elsewhere());
     session()->host().came_back(*this);
+  }
+  void save(TapeWriter& to) const override { put(to, result_); }
+  void restore(TapeReader& told) override {
+    result_ = get<engine::Result<engine::TopicInfo>>(told);
   }
   void deliver(Moment) override { answer(*session(), id_, result_); }
 
@@ -164,6 +169,12 @@ class TopicReopening final : public SessionRequest {
     std::vector<Part*> parts;
     for (const std::unique_ptr<Part>& part : parts_) parts.push_back(part.get());
     for (Part* part : parts) log.reopen(*part);
+  }
+  void save(TapeWriter& to) const override {
+    for (const std::unique_ptr<Part>& part : parts_) put(to, part->result);
+  }
+  void restore(TapeReader& from) override {
+    for (const std::unique_ptr<Part>& part : parts_) part->result = get<engine::Status>(from);
   }
   void deliver(Moment) override {
     for (const std::unique_ptr<Part>& part : parts_) {

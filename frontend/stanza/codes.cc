@@ -10,7 +10,7 @@ namespace {
 
 using enum Retry;
 
-constexpr std::array<CodeFacts, 23> kCodes{{
+constexpr std::array<CodeFacts, kCodeCount> kCodes{{
     {Code::kUnspecified, "UNSPECIFIED", "never sent", kNo, 1011, 2},
     {Code::kMalformed, "MALFORMED", "the bytes are no stanza; the session ends", kNo, 1007, 3},
     {Code::kTooLarge, "TOO_LARGE", "a frame or a message above its limit", kNo, 1009, 3},
@@ -43,6 +43,8 @@ constexpr std::array<CodeFacts, 23> kCodes{{
      10},
     {Code::kTooManyHeld, "TOO_MANY_HELD",
      "as many messages wait for their time as may; those without one are taken", kNo, 4429, 8},
+    {Code::kTakenOver, "TAKEN_OVER", "a newer session of the device has taken its place", kNo, 4412,
+     10},
 }};
 
 constexpr bool in_order() {

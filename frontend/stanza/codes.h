@@ -35,9 +35,10 @@ enum class Code : std::uint8_t {
   kRevoked = 20,
   kKicked = 21,
   kTooManyHeld = 22,
+  kTakenOver = 23,
 };
 
-inline constexpr std::size_t kCodeCount = static_cast<std::size_t>(Code::kTooManyHeld) + 1;
+inline constexpr std::size_t kCodeCount = static_cast<std::size_t>(Code::kTakenOver) + 1;
 
 enum class Retry : std::uint8_t { kNo, kYes };
 

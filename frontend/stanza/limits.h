@@ -26,6 +26,14 @@ inline constexpr std::size_t kIdentityFrameBytesMax = 16 * 1024;
 // cost is spread, small enough that a slow socket holds little.
 inline constexpr std::size_t kDeliveryBytes = 128 * 1024;
 
+// Records of one Publish.
+inline constexpr int kBatchRecordsMax = 500;
+
+// Requests of a session that wait for their replies, and how long each waits: by default, at most.
+inline constexpr std::size_t kRequestsMax = 1024;
+inline constexpr auto kRequestWithin = 10s;
+inline constexpr auto kRequestWithinMax = 1h;
+
 // The words of an error: they may repeat what the peer sent.
 inline constexpr std::size_t kErrorTextBytes = 1024;
 
@@ -165,6 +173,8 @@ inline constexpr std::size_t kPatternBytesMax = engine::limits::kTopicNameBytesM
 inline constexpr auto kIdentifyWithin = 5s;
 // A peer that hears nothing for this long sends a Ping; one that is silent for two of them is gone.
 inline constexpr auto kHeartbeat = 30s;
+// A peer whose answers come late is asked as often as this.
+inline constexpr auto kHeartbeatLeast = 10s;
 // A peer that takes no byte for this long while there are some for it is closed.
 inline constexpr auto kWriteStall = 30s;
 
@@ -192,6 +202,19 @@ inline constexpr std::size_t kGrpcMemoryBytes = 256 * 1024 * 1024;
 // Of one Fetch: gRPC's clients take 4 MiB by default, and the largest record may come last.
 inline constexpr std::size_t kFetchBytes = 2 * 1024 * 1024;
 inline constexpr std::uint32_t kFetchRecordsMax = 10'000;
+
+// Devices in the registry of sessions, each some 300 bytes; those of one answer about them.
+inline constexpr std::size_t kDevicesMax = 1'000'000;
+inline constexpr std::size_t kDevicesPerList = 500;
+// A device whose session has ended is suspended when it has not come back by then: most do at once,
+// and a server that is started again gives all of them that time.
+inline constexpr auto kSuspendAfter = 10s;
+// From then on: expired, and forgotten.
+inline constexpr auto kExpireAfter = 7 * 24h;
+inline constexpr auto kForgetAfter = 30 * 24h;
+
+// What a server that records may take of the disk for it.
+inline constexpr std::uint64_t kRecordBytes = 1024ULL * 1024 * 1024;
 
 // Sessions that have ended and are still told of; each some 300 bytes.
 inline constexpr std::size_t kClosedSessionsKept = 10'000;
@@ -223,6 +246,7 @@ struct SessionLimits {
   std::uint64_t connections = limits::kConnectionsMax;
   std::chrono::milliseconds identify_within = limits::kIdentifyWithin;
   std::chrono::milliseconds heartbeat = limits::kHeartbeat;
+  std::chrono::milliseconds heartbeat_least = limits::kHeartbeatLeast;
   std::chrono::milliseconds write_stall = limits::kWriteStall;
   std::uint64_t output_bytes = limits::kOutputBytes;
   std::uint64_t publishes_in_flight = limits::kPublishesInFlightMax;

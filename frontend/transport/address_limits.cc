@@ -24,7 +24,7 @@ AddressLimits::Key key_of(const boost::asio::ip::address& address) {
 }  // namespace
 
 std::expected<AddressLimits::Ticket, AddressLimits::Refusal> AddressLimits::admit(
-    const boost::asio::ip::address& address, std::chrono::nanoseconds now) {
+    const boost::asio::ip::address& address, std::chrono::nanoseconds now, Pacing pacing) {
   const Key key = key_of(address);
   const engine::MutexLock lock(mutex_);
   if (entries_.size() >= forget_at_) forget_idle(now);
@@ -35,11 +35,13 @@ std::expected<AddressLimits::Ticket, AddressLimits::Refusal> AddressLimits::admi
     ++refused_.too_many;
     return std::unexpected(Refusal::kTooMany);
   }
-  if (entry.pace.is_spent()) {
-    ++refused_.too_fast;
-    return std::unexpected(Refusal::kTooFast);
+  if (pacing == Pacing::kPaced) {
+    if (entry.pace.is_spent()) {
+      ++refused_.too_fast;
+      return std::unexpected(Refusal::kTooFast);
+    }
+    entry.pace.take(now);
   }
-  entry.pace.take(now);
   ++entry.connections;
   return Ticket(*this, key);
 }

@@ -46,8 +46,11 @@ class AddressLimits {
   };
 
   explicit AddressLimits(Limits limits) : limits_(limits) {}
+  // kUnpaced: one of many on a connection that is there already; it counts while it is there.
+  enum class Pacing : std::uint8_t { kPaced, kUnpaced };
   [[nodiscard]] std::expected<Ticket, Refusal> admit(const boost::asio::ip::address& address,
-                                                     std::chrono::nanoseconds now);
+                                                     std::chrono::nanoseconds now,
+                                                     Pacing pacing = Pacing::kPaced);
   [[nodiscard]] std::size_t remembered() const;
   struct Refused {  // ever
     std::uint64_t too_many = 0;

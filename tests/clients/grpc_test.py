@@ -41,7 +41,7 @@ class Stream:
         return next(self.answers).welcome
 
 
-class Grpc(support.ClientTest):
+class GrpcTest(support.ClientTest):
     def setUp(self):
         if grpc is None:
             self.skipTest("python3-grpcio is not installed")
@@ -67,6 +67,8 @@ class Grpc(support.ClientTest):
         self.assertEqual(refusal.exception.code(), status, refusal.exception.details())
         self.assertIn(word, refusal.exception.details())
 
+
+class Grpc(GrpcTest):
     def test_fetch_ends_behind_what_has_expired_and_what_waits(self):
         self.publish(topic="events", value=b"a", partition=0)
         self.publish(topic="events", value=b"gone", partition=0, expires_in_ms=1)
@@ -231,6 +233,35 @@ class Grpc(support.ClientTest):
         self.assertEqual(said["refused"], {"code": 5, "named": True})
         self.assertEqual(said["late"], 4)
         self.assertEqual(said["session"], {"welcome": True, "published": 20, "delivered": 20, "status": 0})
+
+
+class GrpcAddresses(GrpcTest):
+    FLAGS = ("--limits-connections-per-address", "2")
+
+    def test_sessions_and_calls_count_as_connections_of_their_address(self):
+        support.wait_until(lambda: self.is_served(), what="the tool's connection to end")
+        first, second = (self.opened() for _ in range(2))
+        third = Stream(self.channel)
+        with self.assertRaises(grpc.RpcError) as refusal:
+            third.identify()
+        self.assertEqual(refusal.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+        self.refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "RESOURCE_EXHAUSTED", lambda: self.publish(topic="events"))
+        self.assertNotEqual(self.bimip("topic", "list").returncode, 0)
+        first.half_close()
+        support.wait_until(lambda: self.is_served(), what="room")
+        second.half_close()
+
+    def opened(self):
+        stream = Stream(self.channel)
+        self.assertTrue(stream.identify().session_id)
+        return stream
+
+    def is_served(self):
+        try:
+            self.publish(topic="events", value=b"x")
+            return True
+        except grpc.RpcError:
+            return False
 
 
 if __name__ == "__main__":

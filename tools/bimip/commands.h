@@ -41,6 +41,8 @@ void add_sub_command(CLI::App& program, const Globals& globals, int& exit_code);
 void add_send_command(CLI::App& program, const Globals& globals, int& exit_code);
 void add_awareness_commands(CLI::App& program, const Globals& globals, int& exit_code);
 void add_inbox_command(CLI::App& program, const Globals& globals, int& exit_code);
+void add_request_commands(CLI::App& program, const Globals& globals, int& exit_code);
+void add_replay_command(CLI::App& program, int& exit_code);
 void add_offer_commands(CLI::App& program, const Globals& globals, int& exit_code);
 void add_explain_command(CLI::App& program, const Globals& globals, int& exit_code);
 void add_entity_commands(CLI::App& program, const Globals& globals, int& exit_code);

@@ -64,6 +64,8 @@ int main(int argc, char** argv) try {
   add_token_commands(app, globals, exit_code);
   add_context_commands(app, globals, exit_code);
   add_log_commands(app, exit_code);
+  add_request_commands(app, globals, exit_code);
+  add_replay_command(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {

@@ -21,6 +21,7 @@ struct Arguments {
   std::string device{};
   std::string reason{};
   bool closed = false;
+  bool devices = false;
   bool json = false;
 };
 
@@ -42,7 +43,10 @@ Json json_of(const v1::SessionDescription& session) {
             {"opened_at", time_text(session.opened_at_us())},
             {"subscriptions", session.subscriptions()},
             {"publishes_in_flight", session.publishes_in_flight()},
-            {"output_bytes", session.output_bytes()}};
+            {"output_bytes", session.output_bytes()},
+            {"round_trip_us", session.round_trip_us()},
+            {"clock_offset_us", session.clock_offset_us()},
+            {"heartbeat_ms", session.heartbeat_ms()}};
   if (session.closed_at_us() != 0) {
     json["closed_at"] = time_text(session.closed_at_us());
     json["code"] = code_text(session.code());
@@ -83,7 +87,57 @@ void print_table(const v1::SessionList& sessions, const Arguments& arguments) {
   if (sessions.more()) output.write("... and more: name an entity with --eid\n");
 }
 
+std::string_view state_text(v1::DeviceState state) {
+  switch (state) {
+    case v1::DEVICE_STATE_CONNECTED:
+      return "connected";
+    case v1::DEVICE_STATE_SUSPENDED:
+      return "suspended";
+    case v1::DEVICE_STATE_EXPIRED:
+      return "expired";
+    default:
+      return "unknown";
+  }
+}
+
+Json json_of(const v1::DeviceDescription& device) {
+  return {{"eid", device.eid()},
+          {"device", device.device()},
+          {"state", state_text(device.state())},
+          {"since", time_text(device.since_us())},
+          {"epoch", device.epoch()},
+          {"session_id", device.session_id()},
+          {"transport", device.transport()}};
+}
+
+// All of them, a page at a time.
+int list_devices_on(client::Connection& connection, const Arguments& arguments) {
+  Output output;
+  using enum log_tools::TextTable::Align;
+  log_tools::TextTable table({kLeft, kLeft, kLeft, kLeft, kRight, kLeft});
+  table.add({"EID", "DEVICE", "STATE", "SINCE", "EPOCH", "SESSION"});
+  v1::Stanza request;
+  v1::ListDevices& asked = *request.mutable_list_devices();
+  asked.set_eid(arguments.eid);
+  for (bool more = true; more;) {
+    const Result<v1::Stanza> answer = connection.ask(request, kAnswerWithin);
+    if (!answer) return complain(answer.error());
+    const v1::DeviceList& list = answer->device_list();
+    for (const v1::DeviceDescription& one : list.devices()) {
+      if (arguments.json) output.write(json_of(one).dump() + "\n");
+      table.add({one.eid(), one.device(), std::string(state_text(one.state())),
+                 time_text(one.since_us()), std::to_string(one.epoch()), one.session_id()});
+      asked.set_after_eid(one.eid());
+      asked.set_after_device(one.device());
+    }
+    more = list.more();
+  }
+  if (!arguments.json) output.write(table.text());
+  return kDone;
+}
+
 int list_on(client::Connection& connection, const Arguments& arguments) {
+  if (arguments.devices) return list_devices_on(connection, arguments);
   const Result<v1::Stanza> answer = list(connection, arguments);
   if (!answer) return complain(answer.error());
   if (!arguments.json) {
@@ -161,10 +215,15 @@ void add_session_commands(CLI::App& program, const Globals& globals, int& exit_c
   const auto [list, listed] =
       add("list", "Sessions that are there, or the last 10,000 that have ended",
           "An entity sees its own; an operator all.\n\nExamples:\n  bimip session list\n"
-          "  bimip session list --closed --eid alice@example.com",
+          "  bimip session list --closed --eid alice@example.com\n"
+          "  bimip session list --devices",
           run<list_on>);
   list->add_option("--eid", listed->eid, "Only this entity's");
-  list->add_flag("--closed", listed->closed, "Those that have ended, the newest first, and why");
+  CLI::Option* closed = list->add_flag("--closed", listed->closed,
+                                       "Those that have ended, the newest first, and why");
+  list->add_flag("--devices", listed->devices,
+                 "The devices that are known, also those that are away, and their last state")
+      ->excludes(closed);
   const auto [show, shown] = add("show", "One session, there or ended",
                                  "Example:\n  bimip session show VzlyvGthhnqqmcg", run<show_on>);
   show->add_option("SESSION", shown->session_id, "Its id, of `bimip session list`")->required();

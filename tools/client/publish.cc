@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
 
 #include "bimip/v1/stanza.pb.h"
 #include "engine/base/random.h"
@@ -15,6 +16,10 @@ namespace {
 // Enough to keep a socket busy; what is not yet sent can still be held back.
 constexpr std::size_t kUnsentBytes = 512 * 1024;
 constexpr std::size_t kSharedBytesMax = 32 * 1024;  // key and headers
+// Messages of one Publish: as many as make its own cost small, few enough that it waits for
+// nothing.
+constexpr std::size_t kBatchMessagesMax = 100;
+constexpr std::size_t kBatchBytesMax = 64 * 1024;
 constexpr std::chrono::milliseconds kWait{200};
 
 std::string random_producer() {
@@ -91,6 +96,7 @@ class Publishing {
                                             [this](const v1::Stanza& answer) { on(answer); });
     if (!went) {
       window_.on_disconnected();
+      batches_.clear();
       if (ending_) return;  // what was on its way has its fate
       if (Status lost = link_.lost(std::move(went.error())); !lost) fail(std::move(lost.error()));
       return;
@@ -139,20 +145,49 @@ class Publishing {
       publish.set_producer_number(entry->number);
       publish.set_producer_settled_below(window_.oldest_number());
       publish.set_value(entry->value);
+      batches_[entry->number] = add_others(*entry, publish);
       link_.connection().send(stanza_);
     }
   }
 
+  // Messages behind the first that can go with it; how many there are together.
+  std::uint64_t add_others(const PublishWindow::Entry& first, v1::Publish& publish) {
+    publish.clear_more();
+    std::uint64_t messages = 1;
+    std::size_t bytes = first.value.size() + shared_bytes_;
+    const PublishWindow::Entry* last = &first;
+    while (messages < kBatchMessagesMax && bytes < kBatchBytesMax && last->number > alone_until_) {
+      last = window_.next_behind(*last, kBatchBytesMax - bytes);
+      if (last == nullptr) break;
+      v1::BatchRecord& record = *publish.add_more();
+      record.set_key(job_.key);
+      record.set_tombstone(job_.tombstone);
+      *record.mutable_headers() = publish.headers();
+      record.set_value(last->value);
+      bytes += last->value.size() + shared_bytes_;
+      ++messages;
+    }
+    return messages;
+  }
+
   void on(const v1::Stanza& answer) {
+    const auto batch = batches_.find(answer.id());
+    const std::uint64_t messages = batch == batches_.end() ? 1 : batch->second;
+    const std::uint64_t end = answer.id() + messages;
+    if (batch != batches_.end()) batches_.erase(batch);
     if (answer.has_published()) {
       link_.succeeded();
-      window_.on_stored(answer.id());
-      if (job_.on_stored)
-        job_.on_stored(answer.id(), answer.published().partition(), answer.published().offset());
-    } else if (answer.has_error() && answer.error().retry()) {
-      if (!refused_) job_.on_trouble(answer.error().message() + "; trying again");
-      refused_ = true;
-      window_.on_refused(answer.id(), Clock::now() + link_.next_wait());
+      for (std::uint64_t number = answer.id(); number < end; ++number)
+        on_stored(number, number - answer.id(), answer.published());
+    } else if (answer.has_error() && (answer.error().retry() || messages > 1)) {
+      if (!refused_ && answer.error().retry())
+        job_.on_trouble(answer.error().message() + "; trying again");
+      refused_ = answer.error().retry();
+      // Which of them it is about is found when each is sent alone.
+      if (!answer.error().retry()) alone_until_ = std::max(alone_until_, end - 1);
+      const auto again_at = refused_ ? Clock::now() + link_.next_wait() : Clock::now();
+      for (std::uint64_t number = answer.id(); number < end; ++number)
+        window_.on_refused(number, again_at);
     } else if (answer.has_error()) {
       window_.on_dropped(answer.id());
       const v1::Error& error = answer.error();
@@ -162,6 +197,15 @@ class Publishing {
       window_.stop_sending();
     }
     if (answer.has_published()) refused_ = false;
+  }
+
+  void on_stored(std::uint64_t number, std::uint64_t place, const v1::Published& published) {
+    window_.on_stored(number);
+    if (!job_.on_stored) return;
+    const auto at = static_cast<int>(place);
+    job_.on_stored(
+        number, published.partition(),
+        at < published.offsets_size() ? published.offsets(at) : published.offset() + place);
   }
 
   void fail(engine::Error error) { outcome_.error = std::move(error); }
@@ -181,7 +225,10 @@ class Publishing {
   std::optional<engine::Error> ending_;  // the outcome's error once the window is settled
   std::size_t shared_bytes_ = 0;         // of every message
   std::uint64_t last_ = 0;               // number of the newest message
-  bool refused_ = false;                 // since the last message was stored
+  std::map<std::uint64_t, std::uint64_t>
+      batches_;                    // messages on their way, by their first's number
+  std::uint64_t alone_until_ = 0;  // messages up to here are sent one by one
+  bool refused_ = false;           // since the last message was stored
 };
 
 }  // namespace

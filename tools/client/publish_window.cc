@@ -18,7 +18,20 @@ const PublishWindow::Entry* PublishWindow::next_to_send(Time now) {
   }
   while (next_ < entries_.size() && entries_[next_].state != State::kWaiting) ++next_;
   if (next_ == entries_.size()) return nullptr;
-  Slot& slot = entries_[next_++];
+  return take(entries_[next_++]);
+}
+
+const PublishWindow::Entry* PublishWindow::next_behind(const Entry& entry, std::size_t bytes_max) {
+  if (next_ == entries_.size()) return nullptr;
+  Slot& slot = entries_[next_];
+  if (slot.state != State::kWaiting || slot.entry.number != entry.number + 1 ||
+      slot.entry.value.size() > bytes_max)
+    return nullptr;
+  ++next_;
+  return take(slot);
+}
+
+const PublishWindow::Entry* PublishWindow::take(Slot& slot) {
   slot.state = State::kOnItsWay;
   ++on_their_way_;
   if (slot.was_sent) ++sent_again_;

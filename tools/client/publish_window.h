@@ -41,6 +41,9 @@ class PublishWindow {
   std::uint64_t add(std::string value);
   // The next to be sent, which is then on its way; none: all are, or it is too soon.
   [[nodiscard]] const Entry* next_to_send(Time now);
+  // The one with the number behind `entry`, to be sent together with it; none: it is not to be
+  // sent, or has more bytes than that.
+  [[nodiscard]] const Entry* next_behind(const Entry& entry, std::size_t bytes_max);
   // Every number below it was answered; none when none is held.
   [[nodiscard]] std::uint64_t oldest_number() const {
     return entries_.empty() ? 0 : entries_.front().entry.number;
@@ -69,6 +72,7 @@ class PublishWindow {
     bool was_sent = false;
   };
   [[nodiscard]] Slot* find(std::uint64_t number);
+  const Entry* take(Slot& slot);
   void let_go();
 
   Limits limits_;

@@ -4,8 +4,10 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "frontend/session/session.h"
+#include "frontend/transport/address_limits.h"
 #include "frontend/transport/peer_owner.h"
 
 namespace bimip::frontend {
@@ -14,12 +16,16 @@ namespace bimip::frontend {
 struct PeerSeat {
   SessionHost& host;
   PeerOwner& owner;
+  AddressLimits::Ticket ticket;
 };
+
+enum class GrpcPeer : std::uint8_t { kSession, kCall };
 
 // Thread-safe; outlives the server.
 struct GrpcHost {
-  // Nothing: there are as many connections as there may be. Else a peer is to be adopted there.
-  std::function<std::optional<PeerSeat>()> seat;
+  // Of a peer at "ADDRESS:PORT". Nothing: there are as many connections as there may be, of all or
+  // of the address, or they come too fast. Else a peer is to be adopted there.
+  std::function<std::optional<PeerSeat>(const std::string& address, GrpcPeer peer)> seat;
   std::function<std::shared_ptr<Session>(SessionHost& host, Framing framing, Moment now)> session;
 };
 

@@ -37,7 +37,7 @@ class SessionStream final : public Peer, public std::enable_shared_from_this<Ses
   SessionStream(const GrpcHost& host, PeerSeat seat, StreamReactor& reactor,
                 const grpc::CallbackServerContext& context)
       : grpc_(host),
-        seat_(seat),
+        seat_(std::move(seat)),
         reactor_(&reactor),
         token_(bearer_token(context)),
         address_(peer_address(context)) {}
@@ -104,12 +104,12 @@ class SessionStream final : public Peer, public std::enable_shared_from_this<Ses
 class StreamReactor final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer> {
  public:
   StreamReactor(const GrpcHost& host, grpc::CallbackServerContext* context) : context_(context) {
-    const std::optional<PeerSeat> seat = host.seat();
+    std::optional<PeerSeat> seat = host.seat(peer_address(*context), GrpcPeer::kSession);
     if (!seat) {
       Finish(status_of(Code::kResourceExhausted));
       return;
     }
-    stream_ = std::make_shared<SessionStream>(host, *seat, *this, *context);
+    stream_ = std::make_shared<SessionStream>(host, std::move(*seat), *this, *context);
     seat->owner.post([stream = stream_] { stream->begin(); });
   }
 

@@ -51,7 +51,7 @@ class CallReactor;
 class Call final : public Peer, public std::enable_shared_from_this<Call> {
  public:
   Call(const GrpcHost& host, PeerSeat seat, CallReactor& reactor, Question question)
-      : grpc_(host), seat_(seat), reactor_(&reactor), question_(std::move(question)) {}
+      : grpc_(host), seat_(std::move(seat)), reactor_(&reactor), question_(std::move(question)) {}
 
   void begin() {
     const Moment now = seat_.owner.now();
@@ -102,12 +102,12 @@ class Call final : public Peer, public std::enable_shared_from_this<Call> {
 class CallReactor final : public grpc::ServerUnaryReactor {
  public:
   CallReactor(const GrpcHost& host, Question question) {
-    const std::optional<PeerSeat> seat = host.seat();
+    std::optional<PeerSeat> seat = host.seat(question.address, GrpcPeer::kCall);
     if (!seat) {
       Finish(refusal(v1::CODE_RESOURCE_EXHAUSTED, "too many connections"));
       return;
     }
-    call_ = std::make_shared<Call>(host, *seat, *this, std::move(question));
+    call_ = std::make_shared<Call>(host, std::move(*seat), *this, std::move(question));
     seat->owner.post([call = call_] { call->begin(); });
   }
 

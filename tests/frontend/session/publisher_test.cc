@@ -180,5 +180,75 @@ TEST(Publisher, OutlivesItsConnectionUntilTheLastAnswer) {
   EXPECT_THAT(stored(world, "events"), ElementsAre("a"));
 }
 
+// A Publish of these values, numbered from `number` on.
+v1::Stanza batch_of(const std::vector<std::string>& values, std::uint64_t number = 0) {
+  v1::Stanza stanza;
+  v1::Publish& publish = *stanza.mutable_publish();
+  publish.set_topic("events");
+  publish.set_producer_number(number);
+  publish.set_value(values.front());
+  for (std::size_t i = 1; i < values.size(); ++i) publish.add_more()->set_value(values[i]);
+  return stanza;
+}
+
+TEST(PublisherBatch, IsStoredAsOneAndAnsweredOnce) {
+  World world;
+  world.create_topic("events", 3);
+  const auto client = Client::welcomed(world, kProducer);
+  const v1::Published first = client->ask(batch_of({"a", "b", "c"}, 1)).published();
+  EXPECT_EQ(first.offset(), 0U);
+  EXPECT_EQ(first.offsets_size(), 0);
+  const v1::Published second = client->ask(batch_of({"d", "e"}, 4)).published();
+  EXPECT_EQ(second.partition(), first.partition());
+  EXPECT_EQ(second.offset(), 3U);
+  EXPECT_THAT(stored(world, "events"), ElementsAre("a", "b", "c", "d", "e"));
+}
+
+TEST(PublisherBatch, StoresOfARetryWhatIsNotThereAndSaysWhereEachIs) {
+  World world;
+  world.create_topic("events");
+  const auto client = Client::welcomed(world, kProducer);
+  (void)client->ask(batch_of({"a", "b", "c"}, 1));
+  client->publish("events", "z");
+  (void)client->said();
+  const v1::Published again = client->ask(batch_of({"b", "c", "d"}, 2)).published();
+  EXPECT_THAT(again.offsets(), ElementsAre(1U, 2U, 4U));
+  EXPECT_THAT(stored(world, "events"), ElementsAre("a", "b", "c", "z", "d"));
+}
+
+TEST(PublisherBatch, IsRefusedAsAWhole) {
+  World world;
+  world.create_topic("events", 3);
+  const auto client = Client::welcomed(world);
+  v1::Stanza torn = batch_of({"a", "b"});
+  torn.mutable_publish()->set_key("k1");
+  torn.mutable_publish()->mutable_more(0)->set_key("k1");
+  EXPECT_TRUE(client->ask(torn).has_published());
+  torn.mutable_publish()->mutable_more(0)->set_key("k2 of another partition");
+  EXPECT_EQ(client->ask(torn).error().code(), v1::CODE_INVALID_ARGUMENT);
+  torn.mutable_publish()->set_partition(1);
+  EXPECT_TRUE(client->ask(torn).has_published()) << "where it is asked for";
+  const std::vector<std::string> many(limits::kBatchRecordsMax + 1, "x");
+  EXPECT_EQ(client->ask(batch_of(many)).error().code(), v1::CODE_TOO_LARGE);
+  const std::string large(limits::kMessageBytesMax / 2 + 1, 'x');
+  EXPECT_EQ(client->ask(batch_of({large, large})).error().code(), v1::CODE_TOO_LARGE);
+  EXPECT_THAT(stored(world, "events"), SizeIs(4));
+}
+
+TEST(PublisherBatch, IsStoredAfterTheRefusedOneWasSentAgain) {
+  World world;
+  world.create_topic("events");
+  const auto client = Client::welcomed(world, kProducer);
+  world.scripted().refuse = [](const engine::RecordFields&) {
+    return std::optional(engine::Error{.code = ErrorCode::kNoSpace, .message = "full"});
+  };
+  EXPECT_TRUE(client->ask(batch_of({"1", "2"}, 1)).error().retry());
+  world.scripted().refuse = nullptr;
+  EXPECT_TRUE(client->ask(batch_of({"3", "4"}, 3)).error().retry()) << "not before its turn";
+  EXPECT_TRUE(client->ask(batch_of({"1", "2", "3"}, 1)).has_published());
+  EXPECT_TRUE(client->ask(batch_of({"4"}, 4)).has_published());
+  EXPECT_THAT(stored(world, "events"), ElementsAre("1", "2", "3", "4"));
+}
+
 }  // namespace
 }  // namespace bimip::testing

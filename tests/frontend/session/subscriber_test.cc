@@ -145,6 +145,7 @@ TEST_F(SubscriberTest, RefusesAnAcknowledgementOfWhatWasNotDelivered) {
 
 TEST_F(SubscriberTest, RefusesCreditAboveTheMost) {
   world.in_force.credit = 10;
+  client = Client::welcomed(world);
   subscribe([](From& f) { f.set_earliest(true); }, 6);
   v1::Stanza credit;
   credit.set_id(3);
@@ -183,6 +184,7 @@ TEST_F(SubscriberTest, EndsASubscriptionAndNoOther) {
 
 TEST_F(SubscriberTest, HasAMostOfSubscriptions) {
   world.in_force.subscriptions = 2;
+  client = Client::welcomed(world);
   for (int i = 0; i < 2; ++i) subscribe([](From& f) { f.set_latest(true); });
   v1::Stanza third = subscribe_to("events", 1);
   third.mutable_subscribe()->set_latest(true);

@@ -17,6 +17,7 @@
 #include "frontend/services/broker/broker.h"
 #include "frontend/services/inbox/inbox_service.h"
 #include "frontend/services/offers/offer_service.h"
+#include "frontend/services/replies/reply_hub.h"
 #include "frontend/services/tokens/token_service.h"
 #include "frontend/session/closed_sessions.h"
 #include "frontend/session/session.h"
@@ -63,7 +64,8 @@ class TokenHost final : public SessionHost {
     arrived_.wait(lock, [this] { return !back_.empty(); });
     const std::vector<SessionRequest*> all = std::exchange(back_, {});
     lock.unlock();
-    for (SessionRequest* request : all) std::unique_ptr<SessionRequest>(request)->deliver(moment());
+    for (SessionRequest* request : all)
+      std::unique_ptr<SessionRequest>(request)->come_back(moment());
   }
   // Waits until sessions are told of another revocation: behind its answer, on the log's thread.
   void await_change() {
@@ -81,6 +83,7 @@ class TokenHost final : public SessionHost {
   [[nodiscard]] SessionMetrics& metrics() override { return metrics_; }
   [[nodiscard]] Broker& broker() override { return *broker_; }
   [[nodiscard]] EntityCount& entities() override { return entities_; }
+  [[nodiscard]] ReplyHub* replies() override { return &replies_; }
   [[nodiscard]] InboxService& inboxes() override { return *inboxes_; }
   [[nodiscard]] AwarenessService& awareness() override { return *awareness_; }
   [[nodiscard]] OfferService& offers() override { return *offers_; }
@@ -157,6 +160,7 @@ class TokenHost final : public SessionHost {
   const SessionLimits limits_;
   SessionMetrics metrics_;
   EntityCount entities_{1000};
+  ReplyHub replies_;
   ClosedSessions closed_{engine::system_clock()};
   DeliveryWriter writer_;
   std::mutex mutex_;

@@ -4,11 +4,23 @@
 
 #include <utility>
 
+#include "frontend/replay/replayer.h"
+
 namespace bimip::testing {
 namespace {
 
 // The log works in steps, some of which find nothing to do while a device operation completes.
 constexpr int kIdleSteps = 8;
+
+std::unique_ptr<engine::Store> open_store(engine::SimDevice& device, const engine::Clock& clock) {
+  auto store = engine::Store::open({.directory = "/data",
+                                    .free_space_floor = 0,
+                                    .device = &device,
+                                    .clock = &clock,
+                                    .threading = engine::Threading::kManual});
+  EXPECT_TRUE(store) << store.error().message;
+  return std::move(*store);
+}
 
 }  // namespace
 
@@ -43,21 +55,19 @@ void ScriptedLog::read(engine::ReadRequest& request) {
   log_.read(request);
 }
 
-World::World() {
-  auto store = engine::Store::open({.directory = "/data",
-                                    .free_space_floor = 0,
-                                    .device = &device_,
-                                    .clock = &clock,
-                                    .threading = engine::Threading::kManual});
-  EXPECT_TRUE(store) << store.error().message;
-  store_ = std::move(*store);
-  scripted_ = std::make_unique<ScriptedLog>(*store_);
+World::World()
+    : store_(open_store(device_, clock)),
+      scripted_(std::make_unique<ScriptedLog>(*store_)),
+      taped_(recorder_, scripted_.get()) {
   auto broker = Broker::open(*scripted_);
   EXPECT_TRUE(broker) << broker.error().message;
   broker_ = std::move(*broker);
   auto inboxes = InboxService::open(*scripted_, {});
   EXPECT_TRUE(inboxes) << inboxes.error().message;
   inboxes_ = std::move(*inboxes);
+  auto registry = SessionRegistry::open(*scripted_, clock);
+  EXPECT_TRUE(registry) << registry.error().message;
+  registry_ = std::move(*registry);
   auto awareness = AwarenessService::open(*scripted_, clock,
                                           {.rules = {.lease = 60s,
                                                      .grace = 10s,
@@ -80,6 +90,13 @@ World::~World() {
   store_->close();
   while (take_answers()) {
   }
+  recorder_.finish();
+  const auto replayed = replay(recording_);
+  EXPECT_TRUE(replayed) << replayed.error().message;
+  if (!replayed) return;
+  EXPECT_FALSE(replayed->difference)
+      << "event " << replayed->difference->event << ": " << replayed->difference->what;
+  EXPECT_EQ(replayed->end, ReplayReport::End::kWhole);
 }
 
 void World::create_topic(const std::string& name, std::uint32_t partitions) {
@@ -93,9 +110,14 @@ bool World::take_answers() {
     work();
     any = true;
   }
+  for (std::unique_ptr<SessionSurvey>& survey : std::exchange(surveys_, {})) {
+    for (Session* session : sessions) survey->visit(*session);
+    came_back(*survey.release());
+    any = true;
+  }
   for (SessionRequest* answer : std::exchange(answers_, {})) {
     const std::unique_ptr<SessionRequest> owned(answer);
-    owned->deliver(now());
+    owned->come_back(now());
     any = true;
   }
   // A session may unwatch while it is told.
@@ -121,10 +143,7 @@ void World::settle() {
   }
 }
 
-void World::survey(std::unique_ptr<SessionSurvey> survey) {
-  for (Session* session : sessions) survey->visit(*session);
-  came_back(*survey.release());
-}
+void World::survey(std::unique_ptr<SessionSurvey> survey) { surveys_.push_back(std::move(survey)); }
 
 engine::Status World::watch(Session& session, TopicId topic, PartitionId partition) {
   auto watch = std::make_unique<PartitionWatch>(topic, partition);
@@ -151,12 +170,13 @@ Client::Client(World& world)
 }
 
 std::unique_ptr<Client> Client::welcomed(World& world, const std::string& producer_id,
-                                         const std::string& eid) {
+                                         const std::string& eid, const std::string& device) {
   auto client = std::make_unique<Client>(world);
   v1::Stanza stanza;
   stanza.mutable_identity()->set_protocol_version(1);
   stanza.mutable_identity()->set_eid(eid);
   stanza.mutable_identity()->set_producer_id(producer_id);
+  stanza.mutable_identity()->set_device(device);
   EXPECT_TRUE(client->ask(stanza).has_welcome());
   return client;
 }

@@ -7,18 +7,23 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "bimip/v1/stanza.pb.h"
 #include "engine/device/sim_device.h"
 #include "engine/store/store.h"
+#include "frontend/replay/recorder.h"
 #include "frontend/services/awareness/awareness_service.h"
 #include "frontend/services/broker/broker.h"
 #include "frontend/services/inbox/inbox_service.h"
 #include "frontend/services/offers/offer_service.h"
+#include "frontend/services/registry/session_registry.h"
+#include "frontend/services/replies/reply_hub.h"
 #include "frontend/session/closed_sessions.h"
 #include "frontend/session/session.h"
+#include "frontend/session/taped_log.h"
 
 namespace bimip::testing {
 
@@ -51,6 +56,8 @@ class ScriptedLog final : public engine::Log {
   std::function<std::optional<engine::Error>(const engine::RecordFields&)> refuse;
   // Reads of [first, end) answer kDamaged.
   std::optional<OffsetRange> damaged;
+  // Where partitions begin, as if retention had taken what is before.
+  std::optional<engine::Offset> starts_at;
   // Publishes wait until it is false and let_go() is called.
   bool holds = false;
   void let_go();
@@ -81,7 +88,9 @@ class ScriptedLog final : public engine::Log {
   }
   void erase_entity(engine::EraseRequest& request) override { log_.erase_entity(request); }
   engine::Result<engine::LogBounds> bounds(TopicId topic, PartitionId partition) const override {
-    return log_.bounds(topic, partition);
+    auto bounds = log_.bounds(topic, partition);
+    if (bounds && starts_at) bounds->start = *starts_at;
+    return bounds;
   }
   engine::Status watch(TopicId topic, PartitionId partition, engine::Watcher& watcher) override {
     return log_.watch(topic, partition, watcher);
@@ -98,6 +107,7 @@ class ScriptedLog final : public engine::Log {
 class World final : public SessionHost {
  public:
   static constexpr int kSessionsPerEntity = 5;
+  static constexpr std::uint64_t kRecordingBytesMax = 1ULL << 30U;
   World();
   ~World() override;
 
@@ -110,12 +120,17 @@ class World final : public SessionHost {
   // Lets the log and the answers on their way do all there is to do.
   void settle();
 
-  engine::Log& log() override { return *scripted_; }
+  engine::Log& log() override { return taped_; }
+  engine::Log& log_elsewhere() override { return *scripted_; }
+  // Everything that sessions are told is recorded, and replayed when this world ends.
+  Tape* tape() override { return &recorder_; }
   [[nodiscard]] const SessionLimits& limits() const override { return in_force; }
   TokenService* tokens() override { return nullptr; }
   SessionMetrics& metrics() override { return metrics_; }
   Broker& broker() override { return *broker_; }
   InboxService& inboxes() override { return *inboxes_; }
+  ReplyHub* replies() override { return &replies_; }
+  SessionRegistry* registry() override { return registry_.get(); }
   AwarenessService& awareness() override { return *awareness_; }
   OfferService& offers() override { return *offers_; }
   EntityCount& entities() override { return entities_; }
@@ -131,6 +146,12 @@ class World final : public SessionHost {
   void run_check(std::move_only_function<void()> work) override { run_blocking(std::move(work)); }
   engine::Status watch(Session& session, TopicId topic, PartitionId partition) override;
   void unwatch(Session& session, TopicId topic, PartitionId partition) override;
+  // Once all sessions are gone: what there is of the recording.
+  [[nodiscard]] std::string recorded() {
+    settle();
+    recorder_.finish();
+    return recording_.str();
+  }
   [[nodiscard]] std::size_t watchers() const { return watchers_.size(); }
 
  private:
@@ -145,15 +166,21 @@ class World final : public SessionHost {
   engine::SimDevice device_{1};
   std::unique_ptr<engine::Store> store_;
   std::unique_ptr<ScriptedLog> scripted_;
+  std::stringstream recording_;
+  Recorder recorder_{recording_, {}, kRecordingBytesMax};
+  TapedLog taped_;
   std::unique_ptr<Broker> broker_;
   std::unique_ptr<InboxService> inboxes_;
+  std::unique_ptr<SessionRegistry> registry_;
   std::unique_ptr<AwarenessService> awareness_;
   std::unique_ptr<OfferService> offers_;
   SessionMetrics metrics_;
   EntityCount entities_{kSessionsPerEntity};
+  ReplyHub replies_;
   ClosedSessions closed_{clock};
   DeliveryWriter writer_;
   std::deque<SessionRequest*> answers_;
+  std::deque<std::unique_ptr<SessionSurvey>> surveys_;
   std::deque<std::move_only_function<void()>> blocking_;
   std::multimap<Session*, std::unique_ptr<PartitionWatch>> watchers_;
 };
@@ -168,7 +195,8 @@ class Client {
   }
   // The same after its Welcome.
   static std::unique_ptr<Client> welcomed(World& world, const std::string& producer_id = {},
-                                          const std::string& eid = "tester");
+                                          const std::string& eid = "tester",
+                                          const std::string& device = {});
 
   void say(const v1::Stanza& stanza);
   // Everything the session has said since the last call, unless nobody reads.

@@ -4,6 +4,8 @@
 
 #include <vector>
 
+#include "frontend/transport/grpc/peer_address.h"
+
 namespace bimip::frontend {
 namespace {
 
@@ -36,6 +38,17 @@ TEST(AddressLimits, LetsAnAddressOpenSoManyInASecond) {
   EXPECT_EQ(limits.admit(make_address("10.0.0.1"), 60s).error(), Refusal::kTooFast);
 }
 
+TEST(AddressLimits, CountsWhatIsNotPacedAndLetsItComeAsFastAsItLikes) {
+  AddressLimits limits({.connections = 50, .connections_per_second = 1});
+  std::vector<AddressLimits::Ticket> tickets;
+  for (int i = 0; i < 50; ++i) {
+    tickets.push_back(
+        std::move(*limits.admit(make_address("10.0.0.1"), 1s, AddressLimits::Pacing::kUnpaced)));
+  }
+  EXPECT_EQ(limits.admit(make_address("10.0.0.1"), 1s, AddressLimits::Pacing::kUnpaced).error(),
+            Refusal::kTooMany);
+}
+
 TEST(AddressLimits, CountsAnIpv6NetworkAsOneAddressAndAMappedIpv4AddressAsItself) {
   AddressLimits limits({.connections = 1, .connections_per_second = 100});
   const auto first = limits.admit(make_address("2001:db8:1:2::1"), 1s);
@@ -52,6 +65,13 @@ TEST(AddressLimits, ForgetsAddressesThatAreGone) {
   for (unsigned i = 0; i < 100'000; ++i, now += 1ms)
     EXPECT_TRUE(limits.admit(boost::asio::ip::address_v4(0x0A000000U + i), now));
   EXPECT_LT(limits.remembered(), 5000U);
+}
+
+TEST(AddressLimits, KnowsWhereAGrpcPeerIs) {
+  EXPECT_EQ(address_of_peer("10.0.0.1:5"), make_address("10.0.0.1"));
+  EXPECT_EQ(address_of_peer("[::1]:5"), make_address("::1"));
+  EXPECT_EQ(address_of_peer("%5B::1%5D:5"), make_address("::1"));
+  EXPECT_TRUE(address_of_peer("unix:/tmp/a").is_unspecified());
 }
 
 }  // namespace

@@ -1,0 +1,33 @@
+#include "frontend/replay/recording_folder.h"
+
+#include <system_error>
+
+namespace bimip::frontend {
+
+namespace fs = std::filesystem;
+
+std::expected<std::unique_ptr<ShardRecording>, std::string> ShardRecording::create(
+    const fs::path& file, const RecordingHead& head, std::uint64_t bytes_max) {
+  std::ofstream out(file, std::ios::binary | std::ios::trunc);
+  std::error_code error;
+  if (out) fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write, error);
+  if (!out || error) return std::unexpected("record: " + file.string() + " cannot be written");
+  return std::unique_ptr<ShardRecording>(new ShardRecording(std::move(out), head, bytes_max));
+}
+
+std::expected<void, std::string> make_recording_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (!error) fs::permissions(folder, fs::perms::owner_all, error);
+  const bool is_empty = !error && fs::is_empty(folder, error);
+  if (error) return std::unexpected("record: " + folder.string() + ": " + error.message());
+  if (is_empty) return {};
+  return std::unexpected("record: " + folder.string() +
+                         " has something in it; a recording is of one run: name another folder");
+}
+
+fs::path recording_file(const fs::path& folder, std::uint64_t shard) {
+  return folder / ("shard-" + std::to_string(shard) + std::string(kRecordingExtension));
+}
+
+}  // namespace bimip::frontend

@@ -1,0 +1,43 @@
+// The kinds of what stands on a tape.
+#pragma once
+
+#include <cstdint>
+
+namespace bimip::frontend {
+
+// What stands on a tape. The numbers are the format's: docs/design/format-recording.md.
+enum class TapeEvent : std::uint8_t {
+  // Inputs of a session: its number first.
+  kBegin = 1,
+  kStanza = 2,
+  kNoStanza = 3,
+  kBadStream = 4,
+  kCarriedToken = 5,
+  kMalformed = 6,
+  kHeard = 7,
+  kAdvanced = 8,
+  kSent = 9,
+  kTick = 10,
+  kFarewell = 11,
+  kDrain = 12,
+  kStalled = 13,
+  kKick = 14,
+  kDisconnected = 15,
+  kGone = 16,
+  // What it asked for has come back: the request's number first. And what it did not ask for.
+  kAnswer = 20,
+  kNotice = 21,
+  // What it was told within an input.
+  kLearnt = 22,
+  kGeneration = 23,
+  kTakenOver = 24,
+  // What it did: compared, not needed.
+  kOutput = 30,
+  kAsked = 31,
+  kState = 32,
+  // The tape's own.
+  kFull = 40,
+  kEnd = 41,
+};
+
+}  // namespace bimip::frontend

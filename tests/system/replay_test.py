@@ -1,0 +1,106 @@
+"""A server that records, and its recording run again without it."""
+
+import json
+
+import case
+import programs
+from programs import bimip
+
+
+class Replay(case.SystemTest):
+    def recorded_server(self, *flags):
+        return self.server("--record", self.folder / "recording", *flags)
+
+    def replayed(self, code=0):
+        done = bimip("replay", self.folder / "recording", "--json")
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def work(self, node):
+        """Publishes, reads, groups, inboxes and entities, over many sessions."""
+        node.must("topic", "create", "events", "--partitions", 2)
+        lines = "".join(f"line {i}\n" for i in range(500))
+        node.must("pub", "events", "--lines", "-", input=lines)
+        node.must("pub", "events", "a value", "--key", "user-1")
+        reader = self.background(node.start_bimip("sub", "events", "--from", "earliest", "--count", 501))
+        member = self.background(node.start_bimip("sub", "events", "--from", "earliest", "--group", "g", "--count", 501))
+        self.must_end_well(reader)
+        self.must_end_well(member)
+        node.must("--as", "alice", "send", "bob", "hello")
+        node.must("--as", "bob", "inbox", "--until-end")
+        node.must("topic", "list")
+        node.must("session", "list", "--closed")
+        self.assertNotEqual(node.bimip("pub", "nowhere", "x").returncode, 0)
+
+    def test_what_a_server_recorded_replays_to_the_same_states_and_outputs(self):
+        node = self.recorded_server("--shards", 2)
+        self.work(node)
+        self.assertEqual(node.stop(), 0)
+        shards = self.replayed()
+        self.assertEqual([one["file"] for one in shards], ["shard-0.recording", "shard-1.recording"])
+        self.assertEqual({one["recorded"] for one in shards}, {"to the server's end"})
+        self.assertGreaterEqual(sum(one["sessions"] for one in shards), 8)
+        self.assertTrue(all(one["outputs_compared"] > 0 and one["states_compared"] > 0 for one in shards))
+        self.assertGreater(sum(one["outputs_compared"] for one in shards), 20)
+
+    def test_a_recording_is_good_up_to_where_the_server_was_killed(self):
+        node = self.recorded_server("--shards", 1)
+        self.work(node)
+        programs.wait_until(lambda: self.replayed()[0]["sessions"] >= 8, what="a flush of the recording")
+        node.kill()
+        self.assertEqual(self.replayed()[0]["recorded"], "until the server was killed")
+
+    def test_a_recording_ends_at_its_bound_and_the_server_does_not(self):
+        node = self.recorded_server("--shards", 1, "--record-bytes", "1MiB")
+        node.must("topic", "create", "events")
+        lines = "".join("x" * 1000 + "\n" for _ in range(3000))
+        node.must("pub", "events", "--lines", "-", input=lines)
+        self.assertEqual(node.records("events"), 3000)
+        programs.wait_until(lambda: "recording has ended" in node.log(), what="the warning")
+        self.assertEqual(node.stop(), 0)
+        self.assertEqual(self.replayed()[0]["recorded"], "until record_bytes was reached")
+        recorded = sum(file.stat().st_size for file in (self.folder / "recording").iterdir())
+        self.assertLessEqual(recorded, (1 << 20) + 1024)
+
+    def test_a_change_of_what_was_recorded_is_found(self):
+        node = self.recorded_server("--shards", 1)
+        self.work(node)
+        self.assertEqual(node.stop(), 0)
+        file = self.folder / "recording" / "shard-0.recording"
+        good = file.read_bytes()
+        at = len(good) // 2
+        file.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1:])
+        # Its block is not believed, and what follows neither.
+        self.assertEqual(self.replayed()[0]["recorded"], "until the server was killed")
+        file.write_bytes(b"no recording")
+        self.refused(bimip("replay", self.folder / "recording"), 2, "no recording")
+        self.refused(bimip("replay", self.folder / "nowhere"), 2, "no recording")
+
+    def test_a_folder_with_something_in_it_is_refused(self):
+        node = self.recorded_server("--shards", 1)
+        node.stop()
+        with self.assertRaisesRegex(AssertionError, "name another folder"):
+            self.servers[0].start()
+
+    def test_no_token_is_recorded(self):
+        keys, public, token = (self.folder / name for name in ("keys.json", "public.json", "token"))
+        self.assertEqual(bimip("keys", "generate", keys, "--public", public).returncode, 0)
+        issued = bimip("token", "issue", "alice", "--keys", keys, "--publish", "*", "--subscribe", "*", "--admin", "*")
+        self.assertEqual(issued.returncode, 0, issued.stderr)
+        token.write_text(issued.stdout)
+        node = programs.Server(self.folder / "data", "--record", self.folder / "recording", "--shards", 1, "--dev=false",
+                               "--tokens-keys", public)
+        self.servers.append(node)
+        node.start()
+        for command in (("topic", "create", "events"), ("pub", "events", "hello")):
+            node.must("--token-file", token, *command)
+        self.assertEqual(node.stop(), 0)
+        recorded = b"".join(file.read_bytes() for file in (self.folder / "recording").iterdir())
+        self.assertIn(b"alice", recorded)
+        for part in issued.stdout.strip().split("."):
+            self.assertNotIn(part.encode(), recorded)
+        self.assertEqual(self.replayed()[0]["sessions"], 2)
+
+
+if __name__ == "__main__":
+    case.main()
