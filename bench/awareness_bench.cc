@@ -20,8 +20,8 @@
 #include "bimip/v1/stanza.pb.h"
 #include "engine/store/store.h"
 #include "frontend/services/awareness/awareness_service.h"
-#include "frontend/services/own_append.h"
 #include "frontend/services/awareness/records.h"
+#include "frontend/services/own_append.h"
 #include "frontend/session/awareness_stanzas.h"
 
 namespace {

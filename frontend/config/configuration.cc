@@ -24,8 +24,7 @@ using Fault = std::optional<std::string>;  // what is wrong with a value; nothin
 
 Fault check_bounds(const Setting& setting, std::uint64_t amount) {
   if (amount >= setting.least && amount <= setting.most) return {};
-  return "is between " + amount_text(setting, setting.least) + " and " +
-         amount_text(setting, setting.most);
+  return "is " + bounds_text(setting);
 }
 
 Fault put_amount(const Setting& setting, Settings& into, std::optional<std::uint64_t> amount) {

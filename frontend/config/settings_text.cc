@@ -40,16 +40,17 @@ std::string_view table_of(const Setting& setting) {
   return dot == std::string_view::npos ? std::string_view() : setting.name.substr(0, dot);
 }
 
+}  // namespace
+
 std::string bounds_text(const Setting& setting) {
   const bool has_least = setting.least > 0;
   const bool has_most = setting.most < UINT64_MAX / 2;
   if (has_least && has_most)
     return amount_text(setting, setting.least) + " to " + amount_text(setting, setting.most);
   if (has_most) return "at most " + amount_text(setting, setting.most);
+  if (has_least) return "at least " + amount_text(setting, setting.least);
   return "";
 }
-
-}  // namespace
 
 std::string kind_text(const Setting& setting) {
   switch (setting.kind) {

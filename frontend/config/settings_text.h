@@ -12,6 +12,8 @@ namespace bimip::frontend {
 [[nodiscard]] std::string kind_text(const Setting& setting);
 // A count, bytes or milliseconds as its kind writes them.
 [[nodiscard]] std::string amount_text(const Setting& setting, std::uint64_t amount);
+// "100ms to 1h", "at most 64"; empty: it has none.
+[[nodiscard]] std::string bounds_text(const Setting& setting);
 // As a configuration file has it, quoted where that is needed.
 [[nodiscard]] std::string value_text(const Setting& setting, const Settings& settings);
 

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "frontend/services/own_append.h"
 #include "frontend/services/awareness/records.h"
+#include "frontend/services/own_append.h"
 
 namespace bimip::frontend {
 

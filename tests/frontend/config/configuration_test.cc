@@ -75,10 +75,11 @@ TEST(Configuration, RefusesWrongTypesWithTheirLine) {
 }
 
 TEST(Configuration, RefusesValuesOutOfBounds) {
-  EXPECT_THAT(faults_of(file_of("shards = 65")),
-              ElementsAre("bimip.toml:1: shards is between 0 and 64"));
+  EXPECT_THAT(faults_of(file_of("shards = 65")), ElementsAre("bimip.toml:1: shards is at most 64"));
+  EXPECT_THAT(faults_of(file_of("record_bytes = 1")),
+              ElementsAre("bimip.toml:1: record_bytes is at least 1MiB"));
   EXPECT_THAT(faults_of({.flags = {{"--limits-heartbeat", "1ms"}}}),
-              ElementsAre("--limits-heartbeat: limits.heartbeat is between 100ms and 1h"));
+              ElementsAre("--limits-heartbeat: limits.heartbeat is 100ms to 1h"));
   EXPECT_THAT(faults_of({.environment = {{"BIMIP_LOG_FORMAT", "xml"}}}),
               ElementsAre("BIMIP_LOG_FORMAT: log.format is text or json"));
   EXPECT_THAT(faults_of({.flags = {{"--tcp", "localhost:1"}}}),
