@@ -38,7 +38,7 @@ class HeldRecords {
 
   // Begins a release: the offsets of those due, the earliest first.
   [[nodiscard]] std::vector<Offset> take_due(Timestamp now, std::size_t count_max);
-  // One of them after all not, or never: it has expired, or cannot be read any more.
+  // One of them after all not, or never: it has lapsed, or cannot be read any more.
   void put_back(Offset offset);
   void give_up(Offset offset);
   // These of it were appended, durably.

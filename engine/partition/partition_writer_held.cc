@@ -66,7 +66,7 @@ void PartitionWriter::release_due() {
 
 void PartitionWriter::append_release() {
   for (const Offset offset : release_->later()) held_.put_back(offset);
-  for (const Offset offset : release_->expired()) held_.give_up(offset);
+  for (const Offset offset : release_->lapsed()) held_.give_up(offset);
   for (const Offset offset : release_->lost()) held_.give_up(offset);
   parts_.troubles.held_lost.fetch_add(release_->lost().size(), std::memory_order_relaxed);
   // As many at a time as their size allows, and as there are.

@@ -21,8 +21,8 @@ void Release::collect(const PartitionReader& reader, Timestamp now) {
     full = full || found.outcome == Outcome::kUnread;
     if (full || found.outcome == Outcome::kUnreadable) {
       later_.push_back(due_[at]);
-    } else if (found.outcome == Outcome::kExpired) {
-      expired_.push_back(due_[at]);
+    } else if (found.outcome == Outcome::kLapsed) {
+      lapsed_.push_back(due_[at]);
     } else if (found.outcome == Outcome::kLost) {
       lost_.push_back(due_[at]);
     } else {
@@ -39,27 +39,32 @@ void Release::read_block(const PartitionReader& reader, Timestamp now,
   const Result<RecordBatch> batch = reader.read_disk(due_[by_offset.front()], 1);
   if (!batch) {
     const ErrorCode code = batch.error().code;
-    const bool is_gone = code == ErrorCode::kDamaged || code == ErrorCode::kOutOfRange;
-    first.outcome = is_gone ? Outcome::kLost : Outcome::kUnreadable;
+    first.outcome = code == ErrorCode::kDamaged      ? Outcome::kLost
+                    : code == ErrorCode::kOutOfRange ? Outcome::kLapsed
+                                                     : Outcome::kUnreadable;
     return;
   }
   first.outcome = Outcome::kLost;
   auto next = by_offset.begin();
+  // What is not where it was held, though that can be read, had lapsed before a restart, and
+  // rewriting left it out.
+  const auto pass = [this](Found& found) {
+    if (found.outcome == Outcome::kUnread || found.outcome == Outcome::kLost)
+      found.outcome = Outcome::kLapsed;
+  };
   // What a block's own checksum lets through is read as far as it goes.
-  (void)batch->for_each_stored([&](const Record& record) {
-    while (next != by_offset.end() && due_[*next] < record.offset) {
-      if (found_[*next].outcome == Outcome::kUnread) found_[*next].outcome = Outcome::kLost;
-      ++next;
-    }
+  const Status read = batch->for_each_stored([&](const Record& record) {
+    for (; next != by_offset.end() && due_[*next] < record.offset; ++next) pass(found_[*next]);
     if (next == by_offset.end() || due_[*next] != record.offset || !is_held(record)) return;
     Found& found = found_[*next];
     if (found.outcome == Outcome::kFound) return;
     if (has_expired(record, now)) {
-      found.outcome = Outcome::kExpired;
+      found.outcome = Outcome::kLapsed;
     } else if (found.outcome == Outcome::kLost || !was_cut_short()) {
       keep(record, found);
     }
   });
+  if (read) pass(first);
 }
 
 Bytes Release::copy(Bytes bytes) {

@@ -26,9 +26,9 @@ class Release final : public AppendRequest {
   void collect(const PartitionReader& reader, Timestamp now);
 
   // Of those due: for which there was no room, the last of them; which could not be read now;
-  // which have expired meanwhile; which cannot be read any more.
+  // which nobody is given any more, expired or erased; which cannot be read any more.
   [[nodiscard]] const std::vector<Offset>& later() const { return later_; }
-  [[nodiscard]] const std::vector<Offset>& expired() const { return expired_; }
+  [[nodiscard]] const std::vector<Offset>& lapsed() const { return lapsed_; }
   [[nodiscard]] const std::vector<Offset>& lost() const { return lost_; }
   [[nodiscard]] std::size_t size() const { return due_.size(); }
   [[nodiscard]] bool was_cut_short() const { return bytes_ >= limits::kReleaseReadBytesMax; }
@@ -46,7 +46,7 @@ class Release final : public AppendRequest {
   }
 
  private:
-  enum class Outcome : std::uint8_t { kUnread, kFound, kUnreadable, kExpired, kLost };
+  enum class Outcome : std::uint8_t { kUnread, kFound, kUnreadable, kLapsed, kLost };
   struct Found {
     Outcome outcome = Outcome::kUnread;
     RecordFields fields{};
@@ -61,7 +61,7 @@ class Release final : public AppendRequest {
   std::deque<std::vector<std::byte>> bytes_of_{};
   std::size_t bytes_ = 0;
   std::vector<Offset> later_{};
-  std::vector<Offset> expired_{};
+  std::vector<Offset> lapsed_{};
   std::vector<Offset> lost_{};
   std::vector<RecordFields> fields_{};  // to be appended
   std::vector<Offset> order_{};         // as fields_

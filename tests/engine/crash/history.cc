@@ -1,168 +1,161 @@
 #include "tests/engine/crash/history.h"
 
 #include <algorithm>
-#include <set>
 
 #include "tests/support/joined.h"
 
 namespace bimip::testing {
 
-Sent& PartitionHistory::send(std::vector<std::string> values, Durability wants,
-                             std::vector<std::string> keys) {
-  const std::uint64_t count = values.size();
-  keys.resize(count);
-  sent_.push_back({.values = std::move(values),
-                   .keys = std::move(keys),
+Sent& PartitionHistory::send(std::vector<SentRecord> records, Durability wants) {
+  sent_.push_back({.records = std::move(records),
                    .first_number = ProducerNumber(next_number_),
                    .wants = wants,
                    .first = {}});
-  next_number_ += count;
+  const Sent& sent = sent_.back();
+  for (const SentRecord& record : sent.records) {
+    if (record.not_before || record.expires_at) timed_.emplace_back(next_number_);
+    ++next_number_;
+  }
   return sent_.back();
 }
 
-std::vector<std::string> PartitionHistory::everything() const {
-  std::vector<std::string> values;
-  for (const Sent& sent : sent_) {
-    if (sent.state == Sent::State::kRefused) continue;
-    values.insert(values.end(), sent.values.begin(), sent.values.end());
+void PartitionHistory::clock_shows(Timestamp now) {
+  for (const ProducerNumber number : timed_) {
+    SentRecord& record = record_of(number);
+    record.was_due = record.was_due || (record.not_before && *record.not_before <= now);
+    record.had_expired = record.had_expired || (record.expires_at && *record.expires_at <= now);
   }
-  return values;
 }
 
-struct PartitionHistory::Numbered {
-  const Sent& sent;
-  Offset first;
-  Offset end;
-};
-
-// Where every append stands when nothing that may have been stored is lost.
-std::vector<PartitionHistory::Numbered> PartitionHistory::numbered() const {
-  std::vector<Numbered> all;
-  Offset next;
-  for (const Sent& sent : sent_) {
-    if (sent.state == Sent::State::kRefused) continue;
-    all.push_back({.sent = sent, .first = next, .end = next + sent.values.size()});
-    next = all.back().end;
-  }
-  return all;
+// Of the append with this number: behind the last when there is none.
+std::size_t PartitionHistory::find(ProducerNumber number) const {
+  const auto behind = std::ranges::upper_bound(sent_, number, {}, &Sent::first_number);
+  if (behind == sent_.begin() || number.value() >= next_number_) return sent_.size();
+  return static_cast<std::size_t>(behind - sent_.begin()) - 1;
 }
 
-std::map<std::string, std::vector<Offset>> PartitionHistory::entities(Offset end) const {
-  std::map<std::string, std::vector<Offset>> entities;
-  for (const Numbered& append : numbered()) {
-    for (std::size_t i = 0; i < append.sent.keys.size(); ++i) {
-      const Offset offset = append.first + i;
-      if (offset < end && !append.sent.keys[i].empty())
-        entities[append.sent.keys[i]].push_back(offset);
-    }
-  }
-  return entities;
+const SentRecord& PartitionHistory::record_of(ProducerNumber number) const {
+  const Sent& sent = sent_[find(number)];
+  return sent.records[number - sent.first_number];
 }
 
-// Retention takes no more than it may: what is left and would be kept has the bytes it asks for.
-std::string PartitionHistory::start_contradiction(const Left& left,
-                                                  const TopicConfig& config) const {
-  if (left.bounds.start == Offset(0)) return {};
-  if (config.retention_bytes == 0) return joined("the log starts at ", left.bounds.start.value());
-  std::uint64_t bytes_max = limits::kSegmentBytesMin;  // of headers and footers
-  for (const Numbered& append : numbered()) {
-    if (append.first < left.bounds.start) continue;
-    bytes_max += 2 * limits::kSectorBytes;  // a block of its own, and what it wastes
-    for (std::size_t i = 0; i < append.sent.values.size(); ++i)
-      bytes_max += append.sent.values[i].size() + append.sent.keys[i].size() + 100;
-  }
-  if (bytes_max < config.retention_bytes)
-    return joined("the log starts at ", left.bounds.start.value(), ": too much went");
-  return {};
+SentRecord& PartitionHistory::record_of(ProducerNumber number) {
+  Sent& sent = sent_[find(number)];
+  return sent.records[number - sent.first_number];
 }
 
-std::string PartitionHistory::contradiction(const Left& left, const TopicConfig& config,
-                                            Survives survives,
-                                            const std::set<std::string>& erased) const {
-  if (std::string why = start_contradiction(left, config); !why.empty()) return why;
-  const auto [start, end] = std::pair(left.bounds.start, left.bounds.visible_end);
-  const auto entities = this->entities(end);
-  const auto is_replaced = [&](const std::string& key, Offset offset) {
-    if (key.empty()) return false;
-    const std::vector<Offset>& offsets = entities.at(key);
-    const auto newer =
-        static_cast<std::uint64_t>(offsets.end() - std::ranges::upper_bound(offsets, offset));
-    return erased.contains(key) || (config.compaction == Compaction::kNewest && newer > 0) ||
-           (config.entity_records_max != 0 && newer >= config.entity_records_max);
-  };
-  auto next = left.records.begin();
-  for (const Numbered& append : numbered()) {
-    const Sent& sent = append.sent;
-    const bool stored = sent.state == Sent::State::kStored;
-    const bool promised =
-        stored && (sent.wants == Durability::kDurable || survives == Survives::kDurableAndWritten);
-    if (stored && sent.first != append.first)
-      return joined("an append was answered ", sent.first.value(), ", but it is the log's ",
-                    append.first.value());
-    if (append.first >= end) {
-      if (promised) return joined("record ", append.first.value(), " was acknowledged and is gone");
-      continue;
-    }
-    if (append.end > end) return joined("half of an append is left, up to ", end.value());
-    for (std::size_t i = 0; i < sent.values.size(); ++i) {
-      const Offset offset = append.first + i;
-      if (next == left.records.end() || next->offset != offset.value()) {
-        if (offset >= start && !is_replaced(sent.keys[i], offset))
-          return joined("record ", offset.value(), " is gone from the middle");
-        continue;
-      }
-      if (next->value != sent.values[i] || next->key != sent.keys[i])
-        return joined("record ", offset.value(), " is not what was appended there");
-      ++next;
-    }
-  }
-  if (next != left.records.end()) return joined("record ", next->offset, " was never appended");
+std::string PartitionHistory::saw(const Record& stored) {
+  const std::optional<Offset> held = held_at(stored);
+  std::string why = held ? saw_released(stored, *held) : saw_sent(stored);
+  if (!why.empty()) return joined("record ", stored.offset.value(), " ", why);
   return {};
 }
 
 namespace {
 
-// All that is answered of one entity, held against what was appended and what is left of it.
-std::string entity_contradiction(LogClient& client, TopicId topic, PartitionId partition,
-                                 const std::string& key, const std::vector<Offset>& appended,
-                                 const std::set<std::uint64_t>& left) {
-  const auto state = client.find_entity(topic, key, partition);
-  if (!state) return state.error().message;
-  if (state->last_increment.value() != appended.size())
-    return joined("it has ", state->last_increment.value(), " increments, not ", appended.size());
-  if (state->newest != appended.back())
-    return joined("its newest is ", state->newest.value(), ", not ", appended.back().value());
-  std::uint64_t next = 1;  // increment
-  const auto pass_to = [&](std::uint64_t increment) -> std::string {
-    for (; next < increment; ++next) {
-      if (left.contains(appended[next - 1].value()))
-        return joined("increment ", next, " is there and was not replayed");
-    }
-    return {};
-  };
-  while (next <= appended.size()) {
-    const auto batch =
-        client.read_entity(topic, key, {.from = IncrementId(next), .records_max = 20}, partition);
-    if (!batch) return batch.error().message;
-    for (const EntityGap& gap : batch->gaps()) {
-      if (gap.kind == EntityGapKind::kDamage) return "a gap is called damage";
-    }
-    for (const Record& record : batch->records()) {
-      const std::uint64_t increment = record.entity->increment.value();
-      if (increment < next || increment > appended.size())
-        return joined("increment ", increment, " was replayed out of turn");
-      if (std::string why = pass_to(increment); !why.empty()) return why;
-      if (record.offset != appended[increment - 1])
-        return joined("increment ", increment, " is not the record it should be");
-      next = increment + 1;
-    }
-    if (batch->next().value() > appended.size() + 1) return "replay went past the end";
-    if (std::string why = pass_to(batch->next().value()); !why.empty()) return why;
-  }
-  return {};
+bool is_same(const SentRecord& sent, const Record& stored) {
+  return sent.value == as_text(stored.value) && sent.key == as_text(stored.key) &&
+         sent.expires_at == stored.expires_at;
 }
 
 }  // namespace
+
+std::string PartitionHistory::saw_sent(const Record& stored) {
+  if (!stored.producer || stored.producer->id != producer_) return "is not this producer's";
+  const ProducerNumber number = stored.producer->number;
+  const std::size_t sent = find(number);
+  if (sent == sent_.size()) return "was never appended";
+  if (sent_[sent].state == Sent::State::kRefused) return "was refused, and is there";
+  SentRecord& record = record_of(number);
+  if (!is_same(record, stored)) return "is not what was appended";
+  if (!is_held(stored)) {
+    if (record.not_before && !record.was_due) return "can be read before its time";
+    return {};
+  }
+  if (stored.not_before != record.not_before) return "is held until another time";
+  if (stored.entity) return "is held and has an increment";
+  record.held_at = stored.offset;
+  held_[stored.offset] = number;
+  return {};
+}
+
+std::string PartitionHistory::saw_released(const Record& stored, Offset held_at) {
+  const auto held = held_.find(held_at);
+  if (held == held_.end()) return joined("was held at ", held_at.value(), ", where nothing was");
+  SentRecord& record = record_of(held->second);
+  if (record.released_at)
+    return joined("came at ", record.released_at->value(), " already: it comes twice");
+  if (!is_same(record, stored) || is_held(stored)) return "is not what was held";
+  if (!record.was_due) return "comes before its time";
+  record.released_at = stored.offset;
+  released_[stored.offset] = held->second;
+  return {};
+}
+
+std::string PartitionHistory::lost_from(Offset end, Survives survives) {
+  for (Sent& sent : sent_) {
+    if (sent.state != Sent::State::kStored || sent.first + sent.records.size() <= end) continue;
+    if (sent.is_promised(survives))
+      return joined("record ", sent.first.value(), " was acknowledged and is gone");
+    sent.state = Sent::State::kRefused;
+  }
+  for (auto at = held_.lower_bound(end); at != held_.end(); at = held_.erase(at))
+    record_of(at->second).held_at.reset();
+  for (auto at = released_.lower_bound(end); at != released_.end(); at = released_.erase(at))
+    record_of(at->second).released_at.reset();
+  return {};
+}
+
+// Where every append stands when nothing that may have been stored is lost: one behind the other,
+// but for what the log itself appended in between.
+std::vector<PartitionHistory::Numbered> PartitionHistory::numbered() const {
+  std::vector<Numbered> all;
+  Offset next;
+  for (const Sent& sent : sent_) {
+    if (sent.state == Sent::State::kRefused) continue;
+    while (released_.contains(next)) ++next;
+    all.push_back({.sent = sent, .first = next, .end = next + sent.records.size()});
+    next = all.back().end;
+  }
+  return all;
+}
+
+std::vector<Standing> PartitionHistory::everything() const {
+  std::vector<Standing> all;
+  auto released = released_.begin();
+  const auto add_released = [&] {
+    for (; released != released_.end() && released->first == Offset(all.size()); ++released)
+      all.push_back({.record = &record_of(released->second)});
+  };
+  for (const Numbered& append : numbered()) {
+    add_released();
+    for (const SentRecord& record : append.sent.records)
+      all.push_back({.record = &record, .is_held = record.held_at.has_value()});
+  }
+  add_released();
+  return all;
+}
+
+std::vector<const SentRecord*> PartitionHistory::pending() const {
+  std::vector<const SentRecord*> pending;
+  for (const auto& [offset, number] : held_) {
+    const SentRecord& record = record_of(number);
+    if (!record.released_at && !record.had_expired) pending.push_back(&record);
+  }
+  return pending;
+}
+
+std::map<std::string, std::vector<Offset>> PartitionHistory::entities(Offset end) const {
+  std::map<std::string, std::vector<Offset>> entities;
+  Offset offset;
+  for (const Standing& standing : everything()) {
+    if (offset >= end) break;
+    if (!standing.is_held && !standing.record->key.empty())
+      entities[standing.record->key].push_back(offset);
+    ++offset;
+  }
+  return entities;
+}
 
 History::Topic& History::topic(const std::string& name, const TopicConfig& config) {
   Topic& topic = topics_[name];
@@ -173,42 +166,19 @@ History::Topic& History::topic(const std::string& name, const TopicConfig& confi
   return topic;
 }
 
-std::string History::contradiction(Log& log, LogClient& client, Survives survives) const {
-  for (const auto& [name, topic] : topics_) {
-    const Result<TopicInfo> found = log.find_topic(name);
-    if (!found && topic.created) return "topic " + name + " is gone";
-    for (std::uint32_t i = 0; i < topic.partitions.size(); ++i) {
-      const std::string where = joined(name, "/", i, ": ");
-      Left left;
-      if (found) {
-        left.bounds = *log.bounds(found->id, PartitionId(i));
-        const auto all = client.read_all(found->id, PartitionId(i), left.bounds.start);
-        if (!all) return where + all.error().message;
-        if (!all->gaps.empty()) return where + "reading met damage";
-        left.records = all->records;
-      }
-      std::string why =
-          topic.partitions[i].contradiction(left, topic.config, survives, topic.erased);
-      if (!why.empty()) return where + why;
-      std::set<std::uint64_t> there;
-      for (const StoredRecord& record : left.records) there.insert(record.offset);
-      for (const auto& [key, offsets] : topic.partitions[i].entities(left.bounds.visible_end)) {
-        if (topic.is_gone.contains(key) &&
-            client.find_entity(found->id, key, PartitionId(i)).has_value())
-          return joined(where, "entity ", key, " was erased, and is there");
-        if (topic.erased.contains(key)) continue;
-        why = entity_contradiction(client, found->id, PartitionId(i), key, offsets, there);
-        if (!why.empty()) return joined(where, "entity ", key, ": ", why);
-      }
-    }
+void History::clock_shows(Timestamp now) {
+  for (auto& [name, topic] : topics_) {
+    for (PartitionHistory& partition : topic.partitions) partition.clock_shows(now);
   }
-  return {};
 }
 
 std::vector<RecordFields> records_of(const Sent& sent, ProducerId producer) {
   std::vector<RecordFields> records;
-  for (std::size_t i = 0; i < sent.values.size(); ++i) {
-    RecordFields fields = value_record(sent.values[i], sent.keys[i]);
+  for (std::size_t i = 0; i < sent.records.size(); ++i) {
+    const SentRecord& record = sent.records[i];
+    RecordFields fields = value_record(record.value, record.key);
+    fields.not_before = record.not_before;
+    fields.expires_at = record.expires_at;
     fields.producer = ProducerMark{.id = producer, .number = sent.first_number + i};
     records.push_back(fields);
   }

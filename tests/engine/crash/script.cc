@@ -53,18 +53,17 @@ void Script::append(const Append& append) {
   const Result<TopicInfo> topic = store_->find_topic(append.topic);
   if (!topic) return;
   PartitionHistory& partition = history_.topics().at(append.topic).partitions.at(append.partition);
-  std::vector<std::string> values;
+  std::vector<SentRecord> records;
   for (const std::size_t bytes : append.value_bytes) {
     // Every record is like no other, and no sector of it like another's.
-    std::string value = std::to_string(requests_.size()) + "." + std::to_string(values.size());
+    std::string value = std::to_string(requests_.size()) + "." + std::to_string(records.size());
     while (value.size() < bytes)
       value += ":" + std::to_string(value.size() * 31 + requests_.size());
     value.resize(std::max<std::size_t>(bytes, 1));
-    values.push_back(std::move(value));
+    records.push_back({.value = std::move(value), .key = append.key});
   }
-  std::vector<std::string> keys(values.size(), append.key);
-  Sent& sent = partition.send(
-      std::move(values), append.durability.value_or(topic->config.durability), std::move(keys));
+  Sent& sent =
+      partition.send(std::move(records), append.durability.value_or(topic->config.durability));
   requests_.push_back(std::make_unique<Request>(*this, sent, partition.producer()));
   Request& request = *requests_.back();
   request.topic = topic->id;

@@ -6,9 +6,6 @@ namespace bimip::testing {
 
 using namespace std::chrono_literals;
 
-// Until what retention takes is gone, and nothing goes while the store is read.
-constexpr std::uint64_t kRetentionRounds = 20;
-
 class Simulation::Request final : public AppendRequest {
  public:
   Request(Simulation& simulation, Partition& to, Sent& sent)
@@ -42,10 +39,6 @@ void Simulation::broken(const std::string& why) {
   if (broken_.empty()) broken_ = why;
 }
 
-LogClient Simulation::client() {
-  return LogClient(*store_, [this] { store_->step(); });
-}
-
 std::string Simulation::run(int actions) {
   if (std::string why = open(); !why.empty()) return why;
   make_topic();
@@ -62,9 +55,9 @@ void Simulation::act() {
   if (dice < 45) return append();
   if (dice < 65) return work(1 + random_.below(6));
   if (dice < 75) return consume();
-  if (dice < 83) return clock_.pass(std::chrono::milliseconds(random_.below(3000)));
+  if (dice < 83) return pass(std::chrono::milliseconds(random_.below(3000)));
   if (dice < 85) return idle();
-  if (dice < 87) return clock_.step_wall(std::chrono::seconds(random_.below(200)) - 100s);
+  if (dice < 87) return step_wall(std::chrono::seconds(random_.below(200)) - 100s);
   if (dice < 89) return make_topic();
   if (dice < 92) return inject();
   if (dice < 94) return device_->crash_at(device_->steps() + 1 + random_.below(80));
@@ -76,7 +69,7 @@ void Simulation::act() {
 // Long enough for what is done behind a writer's back.
 void Simulation::idle() {
   for (std::uint64_t i = 10 + random_.below(60); i > 0; --i) {
-    clock_.pass(200ms);
+    pass(200ms);
     work(8);
   }
 }
@@ -87,6 +80,17 @@ std::string Simulation::some_key() {
   if (kind < 2) return {};
   if (kind < 7) return joined("key ", random_.below(6));
   return joined("once ", random_.below(1'000'000));
+}
+
+// Some come later, some expire, some do both.
+SentRecord Simulation::some_record(std::string value) {
+  SentRecord record{.value = std::move(value), .key = some_key()};
+  Timestamp from = clock_.now();
+  if (random_.one_in(4))
+    record.not_before = from += std::chrono::milliseconds(random_.below(20'000));
+  if (random_.one_in(4))
+    record.expires_at = from + std::chrono::milliseconds(1 + random_.below(30'000));
+  return record;
 }
 
 void Simulation::make_topic() {
@@ -109,19 +113,19 @@ void Simulation::make_topic() {
 void Simulation::append() {
   Partition& partition = *partitions_[random_.below(partitions_.size())];
   if (partition.failed) return;
-  std::vector<std::string> values;
-  std::vector<std::string> keys;
+  std::vector<SentRecord> records;
   const std::uint64_t count = random_.one_in(4) ? 1 + random_.below(5) : 1;
   for (std::uint64_t i = 0; i < count; ++i) {
     std::string value = joined(counts_.appends, ".", i, ":");
     value.resize(value.size() + random_.below(random_.one_in(10) ? 30'000 : 2'000),
                  static_cast<char>('a' + random_.below(26)));
-    values.push_back(std::move(value));
-    keys.push_back(some_key());
+    records.push_back(some_record(std::move(value)));
   }
   const Durability topic = history_.topics().at(partition.topic).config.durability;
   const Durability wants = random_.one_in(4) ? Durability::kDurable : topic;
-  send(partition, partition.history->send(std::move(values), wants, std::move(keys)));
+  Sent& sent = partition.history->send(std::move(records), wants);
+  partition.history->clock_shows(clock_.now());
+  send(partition, sent);
 }
 
 void Simulation::send(Partition& partition, Sent& sent) {
@@ -163,43 +167,10 @@ void Simulation::answered(Partition& partition, Sent& sent, const Result<Appende
   }
 }
 
-void Simulation::consume() {
-  Partition& partition = *partitions_[random_.below(partitions_.size())];
-  const Result<TopicInfo> topic = store_->find_topic(partition.topic);
-  if (!topic) return;
-  if (random_.one_in(4)) partition.cursor = Offset(random_.below(partition.cursor.value() + 1));
-  LogClient reader = client();
-  const auto batch =
-      reader.read(topic->id, partition.cursor, partition.number, 1 + random_.below(40'000));
-  if (device_->crashed()) return;
-  const TopicConfig& config = topic->config;
-  if (!batch && batch.error().code == ErrorCode::kOutOfRange && config.retention_bytes != 0 &&
-      partition.cursor < batch.error().range.first) {
-    partition.cursor = batch.error().range.first;
-    return;
-  }
-  if (!batch) {
-    if (batch.error().code != ErrorCode::kIo || !faulted_)
-      broken(joined("a read was answered: ", batch.error().message));
-    return;
-  }
-  ++counts_.reads;
-  const std::vector<std::string> expected = partition.history->everything();
-  Offset next = partition.cursor;
-  const Status read = batch->for_each([&](const Record& record) {
-    const bool may_skip = config.compaction == Compaction::kNewest;
-    if (may_skip ? record.offset < next : record.offset != next)
-      broken("a reader was given a hole");
-    if (record.offset.value() >= expected.size() ||
-        as_text(record.value) != expected[record.offset.value()])
-      broken("a reader was given what was never appended there");
-    next = record.offset + 1;
-  });
-  next = std::max(next, batch->range().end);
-  if (!read || batch->range().end != next) broken("a batch is not what it says");
-  partition.cursor = next;
-  if (topic->config.durability == Durability::kDurable)
-    partition.seen = std::max(partition.seen, next.value());
+// What was sent is answered now, or never.
+void Simulation::close() {
+  store_.reset();
+  requests_.clear();
 }
 
 void Simulation::inject() {
@@ -218,146 +189,32 @@ void Simulation::inject() {
                       .times = 1 + random_.below(3)});
 }
 
+void Simulation::pass(std::chrono::microseconds time) {
+  clock_.pass(time);
+  history_.clock_shows(clock_.now());
+}
+
+void Simulation::step_wall(std::chrono::microseconds time) {
+  clock_.step_wall(time);
+  history_.clock_shows(clock_.now());
+}
+
 void Simulation::work(std::uint64_t rounds) {
-  for (std::uint64_t i = 0; i < rounds && !device_->crashed(); ++i) store_->step();
-}
-
-std::string Simulation::open() {
-  faulted_ = false;
-  Result<std::unique_ptr<Store>> store = Store::open({.directory = "data",
-                                                      .free_space_floor = 0,
-                                                      .spare_bytes = 2 * limits::kSegmentBytesMin,
-                                                      .device = device_.get(),
-                                                      .clock = &clock_,
-                                                      .threading = Threading::kManual});
-  if (!store) return "the store was refused: " + store.error().message;
-  store_ = std::move(*store);
-  return {};
-}
-
-// The power goes, perhaps again while the log recovers.
-void Simulation::crash() {
-  ++counts_.crashes;
-  note_removed();
-  Survives survives = faulted_ ? Survives::kDurable : Survives::kDurableAndWritten;
-  while (true) {
-    device_->crash();
-    store_.reset();
-    requests_.clear();
-    const LossMode mode = kAllLossModes[random_.below(kAllLossModes.size())];
-    if (mode != LossMode::kKeepAll) survives = Survives::kDurable;
-    device_ = device_->image(mode, random_.next());
-    if (!random_.one_in(3)) break;
-    device_->crash_at(1 + random_.below(30));
-    (void)open();
-    if (!device_->crashed()) break;
-    ++counts_.crashes_in_recovery;
-  }
-  store_.reset();
-  device_ = device_->image(LossMode::kKeepAll, random_.next());
-  recover_and_check(survives);
-}
-
-void Simulation::note_removed() {
-  if (store_ == nullptr) return;
-  counts_.compactions += store_->upkeep().compactions;
-  counts_.rewrites += store_->upkeep().rewrites;
-  counts_.bytes_freed += store_->upkeep().bytes_freed;
-}
-
-// In good order.
-void Simulation::restart() {
-  ++counts_.restarts;
-  note_removed();
-  const Survives survives = faulted_ ? Survives::kDurable : Survives::kDurableAndWritten;
-  store_.reset();
-  if (device_->crashed()) return;
-  requests_.clear();
-  device_->clear_faults();
-  recover_and_check(survives);
-}
-
-void Simulation::recover_and_check(Survives survives) {
-  const std::string refused = open();
-  if (device_->crashed()) return;  // meanwhile: crash() follows
-  if (!refused.empty()) return broken(refused);
-  for (const StoreReport::Unusable& unusable : store_->report().unusable)
-    broken("a partition cannot be used: " + unusable.error.message);
-  for (const PartitionReport& partition : store_->report().partitions) {
-    for (const DamagedRange& damage : partition.damaged) broken("called damage: " + damage.why);
-  }
-  work(kRetentionRounds);
-  LogClient reader = client();
-  const std::string why = history_.contradiction(*store_, reader, survives);
-  if (device_->crashed()) return;
-  if (!why.empty()) broken(why);
-  for (auto& [name, topic] : history_.topics()) {
-    const Result<TopicInfo> made = store_->create_topic(name, topic.config);
-    if (device_->crashed()) return;
-    if (!made) return broken("a topic cannot be made again: " + made.error().message);
-    topic.created = true;
-  }
-  for (const std::unique_ptr<Partition>& partition : partitions_) {
-    const TopicId topic = store_->find_topic(partition->topic)->id;
-    adopt(*partition, store_->bounds(topic, partition->number)->visible_end.value());
-  }
-  send_again();
-}
-
-// What is gone may go; what was in doubt is sent again.
-void Simulation::adopt(Partition& partition, std::uint64_t records) {
-  if (records < partition.seen) broken("what was read is gone");
-  partition.cursor = std::min(partition.cursor, Offset(records));
-  std::uint64_t at = 0;
-  for (Sent& sent : partition.history->sent()) {
-    if (sent.state == Sent::State::kRefused) continue;
-    at += sent.values.size();
-    if (at > records && sent.state == Sent::State::kStored) sent.state = Sent::State::kRefused;
-    if (sent.state == Sent::State::kUnanswered) partition.failed = sent.in_doubt = true;
+  for (std::uint64_t i = 0; i < rounds && !device_->crashed(); ++i) {
+    store_->step();
+    observe();
   }
 }
 
-// As a client does that has lost its connection: in order, each answered before the next.
-void Simulation::send_again() {
-  for (const std::unique_ptr<Partition>& partition : partitions_) {
-    if (!partition->failed) continue;
-    for (Sent& sent : partition->history->sent()) {
-      if (sent.state != Sent::State::kUnanswered) continue;
-      partition->failed = false;
-      send(*partition, sent);
-      for (int i = 0; i < 500 && sent.state == Sent::State::kUnanswered && !partition->failed &&
-                      !device_->crashed();
-           ++i)
-        store_->step();
-      if (device_->crashed() || sent.state == Sent::State::kUnanswered) {
-        partition->failed = true;
-        break;
-      }
-    }
+// Until there is nothing to do before time passes.
+void Simulation::settle() {
+  constexpr int kRoundsMax = 2000;
+  constexpr int kStill = 4;
+  int still = 0;
+  for (int i = 0; i < kRoundsMax && still < kStill && !device_->crashed(); ++i) {
+    still = store_->step() ? 0 : still + 1;
+    observe();
   }
-}
-
-// With nothing in the way every append is stored in the end, once, in order.
-void Simulation::finish() {
-  work(200);
-  if (device_->crashed()) crash();
-  device_->crash_at(0);  // no more of those that were to come
-  for (int i = 0; i < 3 && broken_.empty(); ++i) {
-    restart();
-    work(100);
-    if (device_->crashed()) crash();
-  }
-  if (!broken_.empty()) return;
-  for (const std::unique_ptr<Partition>& partition : partitions_) {
-    const TopicId topic = store_->find_topic(partition->topic)->id;
-    if (store_->bounds(topic, partition->number)->visible_end.value() !=
-        partition->history->everything().size())
-      broken("an append was never stored");
-  }
-  LogClient reader = client();
-  if (const std::string why = history_.contradiction(*store_, reader, Survives::kDurableAndWritten);
-      !why.empty())
-    broken("in the end: " + why);
 }
 
 }  // namespace bimip::testing

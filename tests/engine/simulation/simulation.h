@@ -3,7 +3,9 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +38,11 @@ class Simulation {
     std::uint64_t compactions = 0;
     std::uint64_t rewrites = 0;
     std::uint64_t bytes_freed = 0;
+    // Records by their times, each life of the store by itself.
+    std::uint64_t held = 0;      // until their time
+    std::uint64_t released = 0;  // when it had come
+    std::uint64_t waited = 0;    // through a restart or a crash, and were still held
+    std::uint64_t expired = 0;   // that a consumer passed over
   };
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
@@ -45,29 +52,39 @@ class Simulation {
     std::string topic;
     PartitionId number;
     PartitionHistory* history;
-    Offset cursor{};         // of its consumer: the next offset to read
-    std::uint64_t seen = 0;  // on a durable topic: so many records were read, and may not go
-    bool failed = false;     // an append is in doubt: it is sent again before any other
+    std::optional<TopicId> id{};  // in this life of the store
+    Offset cursor{};              // of its consumer: the next offset to read
+    Offset observed{};            // of whoever looks at every record once it can be read
+    bool failed = false;          // an append is in doubt: it is sent again before any other
   };
 
   void act();
   void idle();
   void make_topic();
   [[nodiscard]] std::string some_key();
+  [[nodiscard]] SentRecord some_record(std::string value);
   void append();
   void send(Partition& partition, Sent& sent);
   void consume();
   void inject();
+  void check_read(Partition& partition, const TopicConfig& config, const RecordBatch& batch);
+  void pass(std::chrono::microseconds time);
+  void step_wall(std::chrono::microseconds time);
   void work(std::uint64_t rounds);
+  void settle();
+  void observe();
+  void observe(Partition& partition);
   void answered(Partition& partition, Sent& sent, const Result<Appended>& result);
 
   [[nodiscard]] std::string open();
+  void close();
   void crash();
   void restart();
   void recover_and_check(Survives survives);
-  void adopt(Partition& partition, std::uint64_t records);
+  void adopt(Partition& partition, Survives survives);
   void send_again();
   void note_removed();
+  void release_all();
   void finish();
   void broken(const std::string& why);
   [[nodiscard]] LogClient client();

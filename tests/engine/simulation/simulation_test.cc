@@ -18,13 +18,24 @@ constexpr std::uint64_t kSeeds = 2000;  // with an effort of 1
 [[maybe_unused]] const bool kMemoryIsKept =
     mallopt(M_MMAP_THRESHOLD, 1 << 30) + mallopt(M_TRIM_THRESHOLD, 1 << 30) == 2;
 
-TEST(Simulation, KeepsEveryPromiseFromEverySeed) {
+struct Seeds {
   std::uint64_t first = 1;
-  auto seeds = static_cast<std::uint64_t>(static_cast<double>(kSeeds) * proof_effort());
-  if (!proof_only().empty()) {
-    first = std::stoull(proof_only());
-    seeds = 1;
-  }
+  std::uint64_t count = 1;
+};
+
+// BIMIP_PROOF_ONLY: one, or FIRST-LAST.
+Seeds wanted_seeds() {
+  const std::string only = proof_only();
+  if (only.empty())
+    return {.count = static_cast<std::uint64_t>(static_cast<double>(kSeeds) * proof_effort())};
+  const std::size_t dash = only.find('-');
+  const std::uint64_t first = std::stoull(only);
+  const std::uint64_t last = dash == std::string::npos ? first : std::stoull(only.substr(dash + 1));
+  return {.first = first, .count = last - first + 1};
+}
+
+TEST(Simulation, KeepsEveryPromiseFromEverySeed) {
+  const auto [first, seeds] = wanted_seeds();
   Simulation::Counts all;
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
     Simulation simulation(seed);
@@ -40,12 +51,18 @@ TEST(Simulation, KeepsEveryPromiseFromEverySeed) {
     all.compactions += counts.compactions;
     all.rewrites += counts.rewrites;
     all.bytes_freed += counts.bytes_freed;
+    all.held += counts.held;
+    all.released += counts.released;
+    all.waited += counts.waited;
+    all.expired += counts.expired;
   }
   std::cout << seeds << " seeds: " << all.appends << " appends, " << all.reads << " reads, "
             << all.crashes << " crashes, " << all.crashes_in_recovery << " more in recovery, "
             << all.restarts << " restarts, " << all.faults << " faults, " << all.rewrites
             << " rewrites, " << all.compactions << " compactions, " << all.bytes_freed
-            << " bytes freed\n";
+            << " bytes freed, " << all.held << " records held, " << all.waited
+            << " times through a restart, " << all.released << " released, " << all.expired
+            << " expired ones passed over\n";
   if (seeds >= 10) {
     EXPECT_GT(all.crashes, seeds);
     EXPECT_GT(all.crashes_in_recovery, seeds / 10);
@@ -54,6 +71,10 @@ TEST(Simulation, KeepsEveryPromiseFromEverySeed) {
     EXPECT_GT(all.compactions, seeds / 10);
     EXPECT_GT(all.rewrites, seeds / 5);
     EXPECT_GT(all.bytes_freed, seeds * limits::kSegmentBytesMin / 2);
+    EXPECT_GT(all.held, seeds);
+    EXPECT_GT(all.waited, seeds);
+    EXPECT_GT(all.released, seeds);
+    EXPECT_GT(all.expired, seeds);
   }
 }
 
@@ -66,6 +87,8 @@ TEST(Simulation, LivesTheSameLifeFromTheSameSeed) {
   EXPECT_EQ(a.counts().reads, b.counts().reads);
   EXPECT_EQ(a.counts().crashes, b.counts().crashes);
   EXPECT_EQ(a.counts().faults, b.counts().faults);
+  EXPECT_EQ(a.counts().released, b.counts().released);
+  EXPECT_EQ(a.counts().expired, b.counts().expired);
 }
 
 }  // namespace

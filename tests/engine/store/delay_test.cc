@@ -318,6 +318,25 @@ TEST_F(DelayTest, IsKeptByCompactionUntilItIsDeliveredAndIsTheNewestThen) {
   EXPECT_EQ(std::ranges::count(values(), "held"), 1);
 }
 
+// The table that a restart reads is older than that.
+TEST_F(DelayTest, OneThatExpiredAndWasLeftOutByARewriteIsNotLost) {
+  make_topic({.segment_bytes = limits::kSegmentBytesMin, .compaction = Compaction::kNewest});
+  RecordFields fields = held(sim_->clock().now() + 10s);
+  fields.expires_at = sim_->clock().now() + 20s;
+  const Offset at = sim_->log().append(topic_, {fields})->first;
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(append(std::string(20'000, 'x'), 0s, "k"));
+  sim_->clock().pass(30s);
+  sim_->pass(60s);
+  sim_->close();
+  sim_->open();
+  sim_->pass(1s);
+  const auto batch = sim_->log().read(topic_, at);
+  ASSERT_TRUE(batch);
+  EXPECT_TRUE(batch->for_each_stored(
+      [](const Record& record) { EXPECT_FALSE(is_held(record)) << "it was not left out"; }));
+  EXPECT_EQ(sim_->store().trouble_counters().held_lost, 0U);
+}
+
 TEST_F(DelayTest, ADamagedTableOfTheHeldIsMadeAgainFromTheLog) {
   for (int i = 0; i < 60; ++i)
     ASSERT_TRUE(append(std::to_string(i) + std::string(3000, 'x'), i % 2 == 0 ? 100s : 0s));
