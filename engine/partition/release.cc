@@ -48,7 +48,7 @@ void Release::read_block(const PartitionReader& reader, Timestamp now,
   auto next = by_offset.begin();
   // What is not where it was held, though that can be read, had lapsed before a restart, and
   // rewriting left it out.
-  const auto pass = [this](Found& found) {
+  const auto pass = [](Found& found) {
     if (found.outcome == Outcome::kUnread || found.outcome == Outcome::kLost)
       found.outcome = Outcome::kLapsed;
   };
