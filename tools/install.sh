@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Installs what is missing on a Debian 12 machine: the packages of tools/packages.txt, and from npm buf and the clients
-# that tests/clients speaks to the server through.
+# Installs what is missing on a Debian 12 machine: the packages of tools/packages.txt, from npm buf and the clients that
+# tests/clients speaks to the server through, and h2spec of Go.
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 buf_version=1.75.0
 # The number in the folder's name goes up with any of the versions: tests/clients/node.py names it too.
 clients=(ws@8.23.0 @grpc/grpc-js@1.14.7 @grpc/proto-loader@0.8.1 protobufjs@7.6.6 long@5.3.2)
 clients_folder=$cache_folder/clients-2
+# Likewise with tests/clients/h2spec/go.mod and tests/clients/http2.py.
+h2spec_folder=$cache_folder/h2spec-1
 
 usage() {
   cat <<'END'
@@ -80,6 +82,21 @@ npm_install() {
   fi
 }
 
+# As npm_install(). The versions are those of go.mod, their checksums those of go.sum.
+h2spec_install() {
+  local program=$h2spec_folder/h2spec
+  [[ ! -x $program ]] || return 0
+  if ! type -P go >/dev/null; then
+    complain "no go: h2spec cannot be built, its test will be skipped"
+    return 0
+  fi
+  say "building h2spec into $h2spec_folder"
+  mkdir -p "$h2spec_folder"
+  (cd "$repository/tests/clients/h2spec" && quietly "$repository/build/log/h2spec" \
+    env GOTOOLCHAIN=local go build -mod=readonly -buildvcs=false -o "$program" github.com/summerwind/h2spec/cmd/h2spec) ||
+    complain "h2spec could not be built, its test will be skipped"
+}
+
 case ${1:-test} in
   build | test) group=${1:-test} ;;
   -h | --help) usage && exit 0 ;;
@@ -94,5 +111,6 @@ fi
 if [[ $group == test ]]; then
   npm_install "$cache_folder/buf-$buf_version" "the lint of proto/" "@bufbuild/buf@$buf_version"
   npm_install "$clients_folder" "the tests of node's and the browser's clients" "${clients[@]}"
+  h2spec_install
 fi
 say "everything for \"$group\" is installed"
