@@ -1,6 +1,5 @@
 """HTTP/2 written by hand (RFC 9113), to say to the gRPC port what no library would; and what h2spec says of it."""
 
-import os
 import pathlib
 import socket
 import struct
@@ -8,6 +7,8 @@ import subprocess
 import tempfile
 import time
 import xml.etree.ElementTree
+
+import support
 
 ANSWER_WITHIN = 20
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -109,9 +110,7 @@ class H2spec:
     CASES = 145  # so that none gets lost
 
     def __init__(self, address, path):
-        cache = os.environ.get("BIMIP_CACHE_DIR") or pathlib.Path(
-            os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "bimip"
-        self.program = pathlib.Path(cache) / "h2spec-1" / "h2spec"
+        self.program = support.cache_folder() / "h2spec-1" / "h2spec"
         self.host, self.port = address.rsplit(":", 1)
         self.path = path
 

@@ -6,12 +6,12 @@ import pathlib
 import shutil
 import subprocess
 
+import support
+
 
 def node_modules():
     """Where the libraries are; the folder's number goes up with any of their versions."""
-    cache = os.environ.get("BIMIP_CACHE_DIR") or pathlib.Path(
-        os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "bimip"
-    return pathlib.Path(cache) / "clients-2" / "node_modules"
+    return support.cache_folder() / "clients-2" / "node_modules"
 
 
 def need(test, package):

@@ -32,6 +32,12 @@ def wait_until(is_so, within=WITHIN, what="it"):
         time.sleep(0.01)
 
 
+def cache_folder():
+    """Where tools/install.sh puts what is of no Debian package."""
+    of_user = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(os.environ.get("BIMIP_CACHE_DIR") or pathlib.Path(of_user) / "bimip")
+
+
 def make_certificate(folder, name, *options, address="IP:127.0.0.1"):
     """A key and a certificate that is its own authority: NAME.key, NAME.pem."""
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
