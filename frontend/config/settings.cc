@@ -42,7 +42,7 @@ constexpr auto kSettings = std::to_array<Setting>({
      .place = [](Settings& s) -> Text& { return s.http_origins; },
      .meaning =
          "Origins (https://app.example), separated by commas, whose pages may open a session, "
-         "beside the server's own; *: all."},
+         "beside the server's own by address or as localhost; *: all."},
     {.name = "grpc",
      .kind = kEndpoint,
      .place = [](Settings& s) -> Text& { return s.grpc; },

@@ -1,7 +1,6 @@
 """HTTP/2 written by hand (RFC 9113), to say to the gRPC port what no library would; and what h2spec says of it."""
 
 import pathlib
-import socket
 import struct
 import subprocess
 import tempfile
@@ -10,7 +9,6 @@ import xml.etree.ElementTree
 
 import support
 
-ANSWER_WITHIN = 20
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 8, 9
 END_STREAM = ACK = 1
@@ -49,22 +47,11 @@ def message(payload):
     return struct.pack(">BI", 0, len(payload)) + payload
 
 
-class Peer:
-    """A connection that has said hello, if it is told to. Closed by `with`."""
+class Peer(support.RawPeer):
+    """One that has said hello, if it is told nothing else."""
 
     def __init__(self, address, hello=PREFACE + frame(SETTINGS) + frame(SETTINGS, ACK)):
-        host, port = address.rsplit(":", 1)
-        self.socket = socket.create_connection((host, int(port)), timeout=ANSWER_WITHIN)
-        self.socket.sendall(hello)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
-    def send(self, *frames):
-        self.socket.sendall(b"".join(frames))
+        super().__init__(address, hello)
 
     def flood(self, some, at_most, within=3):
         """Sends it again and again and reads nothing: how many bytes went out. The server may stop it in its way."""

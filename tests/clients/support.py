@@ -4,6 +4,7 @@ import os
 import pathlib
 import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,24 @@ def wait_until(is_so, within=WITHIN, what="it"):
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {within} s")
         time.sleep(0.01)
+
+
+class RawPeer:
+    """A connection by hand, which begins with what is to be said first. Closed by `with`."""
+
+    def __init__(self, address, first):
+        host, port = address.rsplit(":", 1)
+        self.socket = socket.create_connection((host, int(port)), timeout=20)
+        self.socket.sendall(first)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def send(self, *frames):
+        self.socket.sendall(b"".join(frames))
 
 
 def cache_folder():

@@ -84,6 +84,7 @@ async function closes() {
     oversize: await ends('bimip.v1', (socket) => socket.send(Buffer.alloc(3 << 20))),
     text: await ends('bimip.v1', (socket) => socket.send('{}')),
     own: await ends('bimip.v1', (socket) => socket.close(4001, 'done')),
+    'own, no code': await ends('bimip.v1', (socket) => socket.close()),
   };
 }
 

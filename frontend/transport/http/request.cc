@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/rfc7230.hpp>
@@ -43,6 +44,17 @@ std::string token_of(std::string_view authorization, const std::vector<std::stri
       return subprotocol.substr(kTokenSubprotocol.size());
   }
   return {};
+}
+
+// Of "host", "host:port" and "[v6]:port": whether the host is an address, or this machine by name.
+bool is_by_address(std::string_view host) {
+  const std::size_t port = host.rfind(':');
+  if (port != std::string_view::npos && host.find(']', port) == std::string_view::npos)
+    host = host.substr(0, port);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  boost::system::error_code error;
+  boost::asio::ip::make_address(host, error);
+  return !error || host == "localhost";
 }
 
 bool is_key(std::string_view key) {
@@ -89,8 +101,8 @@ std::expected<std::optional<HttpRequest>, std::string> parse_request(std::string
 bool is_allowed_origin(const HttpRequest& request, const std::vector<std::string>& allowed) {
   if (request.origin.empty()) return true;
   const std::size_t scheme = request.origin.find("://");
-  if (scheme != std::string::npos && !request.host.empty() &&
-      request.origin.substr(scheme + 3) == request.host) {
+  if (scheme != std::string::npos && request.origin.substr(scheme + 3) == request.host &&
+      is_by_address(request.host)) {
     return true;
   }
   return std::ranges::any_of(

@@ -30,7 +30,8 @@ struct HttpRequest {
     std::string_view bytes);
 
 // Whether a page of this origin may open a session. None given: no browser. Its own server's: a
-// page that it got from there.
+// page that it got from there, but only if it names it by address or as localhost. Whoever owns a
+// name can serve a page under it and then have it lead here.
 [[nodiscard]] bool is_allowed_origin(const HttpRequest& request,
                                      const std::vector<std::string>& allowed);
 

@@ -66,16 +66,30 @@ TEST(HttpRequest, AnswersTheHandshakesKeyAsTheStandardsExampleDoes) {
 TEST(HttpRequest, LetsPagesOfItsOwnServerAndOfTheListIn) {
   const auto allowed = [](std::string origin, const std::vector<std::string>& list) {
     return is_allowed_origin(
-        {.method = "GET", .path = "/", .host = "here:80", .origin = std::move(origin)}, list);
+        {.method = "GET", .path = "/", .host = "10.0.0.1:80", .origin = std::move(origin)}, list);
   };
   EXPECT_TRUE(allowed("", {}));
-  EXPECT_TRUE(allowed("http://here:80", {}));
-  EXPECT_FALSE(allowed("http://here", {}));
+  EXPECT_TRUE(allowed("http://10.0.0.1:80", {}));
+  EXPECT_FALSE(allowed("http://10.0.0.1", {}));
   EXPECT_FALSE(allowed("null", {}));
   EXPECT_FALSE(allowed("https://app.example", {}));
   EXPECT_FALSE(allowed("https://app.example.evil.example", {"https://app.example"}));
   EXPECT_TRUE(allowed("https://app.example", {"https://other.example", "https://app.example"}));
   EXPECT_TRUE(allowed("https://anything.example", {"*"}));
+}
+
+// A page of http://evil.example:80, whose name was then made to lead here.
+TEST(HttpRequest, TakesNoNameForItsOwn) {
+  const auto own = [](const std::string& host) {
+    return is_allowed_origin(
+        {.method = "GET", .path = "/", .host = host, .origin = "http://" + host}, {});
+  };
+  for (const std::string host : {"10.0.0.1", "10.0.0.1:80", "[::1]", "[::1]:80", "localhost:80"})
+    EXPECT_TRUE(own(host)) << host;
+  for (const std::string host :
+       {"", ":80", "evil.example", "evil.example:80", "10.0.0.1.example:80", "localhost.example",
+        "[::1].example", "[evil]:80", "["})
+    EXPECT_FALSE(own(host)) << host;
 }
 
 }  // namespace
