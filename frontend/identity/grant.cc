@@ -15,7 +15,7 @@ bool Access::may(Action action, std::string_view topic) {
     if (known_.size() >= kTopicsMax) known_.clear();
     std::uint8_t bits = 0;
     for (const Action each : {Action::kPublish, Action::kSubscribe, Action::kAdmin}) {
-      if (permissions_.allow(each, topic)) bits |= bit_of(each);
+      if (permissions_->allow(each, topic)) bits |= bit_of(each);
     }
     last_ = known_.emplace(topic, bits).first;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,22 +12,28 @@
 
 namespace bimip::frontend {
 
-// A plain value, from a token whose signature and claims held.
-struct Grant {
-  std::string eid{};
-  std::string device{};    // the one the token is for; empty: any of the entity's
-  std::string token_id{};  // the token's jti; empty: there was no token (--dev)
+// A token whose signature and claims held.
+struct TokenFacts {
+  std::string id{};      // its jti
+  std::string device{};  // the one it is for; empty: any of the entity's
   // No claim counts as before every revocation.
   std::optional<engine::Timestamp> issued_at{};
-  std::optional<engine::Timestamp> expires_at{};
+  engine::Timestamp expires_at{};
   std::string key_fingerprint{};
-  Permissions permissions{};
+};
+
+// A plain value, cheap to keep: every session has one.
+struct Grant {
+  std::string eid{};
+  std::shared_ptr<const Permissions> permissions = Permissions::none();
+  std::shared_ptr<const TokenFacts> token{};  // null: there was none (--dev)
 };
 
 // The grant's permissions, each topic asked for once. Thread-compatible.
 class Access {
  public:
-  explicit Access(const Permissions& permissions) : permissions_(permissions) {}
+  explicit Access(std::shared_ptr<const Permissions> permissions)
+      : permissions_(std::move(permissions)) {}
   Access(const Access&) = delete;
   Access& operator=(const Access&) = delete;
   [[nodiscard]] bool may(Action action, std::string_view topic);
@@ -34,7 +41,7 @@ class Access {
  private:
   // Topics remembered. Above it all are forgotten, so that a peer that asks for many holds little.
   static constexpr std::size_t kTopicsMax = 128;
-  const Permissions& permissions_;
+  const std::shared_ptr<const Permissions> permissions_;
   std::map<std::string, std::uint8_t, std::less<>> known_;  // a bit for each action
   std::map<std::string, std::uint8_t, std::less<>>::const_iterator last_ = known_.end();
 };

@@ -61,8 +61,15 @@ bool Permissions::allow_any(std::string_view topic) const {
          allow(Action::kAdmin, topic);
 }
 
-Permissions Permissions::everything() {
-  return {.publish = {"*"}, .subscribe = {"*"}, .admin = {"*"}, .is_operator = true};
+std::shared_ptr<const Permissions> Permissions::everything() {
+  static const auto kAll = std::make_shared<const Permissions>(
+      Permissions{.publish = {"*"}, .subscribe = {"*"}, .admin = {"*"}, .is_operator = true});
+  return kAll;
+}
+
+std::shared_ptr<const Permissions> Permissions::none() {
+  static const auto kNone = std::make_shared<const Permissions>();
+  return kNone;
 }
 
 }  // namespace bimip::frontend

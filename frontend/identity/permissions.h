@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,7 +31,8 @@ struct Permissions {
   // Whether anything may be done with the topic.
   [[nodiscard]] bool allow_any(std::string_view topic) const;
   // All of it: for --dev.
-  [[nodiscard]] static Permissions everything();
+  [[nodiscard]] static std::shared_ptr<const Permissions> everything();
+  [[nodiscard]] static std::shared_ptr<const Permissions> none();
 };
 
 }  // namespace bimip::frontend

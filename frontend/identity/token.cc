@@ -98,21 +98,23 @@ std::string ago(engine::Timestamp then, engine::Timestamp now) {
 }
 
 std::expected<void, TokenRefusal> check_times(const Json& claims, const TokenRules& rules,
-                                              engine::Timestamp now, Grant& grant) {
+                                              engine::Timestamp now, TokenFacts& token) {
   std::optional<engine::Timestamp> not_before;
-  if (!take_time(claims, "exp", Needed::kYes, grant.expires_at))
+  std::optional<engine::Timestamp> expires_at;
+  if (!take_time(claims, "exp", Needed::kYes, expires_at))
     return refuse("the token has no exp that is a time");
   if (!take_time(claims, "nbf", Needed::kNo, not_before))
     return refuse("the token's nbf is no time");
-  if (!take_time(claims, "iat", Needed::kNo, grant.issued_at))
+  if (!take_time(claims, "iat", Needed::kNo, token.issued_at))
     return refuse("the token's iat is no time");
-  if (now >= *grant.expires_at + rules.clock_skew)
-    return refuse("the token has expired " + ago(*grant.expires_at, now));
+  token.expires_at = *expires_at;
+  if (now >= token.expires_at + rules.clock_skew)
+    return refuse("the token has expired " + ago(token.expires_at, now));
   if (not_before && now + rules.clock_skew < *not_before)
     return refuse("the token is not valid yet");
-  if (grant.issued_at && now + rules.clock_skew < *grant.issued_at)
+  if (token.issued_at && now + rules.clock_skew < *token.issued_at)
     return refuse("the token is issued in the future");
-  if (*grant.expires_at - now > rules.life_max + rules.clock_skew)
+  if (token.expires_at - now > rules.life_max + rules.clock_skew)
     return refuse("the token lives longer than this server allows");
   return {};
 }
@@ -155,9 +157,10 @@ bool take_permissions(const Json& claims, Permissions& into) {
 }
 
 std::expected<Grant, TokenRefusal> check_claims(const Json& claims, const TokenRules& rules,
-                                                engine::Timestamp now) {
-  Grant grant;
-  if (auto good = check_times(claims, rules, now, grant); !good)
+                                                engine::Timestamp now,
+                                                std::string key_fingerprint) {
+  TokenFacts token{.key_fingerprint = std::move(key_fingerprint)};
+  if (auto good = check_times(claims, rules, now, token); !good)
     return std::unexpected(std::move(good.error()));
   if (claims.value("iss", Json()) != Json(rules.issuer))
     return refuse("the token is from another issuer");
@@ -171,12 +174,14 @@ std::expected<Grant, TokenRefusal> check_claims(const Json& claims, const TokenR
   // A token made for something else, a refresh token say, opens no session.
   if (claims.value("type", Json("access")) != Json("access"))
     return refuse("the token is not one for access");
-  if (!take_permissions(claims, grant.permissions))
+  Permissions permissions;
+  if (!take_permissions(claims, permissions))
     return refuse("the token's permissions are not ones that this server knows");
-  grant.eid = claims["sub"].get<std::string>();
-  grant.token_id = claims["jti"].get<std::string>();
-  grant.device = claims.value("device", "");
-  return grant;
+  token.id = claims["jti"].get<std::string>();
+  token.device = claims.value("device", "");
+  return Grant{.eid = claims["sub"].get<std::string>(),
+               .permissions = std::make_shared<const Permissions>(std::move(permissions)),
+               .token = std::make_shared<const TokenFacts>(std::move(token))};
 }
 
 }  // namespace
@@ -194,9 +199,7 @@ std::expected<Grant, TokenRefusal> check_token(std::string_view token, const Key
   const auto text = from_base64url(parts->claims);
   const auto claims = text ? parse_strict_object(*text) : std::nullopt;
   if (!claims) return refuse("the token's claims are no JSON object, or have a name twice");
-  auto grant = check_claims(*claims, rules, now);
-  if (grant) grant->key_fingerprint = key->fingerprint();
-  return grant;
+  return check_claims(*claims, rules, now, key->fingerprint());
 }
 
 std::string issue_token(const TokenClaims& claims, const TokenKey& key) {

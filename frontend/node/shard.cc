@@ -95,8 +95,7 @@ void Shard::connect(Connection::Socket socket, AddressLimits::Ticket ticket,
 
 void Shard::adopt(std::shared_ptr<Peer> peer) {
   if (drained_) peer->on_drain();
-  Peer* const key = peer.get();
-  peers_.emplace(key, std::move(peer));
+  peers_.insert(std::move(peer));
 }
 
 void Shard::post(std::move_only_function<void()> work) {
@@ -107,7 +106,7 @@ void Shard::on_closed(Peer& peer, Session* session) {
   if (session != nullptr) std::erase(marked_, session);
   // Its caller is still inside it: the last owner lets go when that is done.
   const auto at = peers_.find(&peer);
-  boost::asio::post(context_, [last = std::move(at->second)] {});
+  boost::asio::post(context_, [last = *at] {});
   peers_.erase(at);
   parts_.on_connection_closed();
   check_drained();
@@ -224,7 +223,7 @@ void Shard::tick_soon() {
 std::vector<std::shared_ptr<Peer>> Shard::all_peers() const {
   std::vector<std::shared_ptr<Peer>> all;
   all.reserve(peers_.size());
-  for (const auto& [key, peer] : peers_) all.push_back(peer);
+  all.assign(peers_.begin(), peers_.end());
   return all;
 }
 
@@ -297,7 +296,7 @@ std::future<void> Shard::close_all() {
   std::future<void> when_done = done->get_future();
   boost::asio::post(context_, [this, done] {
     while (!peers_.empty()) {
-      const std::shared_ptr<Peer> peer = peers_.begin()->second;
+      const std::shared_ptr<Peer> peer = *peers_.begin();
       peer->close();
     }
     done->set_value();

@@ -12,7 +12,7 @@
 #include <memory>
 #include <string>
 #include <thread>
-#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "engine/base/clock.h"
@@ -113,6 +113,16 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
   void post(std::move_only_function<void()> work) override;
 
  private:
+  // Hashes and compares peers by where they are, whoever points to them.
+  struct ByAddress {
+    using is_transparent = void;
+    static const Peer* at(const Peer* peer) { return peer; }
+    static const Peer* at(const std::shared_ptr<Peer>& peer) { return peer.get(); }
+    std::size_t operator()(const auto& peer) const noexcept {
+      return std::hash<const Peer*>()(at(peer));
+    }
+    bool operator()(const auto& one, const auto& other) const { return at(one) == at(other); }
+  };
   class PartitionWatch;
   using WatchKey = std::pair<engine::TopicId, engine::PartitionId>;
 
@@ -141,7 +151,7 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
   SessionMetrics metrics_;
   DeliveryWriter delivery_writer_;
   std::vector<char> read_buffer_;
-  std::unordered_map<Peer*, std::shared_ptr<Peer>> peers_;
+  std::unordered_set<std::shared_ptr<Peer>, ByAddress, ByAddress> peers_;
   std::vector<Session*> marked_;  // something happened to them since they were last pumped
   std::map<WatchKey, PartitionWatch*> watches_;
   struct Leaving {

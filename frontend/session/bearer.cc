@@ -95,7 +95,8 @@ class TokenRevocation final : public SessionRequest {
 
 std::expected<Bearer::Known, Ending> Bearer::identify(const std::shared_ptr<Session>& session,
                                                       std::uint64_t id,
-                                                      const v1::Identity& identity) {
+                                                      const v1::Identity& identity,
+                                                      std::string carried) {
   if (!host_.checks_tokens()) {
     if (identity.eid().empty())
       return std::unexpected(
@@ -104,8 +105,7 @@ std::expected<Bearer::Known, Ending> Bearer::identify(const std::shared_ptr<Sess
     take({.eid = identity.eid(), .permissions = Permissions::everything()});
     return Known::kNow;
   }
-  std::string token = identity.token().empty() ? std::move(carried_token_) : identity.token();
-  std::string().swap(carried_token_);
+  std::string token = identity.token().empty() ? std::move(carried) : identity.token();
   if (token.empty())
     return std::unexpected(
         Ending{.code = Code::kUnauthenticated, .message = "Identity: there is no token"});
@@ -129,9 +129,10 @@ std::optional<Ending> Bearer::take_identity(TokenCheck& check) {
   Grant& grant = *check.result_;
   if (!check.eid_.empty() && check.eid_ != grant.eid)
     return refuse("Identity: the eid is not the token's");
-  if (!grant.device.empty() && !check.device_.empty() && check.device_ != grant.device)
+  const std::string& of_token = grant.token->device;
+  if (!of_token.empty() && !check.device_.empty() && check.device_ != of_token)
     return refuse("Identity: the device is not the token's");
-  device_ = grant.device.empty() ? check.device_ : grant.device;
+  device_ = of_token.empty() ? check.device_ : of_token;
   take(std::move(grant));
   return look_again();
 }
@@ -139,9 +140,8 @@ std::optional<Ending> Bearer::take_identity(TokenCheck& check) {
 void Bearer::take(Grant grant) {
   access_.reset();
   grant_ = std::move(grant);
-  access_.emplace(grant_.permissions);
   warned_ = false;
-  if (grant_.expires_at) ends_at_ = learn(host_, [this] { return host_.tokens()->end_of(grant_); });
+  if (grant_.token) ends_at_ = learn(host_, [this] { return host_.tokens()->end_of(grant_); });
 }
 
 void Bearer::refresh(const std::shared_ptr<Session>& session, std::uint64_t id,
@@ -158,7 +158,7 @@ void Bearer::refresh(const std::shared_ptr<Session>& session, std::uint64_t id,
 std::optional<Ending> Bearer::fault_of_fresh(const Grant& grant) const {
   if (grant.eid != grant_.eid)
     return Ending{.code = Code::kPermissionDenied, .message = "the token is for another entity"};
-  if (!grant.device.empty() && grant.device != device_)
+  if (!grant.token->device.empty() && grant.token->device != device_)
     return Ending{.code = Code::kPermissionDenied, .message = "the token is for another device"};
   if (standing_of(grant) != TokenService::Standing::kGood)
     return Ending{.code = Code::kUnauthenticated, .message = "the token was revoked"};
@@ -175,9 +175,9 @@ void Bearer::on_refreshed(const std::shared_ptr<Session>& session, TokenCheck& c
   take(std::move(*check.result_));
   v1::Stanza stanza;
   stanza.set_id(check.id_);
-  stanza.mutable_token_refreshed()->set_expires_at_us(micros(*grant_.expires_at));
+  stanza.mutable_token_refreshed()->set_expires_at_us(micros(grant_.token->expires_at));
   outbox_.send(stanza);
-  session->subscriber().drop_forbidden(*session);
+  session->drop_forbidden();
 }
 
 void Bearer::revoke(const std::shared_ptr<Session>& session, std::uint64_t id,
@@ -188,7 +188,7 @@ void Bearer::revoke(const std::shared_ptr<Session>& session, std::uint64_t id,
   if (!revocation)
     return outbox_.send_error(id, Code::kInvalidArgument,
                               "TokenRevoke names a token_id or a device of 1 to 128 bytes, or all");
-  if (revocation->eid != grant_.eid && !grant_.permissions.is_operator)
+  if (revocation->eid != grant_.eid && !grant_.permissions->is_operator)
     return outbox_.send_error(id, Code::kPermissionDenied,
                               "only an operator revokes the tokens of others");
   if (revocations_in_flight_ >= kRevocationsInFlightMax)
@@ -218,6 +218,11 @@ void Bearer::on_revoked(const TokenRevocation& revocation) {
   outbox_.send(stanza);
 }
 
+bool Bearer::may(Action action, std::string_view topic) {
+  if (!access_) access_ = std::make_unique<Access>(grant_.permissions);
+  return access_->may(action, topic);
+}
+
 bool Bearer::check(Action action, const std::string& topic, std::uint64_t id) {
   if (may(action, topic)) return true;
   outbox_.send_error(id, Code::kPermissionDenied,
@@ -226,17 +231,18 @@ bool Bearer::check(Action action, const std::string& topic, std::uint64_t id) {
 }
 
 std::optional<Ending> Bearer::on_tick(Moment now) {
-  if (!grant_.expires_at) return std::nullopt;
+  if (!grant_.token) return std::nullopt;
   if (seen_ != generation()) {
     if (auto ending = look_again()) return ending;
   }
   if (now.wall >= ends_at_)
     return Ending{.code = Code::kTokenExpired, .message = "the session's token has expired"};
-  if (warned_ || now.wall + host_.limits().token_warning < *grant_.expires_at) return std::nullopt;
+  if (warned_ || now.wall + host_.limits().token_warning < grant_.token->expires_at)
+    return std::nullopt;
   warned_ = true;
   v1::Stanza stanza;
   v1::TokenExpiring& expiring = *stanza.mutable_token_expiring();
-  expiring.set_expires_at_us(micros(*grant_.expires_at));
+  expiring.set_expires_at_us(micros(grant_.token->expires_at));
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(ends_at_ - now.wall);
   expiring.set_remaining_ms(static_cast<std::uint32_t>(left.count()));
   outbox_.send(stanza);
@@ -254,9 +260,10 @@ TokenService::Standing Bearer::standing_of(const Grant& grant) const {
 }
 
 void Bearer::mix_into(StateHash& hash) const {
-  hash.add(grant_.eid).add(grant_.device).add(grant_.token_id).add(device_).add(seen_);
-  hash.add(grant_.expires_at ? micros(*grant_.expires_at) : 0).add(warned_).add(is_refreshing_);
-  hash.add(revocations_in_flight_).add(grant_.permissions.is_operator);
+  hash.add(grant_.eid).add(device_).add(seen_).add(grant_.token != nullptr);
+  if (grant_.token) hash.add(grant_.token->id).add(micros(grant_.token->expires_at));
+  hash.add(warned_).add(is_refreshing_);
+  hash.add(revocations_in_flight_).add(grant_.permissions->is_operator);
 }
 
 std::optional<Ending> Bearer::look_again() {

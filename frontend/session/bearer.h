@@ -36,14 +36,14 @@ class Bearer {
  public:
   Bearer(SessionHost& host, Outbox& outbox) : host_(host), outbox_(outbox) {}
 
-  // A token that the transport carried: taken when Identity has none.
-  void set_carried_token(std::string token) { carried_token_ = std::move(token); }
-  // Checks who is there. Nothing: it is known at once, since the server checks no tokens. Else
+  // Checks who is there; `carried`: the token that the transport carried, taken when Identity has
+  // none. Nothing: it is known at once, since the server checks no tokens. Else
   // Session::on_identified() follows.
   enum class Known : std::uint8_t { kNow, kLater };
   [[nodiscard]] std::expected<Known, Ending> identify(const std::shared_ptr<Session>& session,
                                                       std::uint64_t id,
-                                                      const v1::Identity& identity);
+                                                      const v1::Identity& identity,
+                                                      std::string carried);
   // For on_identified(): takes the outcome.
   [[nodiscard]] std::optional<Ending> take_identity(TokenCheck& check);
 
@@ -54,11 +54,9 @@ class Bearer {
 
   // Whether the session may; else it has been told so, in answer to `id`.
   [[nodiscard]] bool check(Action action, const std::string& topic, std::uint64_t id);
-  [[nodiscard]] bool may(Action action, std::string_view topic) {
-    return access_ && access_->may(action, topic);
-  }
+  [[nodiscard]] bool may(Action action, std::string_view topic);
   [[nodiscard]] bool may_any(std::string_view topic) const {
-    return grant_.permissions.allow_any(topic);
+    return grant_.permissions->allow_any(topic);
   }
 
   // Warns before the token's end; the ending when it has come, and when tokens were revoked or keys
@@ -83,15 +81,14 @@ class Bearer {
 
   SessionHost& host_;
   Outbox& outbox_;
-  std::string carried_token_{};
   Grant grant_{};
   std::string device_{};
-  std::optional<Access> access_{};
-  engine::Timestamp ends_at_{};  // of a grant that ends: the skew of clocks included
-  std::uint64_t seen_ = 0;       // the tokens' generation that it was last looked up in
-  bool warned_ = false;          // of this token's end
+  std::unique_ptr<Access> access_{};  // once something was asked for
+  engine::Timestamp ends_at_{};       // of a grant that ends: the skew of clocks included
+  std::uint64_t seen_ = 0;            // the tokens' generation that it was last looked up in
+  std::uint32_t revocations_in_flight_ = 0;
+  bool warned_ = false;  // of this token's end
   bool is_refreshing_ = false;
-  std::size_t revocations_in_flight_ = 0;
 };
 
 }  // namespace bimip::frontend

@@ -302,8 +302,8 @@ void Inboxes::explain(const std::shared_ptr<Session>& session, std::uint64_t id,
                               "to: this session has no eid of its own; say whose inbox it is");
   const bool is_recipient = to == grant.eid;
   std::string from = asked.from();
-  if (from.empty() && !is_recipient && !grant.permissions.is_operator) from = grant.eid;
-  if (!grant.permissions.is_operator && !is_recipient && from != grant.eid) {
+  if (from.empty() && !is_recipient && !grant.permissions->is_operator) from = grant.eid;
+  if (!grant.permissions->is_operator && !is_recipient && from != grant.eid) {
     return outbox_.send_error(
         id, Code::kPermissionDenied,
         "what became of a message is for its author, its recipient and operators");
@@ -315,7 +315,7 @@ void Inboxes::explain(const std::shared_ptr<Session>& session, std::uint64_t id,
     return outbox_.send_error(id, Code::kNotFound, "there is no category '" + category + "'");
   if (!has_room(id)) return;
   const std::string& author = from.empty() ? grant.eid : from;
-  const bool may_see_copies = author == grant.eid || grant.permissions.is_operator;
+  const bool may_see_copies = author == grant.eid || grant.permissions->is_operator;
   WantedMessage wanted{
       .id = id,
       .message_id = asked.message_id(),

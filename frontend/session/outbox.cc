@@ -12,7 +12,7 @@ void Outbox::send(const google::protobuf::MessageLite& stanza) {
 }
 
 void Outbox::send_error(std::uint64_t id, Code code, std::string_view message) {
-  metrics_.refused(code);
+  host_.metrics().refused(code);
   v1::Stanza stanza;
   stanza.set_id(id);
   v1::Error& error = *stanza.mutable_error();

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "frontend/session/session_metrics.h"
+#include "frontend/session/host.h"
 #include "frontend/stanza/codes.h"
 #include "frontend/stanza/framing.h"
 #include "frontend/stanza/limits.h"
@@ -31,8 +31,7 @@ void append_goodbye(std::string& into, Framing framing, const GoodbyeWords& word
 // Thread-compatible.
 class Outbox {
  public:
-  Outbox(Framing framing, std::size_t bytes_max, SessionMetrics& metrics)
-      : framing_(framing), bytes_max_(bytes_max), metrics_(metrics) {}
+  Outbox(Framing framing, SessionHost& host) : framing_(framing), host_(host) {}
 
   void send(const google::protobuf::MessageLite& stanza);
   // An Error stanza in answer to `id`; 0: of its own accord.
@@ -49,8 +48,8 @@ class Outbox {
   // For those who write frames themselves.
   [[nodiscard]] std::string& bytes() { return bytes_; }
 
-  [[nodiscard]] bool has_room() const { return waiting() < bytes_max_; }
-  [[nodiscard]] bool is_overfull() const { return waiting() >= 2 * bytes_max_; }
+  [[nodiscard]] bool has_room() const { return waiting() < host_.limits().output_bytes; }
+  [[nodiscard]] bool is_overfull() const { return waiting() >= 2 * host_.limits().output_bytes; }
   [[nodiscard]] bool is_empty() const { return bytes_.empty(); }
   // Not yet taken by the socket.
   [[nodiscard]] std::size_t waiting() const { return bytes_.size() + taken_; }
@@ -63,11 +62,10 @@ class Outbox {
 
  private:
   const Framing framing_;
-  const std::size_t bytes_max_;
-  SessionMetrics& metrics_;
+  bool ended_ = false;
+  SessionHost& host_;
   std::string bytes_;
   std::size_t taken_ = 0;  // by the transport, and still unsent
-  bool ended_ = false;
 };
 
 }  // namespace bimip::frontend

@@ -104,7 +104,7 @@ bool Publisher::send(const std::shared_ptr<Session>& session, std::uint64_t id,
   if (const engine::Status filled = fill(*publication, publish, now); !filled)
     return refuse(filled.error());
   if (publication->fields_.producer) {
-    std::shared_ptr<ProducerFence>& fence = own().fences[{topic->id, *partition}];
+    std::shared_ptr<ProducerFence>& fence = fences_[{topic->id, *partition}];
     if (!fence) fence = std::make_shared<ProducerFence>();
     publication->fence_ = fence;
     publication->sent_in_ = fence->epoch();
@@ -117,7 +117,7 @@ bool Publisher::send(const std::shared_ptr<Session>& session, std::uint64_t id,
 }
 
 engine::Result<engine::TopicInfo> Publisher::find_topic(const std::string& name) {
-  std::optional<engine::TopicInfo>& last = own().last_topic;
+  std::optional<engine::TopicInfo>& last = last_topic_;
   if (last && last->name == name) return *last;
   engine::Result<engine::TopicInfo> found = host_.log().find_topic(name);
   if (found) last = *found;
@@ -135,8 +135,8 @@ engine::Result<engine::PartitionId> Publisher::choose_partition(const v1::Publis
                             " partitions, no partition " + std::to_string(publish.partition()));
   }
   if (!publish.key().empty()) return engine::partition_of_key(as_bytes(publish.key()), partitions);
-  const std::optional<engine::ProducerId>& producer = own().producer;
-  if (!producer) return engine::PartitionId(own().next_partition++ % partitions);
+  const std::optional<engine::ProducerId>& producer = producer_;
+  if (!producer) return engine::PartitionId(next_partition_++ % partitions);
   std::array<std::byte, 2 * sizeof(std::uint64_t)> id{};
   engine::store(id.data(), producer->high);
   engine::store(id.data() + sizeof(std::uint64_t), producer->low);
@@ -149,7 +149,7 @@ engine::Status Publisher::check(const v1::Publish& publish, std::uint32_t partit
                         "the message has " + std::to_string(bytes) + " bytes; at most " +
                             std::to_string(limits::kMessageBytesMax) + " are taken");
   }
-  if (publish.producer_number() != 0 && (!own_ || !own_->producer)) {
+  if (publish.producer_number() != 0 && !producer_) {
     return engine::fail(ErrorCode::kInvalidArgument,
                         "a producer_number, but the session's Identity has no producer_id");
   }
@@ -202,7 +202,7 @@ engine::Status Publisher::fill(Publication& publication, const v1::Publish& publ
     return added;
   if (publish.producer_number() != 0) {
     publication.fields_.producer = engine::ProducerMark{
-        .id = *own_->producer, .number = engine::ProducerNumber(publish.producer_number())};
+        .id = *producer_, .number = engine::ProducerNumber(publish.producer_number())};
   }
   publication.records = {&publication.fields_, 1};
   publication.settled_below = engine::ProducerNumber(publish.producer_settled_below());
@@ -234,10 +234,9 @@ engine::Status Publisher::fill(Publication& publication, const v1::Publish& publ
 }
 
 void Publisher::mix_into(StateHash& hash) const {
-  hash.add(in_flight_).add(bytes_in_flight_).add(own_ != nullptr);
-  if (!own_) return;
-  hash.add(own_->producer.has_value()).add(own_->next_partition).add(own_->fences.size());
-  if (own_->producer) hash.add(own_->producer->high).add(own_->producer->low);
+  hash.add(in_flight_).add(bytes_in_flight_);
+  hash.add(producer_.has_value()).add(next_partition_).add(fences_.size());
+  if (producer_) hash.add(producer_->high).add(producer_->low);
 }
 
 void Publisher::on_published(Publication& publication, Moment now) {

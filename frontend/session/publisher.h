@@ -27,9 +27,7 @@ class Publisher {
   Publisher(SessionHost& host, Outbox& outbox) : host_(host), outbox_(outbox) {}
 
   // Whose numbers the publishes carry; none: they are not numbered.
-  void set_producer(std::optional<engine::ProducerId> producer) {
-    if (producer || own_) own().producer = producer;
-  }
+  void set_producer(std::optional<engine::ProducerId> producer) { producer_ = producer; }
   void publish(const std::shared_ptr<Session>& session, std::uint64_t id,
                const v1::Publish& publish, Moment now) {
     (void)send(session, id, publish, 0, now);
@@ -47,8 +45,7 @@ class Publisher {
   // A retry is recognised only as far back as the log remembers its producer's numbers.
   [[nodiscard]] std::size_t in_flight_max() const {
     const std::uint64_t in_force = host_.limits().publishes_in_flight;
-    return own_ && own_->producer ? std::min<std::uint64_t>(limits::kNumberedInFlightMax, in_force)
-                                  : in_force;
+    return producer_ ? std::min<std::uint64_t>(limits::kNumberedInFlightMax, in_force) : in_force;
   }
   // No more are to be taken until answers have come.
   [[nodiscard]] bool is_full() const {
@@ -66,22 +63,13 @@ class Publisher {
                                     Moment now) const;
   [[nodiscard]] engine::Status check(const v1::Publish& publish, std::uint32_t partitions) const;
 
-  // What a session needs that publishes. Most only read: they have none of it.
-  struct Own {
-    std::optional<engine::ProducerId> producer{};
-    std::optional<engine::TopicInfo> last_topic{};  // its id and partitions never change
-    std::map<std::pair<engine::TopicId, engine::PartitionId>, std::shared_ptr<ProducerFence>>
-        fences{};
-    std::uint32_t next_partition = 0;
-  };
-  Own& own() {
-    if (!own_) own_ = std::make_unique<Own>();
-    return *own_;
-  }
-
   SessionHost& host_;
   Outbox& outbox_;
-  std::unique_ptr<Own> own_{};
+  std::optional<engine::ProducerId> producer_{};
+  std::optional<engine::TopicInfo> last_topic_{};  // its id and partitions never change
+  std::map<std::pair<engine::TopicId, engine::PartitionId>, std::shared_ptr<ProducerFence>>
+      fences_{};
+  std::uint32_t next_partition_ = 0;
   std::size_t in_flight_ = 0;  // records
   std::size_t bytes_in_flight_ = 0;
 };

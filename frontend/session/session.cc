@@ -80,18 +80,22 @@ Leaving leaving_of(Code ended_with) {
 
 }  // namespace
 
+struct Session::Arrival {
+  std::chrono::nanoseconds began{};
+  std::string carried_token{};
+  // What the peer sent together with its Identity, while the token is being checked.
+  std::vector<v1::Stanza> held{};
+  std::size_t held_bytes = 0;
+};
+
 Session::Session(SessionHost& host, std::string id, Framing framing, Moment now)
     : host_(host),
       id_(std::move(id)),
-      began_(now.monotonic),
       opened_at_(now.wall),
       heartbeat_(now.monotonic),
-      outbox_(framing, host.limits().output_bytes, host.metrics()),
+      outbox_(framing, host),
       bearer_(host, outbox_),
-      publisher_(host, outbox_),
-      subscriber_(host, outbox_),
-      entities_(host, bearer_, outbox_),
-      mailer_(host, bearer_, outbox_) {
+      arrival_(std::make_unique<Arrival>(Arrival{.began = now.monotonic})) {
   host.metrics().sessions_begun.add();
   const std::uint64_t rate = host.limits().publish_rate;
   if (rate > 0) publish_pace_ = std::make_unique<Pace>(rate, now.monotonic);
@@ -121,7 +125,7 @@ void Session::record_stanza(const v1::Stanza& stanza, Moment now) {
 
 void Session::set_carried_token(std::string token) {
   record(TapeEvent::kCarriedToken, token.empty());
-  bearer_.set_carried_token(std::move(token));
+  if (arrival_) arrival_->carried_token = std::move(token);
 }
 
 void Session::on_malformed(std::string_view why) {
@@ -139,18 +143,40 @@ std::uint64_t Session::state_hash() const {
   StateHash hash;
   hash.add(state_).add(ended_with_);
   heartbeat_.mix_into(hash);
-  hash.add(device_epoch_).add(come_back_after_).add(is_known_).add(held_.size()).add(held_bytes_);
+  hash.add(device_epoch_).add(come_back_after_ms_).add(is_known_);
+  if (arrival_) hash.add(arrival_->held.size()).add(arrival_->held_bytes);
   if (publish_pace_) hash.add(publish_pace_->filled_at()).add(publish_pace_->is_spent());
   outbox_.mix_into(hash);
   bearer_.mix_into(hash);
-  publisher_.mix_into(hash);
-  subscriber_.mix_into(hash);
-  hash.add(entities_.in_flight()).add(mailer_.in_flight());
+  if (publisher_) publisher_->mix_into(hash);
+  if (subscriber_) subscriber_->mix_into(hash);
+  if (entities_) hash.add(entities_->in_flight());
+  if (mailer_) hash.add(mailer_->in_flight());
   if (inboxes_) inboxes_->mix_into(hash);
   if (requests_) requests_->mix_into(hash);
   if (awareness_) awareness_->mix_into(hash);
   if (offers_) offers_->mix_into(hash);
   return hash.value();
+}
+
+Publisher& Session::publisher() {
+  if (!publisher_) publisher_ = std::make_unique<Publisher>(host_, outbox_);
+  return *publisher_;
+}
+
+Subscriber& Session::subscriber() {
+  if (!subscriber_) subscriber_ = std::make_unique<Subscriber>(host_, outbox_);
+  return *subscriber_;
+}
+
+EntityAccess& Session::entities() {
+  if (!entities_) entities_ = std::make_unique<EntityAccess>(host_, bearer_, outbox_);
+  return *entities_;
+}
+
+Mailer& Session::mailer() {
+  if (!mailer_) mailer_ = std::make_unique<Mailer>(host_, bearer_, outbox_);
+  return *mailer_;
 }
 
 Inboxes& Session::inboxes() {
@@ -203,7 +229,7 @@ void Session::on_stanza(const v1::Stanza& stanza, Moment now) {
   record_stanza(stanza, now);
   heard(now);
   host_.metrics().stanzas.add();
-  subscriber_.at(now);
+  if (subscriber_) subscriber_->at(now);
   if (stanza.body_case() == v1::Stanza::kPing) return answer_ping(stanza, now);
   if (stanza.body_case() == v1::Stanza::kPong) return on_pong(stanza, now);
   if (stanza.body_case() == v1::Stanza::kIdentity)
@@ -221,7 +247,7 @@ void Session::on_request(const v1::Stanza& stanza, Moment now) {
   switch (stanza.body_case()) {
     case v1::Stanza::kPublish:
       if (publish_pace_) pace(now, stanza.publish().more_size() + 1);
-      return publisher_.publish(shared_from_this(), id, stanza.publish(), now);
+      return publisher().publish(shared_from_this(), id, stanza.publish(), now);
     case v1::Stanza::kRequest:
       if (publish_pace_) pace(now, 1);
       if (!requests_) requests_ = std::make_unique<Requests>(shared_from_this(), host_, outbox_);
@@ -229,18 +255,19 @@ void Session::on_request(const v1::Stanza& stanza, Moment now) {
     case v1::Stanza::kReply:
       return send_reply(*this, id, stanza.reply());
     case v1::Stanza::kSubscribe:
-      return subscriber_.subscribe(shared_from_this(), id, stanza.subscribe());
+      subscriber().at(now);
+      return subscriber().subscribe(shared_from_this(), id, stanza.subscribe());
     case v1::Stanza::kUnsubscribe:
-      return subscriber_.unsubscribe(*this, id, stanza.unsubscribe());
+      return subscriber().unsubscribe(*this, id, stanza.unsubscribe());
     case v1::Stanza::kAcknowledge:
-      subscriber_.acknowledge(*this, id, stanza.acknowledge());
-      return subscriber_.pump(shared_from_this());
+      subscriber().acknowledge(*this, id, stanza.acknowledge());
+      return subscriber().pump(shared_from_this());
     case v1::Stanza::kReject:
-      subscriber_.reject(id, stanza.reject());
-      return subscriber_.pump(shared_from_this());
+      subscriber().reject(id, stanza.reject());
+      return subscriber().pump(shared_from_this());
     case v1::Stanza::kCredit:
-      subscriber_.add_credit(id, stanza.credit());
-      return subscriber_.pump(shared_from_this());
+      subscriber().add_credit(id, stanza.credit());
+      return subscriber().pump(shared_from_this());
     case v1::Stanza::kCreateTopic:
       return create_topic(shared_from_this(), id, stanza.create_topic());
     case v1::Stanza::kAlterTopic:
@@ -252,15 +279,15 @@ void Session::on_request(const v1::Stanza& stanza, Moment now) {
     case v1::Stanza::kListTopics:
       return list_topics(*this, id, stanza.list_topics());
     case v1::Stanza::kGetEntity:
-      return entities_.get(shared_from_this(), id, stanza.get_entity());
+      return entities().get(shared_from_this(), id, stanza.get_entity());
     case v1::Stanza::kEraseEntity:
-      return entities_.erase(shared_from_this(), id, stanza.erase_entity());
+      return entities().erase(shared_from_this(), id, stanza.erase_entity());
     case v1::Stanza::kReadEntity:
-      return entities_.read(shared_from_this(), id, stanza.read_entity());
+      return entities().read(shared_from_this(), id, stanza.read_entity());
     case v1::Stanza::kListEntities:
-      return entities_.list(shared_from_this(), id, stanza.list_entities());
+      return entities().list(shared_from_this(), id, stanza.list_entities());
     case v1::Stanza::kSend:
-      return mailer_.send(shared_from_this(), id, stanza.send(), now);
+      return mailer().send(shared_from_this(), id, stanza.send(), now);
     case v1::Stanza::kOpenInbox:
       return inboxes().open(shared_from_this(), id, stanza.open_inbox());
     case v1::Stanza::kAcknowledgeInbox:
@@ -318,9 +345,10 @@ void Session::identify(std::uint64_t id, const v1::Identity& identity, Moment no
     return outbox_.send_error(id, Code::kInvalidArgument, "the session has its Identity already");
   if (const std::string_view fault = fault_of(identity); !fault.empty())
     return end(Code::kInvalidArgument, fault);
-  publisher_.set_producer(producer_of(identity.producer_id()));
+  if (const auto producer = producer_of(identity.producer_id())) publisher().set_producer(producer);
   state_ = State::kChecking;
-  const auto known = bearer_.identify(shared_from_this(), id, identity);
+  const auto known =
+      bearer_.identify(shared_from_this(), id, identity, std::move(arrival_->carried_token));
   if (!known) return end(known.error().code, known.error().message);
   if (*known == Bearer::Known::kNow) open(id, now);
 }
@@ -329,6 +357,10 @@ void Session::on_identified(std::uint64_t id, TokenCheck& check, Moment now) {
   if (state_ != State::kChecking) return;
   if (const auto ending = bearer_.take_identity(check)) return end(ending->code, ending->message);
   open(id, now);
+}
+
+void Session::drop_forbidden() {
+  if (subscriber_) subscriber_->drop_forbidden(*this);
 }
 
 void Session::open(std::uint64_t id, Moment now) {
@@ -340,7 +372,7 @@ void Session::open(std::uint64_t id, Moment now) {
   });
   if (!is_let_in) {
     host_.metrics().hit(Limit::kSessionsPerEntity);
-    come_back_after_ = limits::kComeBackAfter;
+    come_back_after(limits::kComeBackAfter);
     return end(Code::kResourceExhausted, "limits.sessions_per_entity is reached");
   }
   if (entry) entry_ = std::move(*entry);
@@ -349,7 +381,8 @@ void Session::open(std::uint64_t id, Moment now) {
   is_known_ = true;
   state_ = State::kOpen;
   welcome(id, now);
-  for (const v1::Stanza& stanza : std::exchange(held_, {})) {
+  const std::unique_ptr<Arrival> arrival = std::move(arrival_);
+  for (const v1::Stanza& stanza : arrival->held) {
     if (state_ == State::kOpen) on_request(stanza, now);
   }
 }
@@ -378,10 +411,10 @@ bool Session::is_taken_over() {
 }
 
 void Session::hold(const v1::Stanza& stanza) {
-  held_bytes_ += stanza.ByteSizeLong();
-  if (held_bytes_ > limits::kFrameBytesMax)
+  arrival_->held_bytes += stanza.ByteSizeLong();
+  if (arrival_->held_bytes > limits::kFrameBytesMax)
     return end(Code::kResourceExhausted, "too much at once before the Welcome");
-  held_.push_back(stanza);
+  arrival_->held.push_back(stanza);
 }
 
 void Session::welcome(std::uint64_t id, Moment now) {
@@ -397,14 +430,15 @@ void Session::welcome(std::uint64_t id, Moment now) {
   v1::Limits& in_force = *welcome.mutable_limits();
   in_force.set_frame_bytes_max(limits::kFrameBytesMax);
   in_force.set_message_bytes_max(limits::kMessageBytesMax);
-  in_force.set_publishes_in_flight_max(static_cast<std::uint32_t>(publisher_.in_flight_max()));
+  in_force.set_publishes_in_flight_max(static_cast<std::uint32_t>(
+      publisher_ ? publisher_->in_flight_max() : host_.limits().publishes_in_flight));
   in_force.set_subscriptions_max(static_cast<std::uint32_t>(chosen.subscriptions));
   in_force.set_credit_max(static_cast<std::uint32_t>(chosen.credit));
   welcome.set_eid(bearer_.grant().eid);
   welcome.set_device(bearer_.device());
   welcome.set_device_epoch(device_epoch_);
-  if (const auto expires_at = bearer_.grant().expires_at)
-    welcome.set_token_expires_at_us(micros(*expires_at));
+  if (const auto& token = bearer_.grant().token)
+    welcome.set_token_expires_at_us(micros(token->expires_at));
   outbox_.send(stanza);
 }
 
@@ -437,7 +471,8 @@ void Session::answer_ping(const v1::Stanza& stanza, Moment now) {
 void Session::on_advanced(engine::TopicId topic, engine::PartitionId partition,
                           engine::Offset end) {
   record(TapeEvent::kAdvanced, topic, partition, end);
-  if (state_ == State::kOpen) subscriber_.on_advanced(shared_from_this(), topic, partition, end);
+  if (state_ == State::kOpen && subscriber_)
+    subscriber_->on_advanced(shared_from_this(), topic, partition, end);
 }
 
 void Session::on_sent(std::size_t bytes) {
@@ -447,7 +482,7 @@ void Session::on_sent(std::size_t bytes) {
   if (had_room || !outbox_.has_room()) return;
   host_.metrics().hit(Limit::kOutput);
   if (state_ != State::kOpen) return;
-  subscriber_.pump(shared_from_this());
+  if (subscriber_) subscriber_->pump(shared_from_this());
   if (inboxes_) inboxes_->pump(shared_from_this());
   if (awareness_) awareness_->pump();
   if (offers_) offers_->pump();
@@ -457,7 +492,7 @@ void Session::on_tick(Moment now) {
   record(TapeEvent::kTick, now);
   if (state_ == State::kOver) return;
   if (state_ == State::kUnidentified) {
-    if (now.monotonic - began_ >= host_.limits().identify_within) {
+    if (now.monotonic - arrival_->began >= host_.limits().identify_within) {
       host_.metrics().hit(Limit::kIdentifyWithin);
       end(Code::kTimeout, "no Identity in time");
     }
@@ -466,8 +501,10 @@ void Session::on_tick(Moment now) {
   if (state_ == State::kChecking) return;
   if (const auto ending = bearer_.on_tick(now)) return end(ending->code, ending->message);
   if (publish_pace_) publish_pace_->refill(now.monotonic);
-  subscriber_.at(now);
-  if (state_ == State::kOpen) subscriber_.on_tick(shared_from_this());
+  if (subscriber_) {
+    subscriber_->at(now);
+    if (state_ == State::kOpen) subscriber_->on_tick(shared_from_this());
+  }
   if (requests_) requests_->on_tick(now);
   // A peer from which nothing is read is not silent.
   if (!takes_input()) return heard(now);
@@ -497,7 +534,7 @@ void Session::pace(Moment now, int records) {
 
 void Session::on_farewell(const Farewell& farewell) {
   record(TapeEvent::kFarewell, farewell.leave_within, farewell.come_back_after);
-  come_back_after_ = farewell.come_back_after;
+  come_back_after(farewell.come_back_after);
   if (state_ != State::kOpen) return;
   v1::Stanza stanza;
   stanza.mutable_draining()->set_leave_within_ms(
@@ -514,7 +551,7 @@ void Session::on_drain() {
 }
 
 void Session::stop_delivering() {
-  subscriber_.close(*this);
+  if (subscriber_) subscriber_->close(*this);
   if (inboxes_) inboxes_->close_all();
   requests_.reset();
   if (awareness_) awareness_->leave(leaving_of(ended_with_));
@@ -522,7 +559,7 @@ void Session::stop_delivering() {
 }
 
 void Session::on_answered() {
-  const bool is_done = publisher_.in_flight() == 0 && mailer_.in_flight() == 0 &&
+  const bool is_done = publishes_in_flight() == 0 && (!mailer_ || mailer_->in_flight() == 0) &&
                        (!awareness_ || awareness_->in_flight() == 0);
   if (state_ == State::kDraining && is_done) end(Code::kUnavailable, "the server is stopping");
 }
@@ -564,8 +601,8 @@ SessionFacts Session::facts() const {
                      .eid = bearer_.grant().eid,
                      .device = bearer_.device(),
                      .opened_at = opened_at_,
-                     .subscriptions = subscriber_.count(),
-                     .publishes_in_flight = publisher_.in_flight(),
+                     .subscriptions = subscriber_ ? subscriber_->count() : 0,
+                     .publishes_in_flight = publishes_in_flight(),
                      .output_bytes = outbox_.waiting(),
                      .round_trip_us = heartbeat_.round_trip_us(),
                      .clock_offset_us = heartbeat_.clock_offset_us(),
@@ -590,12 +627,14 @@ void Session::remember(Code code, std::string_view why) {
 
 bool Session::takes_input() const {
   return (state_ == State::kUnidentified || state_ == State::kOpen) && !outbox_.is_overfull() &&
-         !publisher_.is_full() && !(publish_pace_ && publish_pace_->is_spent());
+         !(publisher_ && publisher_->is_full()) && !(publish_pace_ && publish_pace_->is_spent());
 }
 
 void Session::end(Code code, std::string_view message) {
   if (state_ == State::kOver) return;
-  outbox_.send_goodbye({.code = code, .message = message, .retry_after = come_back_after_});
+  outbox_.send_goodbye({.code = code,
+                        .message = message,
+                        .retry_after = std::chrono::milliseconds(come_back_after_ms_)});
   state_ = State::kOver;
   ended_with_ = code;
   host_.metrics().ended(code);

@@ -69,6 +69,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void on_drain();
   // For the bearer: its token was checked.
   void on_identified(std::uint64_t id, TokenCheck& check, Moment now);
+  // The same, anew: what it no longer permits ends.
+  void drop_forbidden();
   // For the publisher: another publish was answered.
   void on_answered();
   // The peer takes nothing; on_disconnected() follows.
@@ -111,12 +113,16 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] Outbox& outbox() { return outbox_; }
   [[nodiscard]] Bearer& bearer() { return bearer_; }
   [[nodiscard]] const Bearer& bearer() const { return bearer_; }
-  [[nodiscard]] Publisher& publisher() { return publisher_; }
-  [[nodiscard]] Subscriber& subscriber() { return subscriber_; }
-  [[nodiscard]] EntityAccess& entities() { return entities_; }
-  [[nodiscard]] Mailer& mailer() { return mailer_; }
+  // These are there from the first time on that something is asked of them.
+  [[nodiscard]] Publisher& publisher();
+  [[nodiscard]] Subscriber& subscriber();
+  [[nodiscard]] EntityAccess& entities();
+  [[nodiscard]] Mailer& mailer();
   [[nodiscard]] Inboxes& inboxes();
-  // For who only looks; null: it has asked nothing of them yet.
+  // For who only looks: what is not there yet is not made.
+  [[nodiscard]] std::size_t publishes_in_flight() const {
+    return publisher_ ? publisher_->in_flight() : 0;
+  }
   [[nodiscard]] const Inboxes* known_inboxes() const { return inboxes_.get(); }
   [[nodiscard]] AwarenessDesk& awareness();
   [[nodiscard]] OfferDesk& offers();
@@ -140,16 +146,18 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] Heartbeat::Bounds heartbeat_bounds() const;
   void pace(Moment now, int records);
   void answer_ping(const v1::Stanza& stanza, Moment now);
+  // When its peer should, if it is sent away.
+  void come_back_after(std::chrono::milliseconds span) {
+    come_back_after_ms_ = static_cast<std::uint32_t>(span.count());
+  }
   void stop_delivering();
   void end(Code code, std::string_view message);
   void remember(Code code, std::string_view why);
 
   SessionHost& host_;
   const std::string id_;
-  const std::chrono::nanoseconds began_;
   const engine::Timestamp opened_at_;
   Heartbeat heartbeat_;
-  std::chrono::milliseconds come_back_after_{};
   EntityCount::Entry entry_;          // once it has said who it is
   std::unique_ptr<DeviceSeat> seat_;  // of one that has a device
   std::uint64_t device_epoch_ = 0;
@@ -157,17 +165,17 @@ class Session : public std::enable_shared_from_this<Session> {
   bool is_known_ = false;               // it was welcomed, and its end is not yet remembered
   State state_ = State::kUnidentified;
   Code ended_with_ = Code::kUnspecified;
+  std::uint32_t come_back_after_ms_ = 0;
   Peer* peer_ = nullptr;
   Outbox outbox_;
   Bearer bearer_;
-  // Came while the token was being checked: what the peer sent together with its Identity.
-  std::vector<v1::Stanza> held_;
-  std::size_t held_bytes_ = 0;
-  Publisher publisher_;
-  Subscriber subscriber_;
-  EntityAccess entities_;
-  Mailer mailer_;
-  // Once it was asked for one.
+  struct Arrival;
+  std::unique_ptr<Arrival> arrival_;  // until it is known who is there
+  // Most sessions do few of these things: each is there once it was asked for.
+  std::unique_ptr<Publisher> publisher_;
+  std::unique_ptr<Subscriber> subscriber_;
+  std::unique_ptr<EntityAccess> entities_;
+  std::unique_ptr<Mailer> mailer_;
   std::unique_ptr<Inboxes> inboxes_;
   std::unique_ptr<AwarenessDesk> awareness_;
   std::unique_ptr<OfferDesk> offers_;

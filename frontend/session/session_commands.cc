@@ -31,7 +31,7 @@ struct Wanted {
 // Nothing: not for this session.
 std::optional<Wanted> wanted_by(const Session& session, std::string eid) {
   const Grant& grant = session.bearer().grant();
-  if (grant.permissions.is_operator) return Wanted{.eid = std::move(eid)};
+  if (grant.permissions->is_operator) return Wanted{.eid = std::move(eid)};
   if (!eid.empty() && eid != grant.eid) return std::nullopt;
   return Wanted{.eid = grant.eid};
 }

@@ -378,26 +378,38 @@ Permissions SpelledOut<Permissions>::get(TapeReader& from) {
 }
 
 template <>
-void SpelledOut<Grant>::put(TapeWriter& to, const Grant& value) {
-  frontend::put(to, value.eid);
+void SpelledOut<TokenFacts>::put(TapeWriter& to, const TokenFacts& value) {
+  frontend::put(to, value.id);
   frontend::put(to, value.device);
-  frontend::put(to, value.token_id);
   frontend::put(to, value.issued_at);
   frontend::put(to, value.expires_at);
   frontend::put(to, value.key_fingerprint);
-  frontend::put(to, value.permissions);
+}
+template <>
+TokenFacts SpelledOut<TokenFacts>::get(TapeReader& from) {
+  TokenFacts value;
+  value.id = frontend::get<std::string>(from);
+  value.device = frontend::get<std::string>(from);
+  value.issued_at = frontend::get<std::optional<engine::Timestamp>>(from);
+  value.expires_at = frontend::get<engine::Timestamp>(from);
+  value.key_fingerprint = frontend::get<std::string>(from);
+  return value;
+}
+
+// From a token that was checked: it always has its facts.
+template <>
+void SpelledOut<Grant>::put(TapeWriter& to, const Grant& value) {
+  frontend::put(to, value.eid);
+  frontend::put(to, *value.permissions);
+  frontend::put(to, *value.token);
 }
 template <>
 Grant SpelledOut<Grant>::get(TapeReader& from) {
-  Grant value;
-  value.eid = frontend::get<std::string>(from);
-  value.device = frontend::get<std::string>(from);
-  value.token_id = frontend::get<std::string>(from);
-  value.issued_at = frontend::get<std::optional<engine::Timestamp>>(from);
-  value.expires_at = frontend::get<std::optional<engine::Timestamp>>(from);
-  value.key_fingerprint = frontend::get<std::string>(from);
-  value.permissions = frontend::get<Permissions>(from);
-  return value;
+  std::string eid = frontend::get<std::string>(from);
+  auto permissions = std::make_shared<const Permissions>(frontend::get<Permissions>(from));
+  return {.eid = std::move(eid),
+          .permissions = std::move(permissions),
+          .token = std::make_shared<const TokenFacts>(frontend::get<TokenFacts>(from))};
 }
 
 template <>

@@ -52,6 +52,8 @@ struct Word<engine::EntityListRequest::Page> : SpelledOut<engine::EntityListRequ
 template <>
 struct Word<Permissions> : SpelledOut<Permissions> {};
 template <>
+struct Word<TokenFacts> : SpelledOut<TokenFacts> {};
+template <>
 struct Word<Grant> : SpelledOut<Grant> {};
 template <>
 struct Word<TokenRefusal> : SpelledOut<TokenRefusal> {};

@@ -19,24 +19,24 @@ void append_varint(std::string& out, std::size_t value) {
   out.push_back(static_cast<char>(value));
 }
 
-Bytes view(const std::string& text) { return engine::as_bytes(std::string_view(text)); }
-
 }  // namespace
 
 void FrameReader::carry(Bytes& input, std::size_t up_to) {
-  const std::size_t count = std::min(input.size(), up_to - std::min(up_to, carried_.size()));
-  carried_.append(reinterpret_cast<const char*>(input.data()), count);
+  const std::size_t count = std::min(input.size(), up_to - std::min(up_to, carried().size()));
+  if (count == 0) return;
+  if (!carried_) carried_ = std::make_unique<std::string>();
+  carried_->append(reinterpret_cast<const char*>(input.data()), count);
   input = input.subspan(count);
 }
 
 std::expected<bool, FrameProblem> FrameReader::take_preface(Bytes& input) {
   carry(input, kPreface.size());
-  const std::size_t magic = std::min(carried_.size(), kPrefaceMagicBytes);
-  if (std::string_view(carried_).substr(0, magic) != kPreface.substr(0, magic))
+  const std::size_t magic = std::min(carried().size(), kPrefaceMagicBytes);
+  if (carried().substr(0, magic) != kPreface.substr(0, magic))
     return std::unexpected(FrameProblem::kNotOurPreface);
-  if (carried_.size() < kPreface.size()) return false;
-  if (carried_ != kPreface) return std::unexpected(FrameProblem::kOtherVersion);
-  carried_.clear();
+  if (carried().size() < kPreface.size()) return false;
+  if (carried() != kPreface) return std::unexpected(FrameProblem::kOtherVersion);
+  carried_.reset();
   prefaced_ = true;
   return true;
 }
@@ -56,7 +56,7 @@ std::expected<Bytes, FrameProblem> FrameReader::next(Bytes& input) {
     if (!whole) return std::unexpected(whole.error());
     if (!*whole) return Bytes{};
   }
-  if (carried_.empty() && input.size() >= kFrameHeaderBytes) {
+  if (!carried_ && input.size() >= kFrameHeaderBytes) {
     auto length = length_of(input);
     if (!length) return std::unexpected(length.error());
     if (input.size() - kFrameHeaderBytes >= *length) {
@@ -65,13 +65,13 @@ std::expected<Bytes, FrameProblem> FrameReader::next(Bytes& input) {
       return frame;
     }
   }
-  if (carried_.size() < kFrameHeaderBytes) carry(input, kFrameHeaderBytes);
-  if (carried_.size() < kFrameHeaderBytes) return Bytes{};
-  auto length = length_of(view(carried_));
+  if (carried().size() < kFrameHeaderBytes) carry(input, kFrameHeaderBytes);
+  if (carried().size() < kFrameHeaderBytes) return Bytes{};
+  auto length = length_of(engine::as_bytes(carried()));
   if (!length) return std::unexpected(length.error());
   carry(input, kFrameHeaderBytes + *length);
-  if (carried_.size() < kFrameHeaderBytes + *length) return Bytes{};
-  return view(carried_).subspan(kFrameHeaderBytes);
+  if (carried().size() < kFrameHeaderBytes + *length) return Bytes{};
+  return engine::as_bytes(carried()).subspan(kFrameHeaderBytes);
 }
 
 void append_frame_header(std::string& out, std::size_t bytes, Framing framing) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -39,7 +40,8 @@ class FrameReader {
  public:
   enum class Begin : std::uint8_t { kWithPreface, kWithFrame };
   explicit FrameReader(Begin begin, std::size_t frame_bytes_max = limits::kFrameBytesMax)
-      : frame_bytes_max_(frame_bytes_max), prefaced_(begin == Begin::kWithFrame) {}
+      : frame_bytes_max_(static_cast<std::uint32_t>(frame_bytes_max)),
+        prefaced_(begin == Begin::kWithFrame) {}
 
   // Calls `visit(Bytes frame)` for every frame that `input` completes; its view ends with the call.
   // False from `visit` ends it: what follows is dropped. After a problem the stream is beyond help.
@@ -50,32 +52,33 @@ class FrameReader {
       if (!frame) return std::unexpected(frame.error());
       if (frame->empty()) return {};
       const bool go_on = visit(*frame);
-      if (carried_.size() <= kKeepBytes) {
-        carried_.clear();
-      } else {
-        std::string().swap(carried_);
-      }
+      carried_.reset();
       if (!go_on) return {};
     }
   }
 
   // From the next frame on; also inside `visit`.
-  void set_frame_bytes_max(std::size_t bytes) { frame_bytes_max_ = bytes; }
+  void set_frame_bytes_max(std::size_t bytes) {
+    frame_bytes_max_ = static_cast<std::uint32_t>(bytes);
+  }
 
-  [[nodiscard]] std::size_t held_bytes() const { return carried_.capacity(); }
+  [[nodiscard]] std::size_t held_bytes() const { return carried_ ? carried_->capacity() : 0; }
 
  private:
-  static constexpr std::size_t kKeepBytes = 256;
   // The next whole frame, out of `input` or joined with what was carried; none: all of `input` was
   // taken. Moves `input` on.
   std::expected<Bytes, FrameProblem> next(Bytes& input);
   [[nodiscard]] std::expected<bool, FrameProblem> take_preface(Bytes& input);
   [[nodiscard]] std::expected<std::size_t, FrameProblem> length_of(Bytes header) const;
   void carry(Bytes& input, std::size_t up_to);
+  [[nodiscard]] std::string_view carried() const {
+    return carried_ ? std::string_view(*carried_) : std::string_view();
+  }
 
-  std::size_t frame_bytes_max_;
+  std::uint32_t frame_bytes_max_;
   bool prefaced_;
-  std::string carried_;  // header and bytes of the unfinished frame, or of the preface
+  std::unique_ptr<std::string>
+      carried_;  // header and bytes of the unfinished frame, or of the preface
 };
 
 // What precedes the bytes of each stanza that goes out. They differ in nothing else, so a session

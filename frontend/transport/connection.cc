@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 
 #include <array>
+#include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -112,7 +113,8 @@ void Connection::await_input() {
   if (tls_ && tls_->has_pending())
     return boost::asio::post(socket_.get_executor(), [go_on] { go_on({}); });
   const bool wants_room = tls_ && tls_->read_wants_room();
-  socket_.async_wait(wants_room ? Socket::wait_write : Socket::wait_read, std::move(go_on));
+  socket_.async_wait(wants_room ? Socket::wait_write : Socket::wait_read,
+                     boost::asio::bind_allocator(HandlerAllocator<void>(wait_), std::move(go_on)));
 }
 
 void Connection::on_readable() {

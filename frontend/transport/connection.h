@@ -11,6 +11,7 @@
 #include "frontend/session/peer.h"
 #include "frontend/transport/address_limits.h"
 #include "frontend/transport/carrier.h"
+#include "frontend/transport/handler_memory.h"
 #include "frontend/transport/peer_owner.h"
 #include "frontend/transport/tls/tls_stream.h"
 
@@ -61,6 +62,7 @@ class Connection final : public Peer, public std::enable_shared_from_this<Connec
     int queued = 0;  // in the socket, not acknowledged by the peer, at the last tick
   };
   std::unique_ptr<Sending> sending_;  // on its way into the socket
+  HandlerMemory wait_;                // for input: it waits nearly always
   bool reading_ = false;
   bool writing_ = false;
   bool draining_ = false;

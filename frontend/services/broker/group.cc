@@ -36,13 +36,14 @@ std::vector<Group::Share> Group::shares_by_size() const {
   std::vector<Share> shares;
   shares.reserve(members_.size());
   for (const MemberId member : members_) {
-    Share& share = shares.emplace_back(Share{.member = member});
+    Share& share = shares.emplace_back(Share{.member = member, .joined = shares.size()});
     for (std::uint32_t i = 0; i < partitions_.size(); ++i) {
       if (partitions_[i].planned == member) share.planned.push_back(i);
     }
   }
-  std::ranges::stable_sort(
-      shares, [](const Share& a, const Share& b) { return a.planned.size() > b.planned.size(); });
+  std::ranges::sort(shares, [](const Share& a, const Share& b) {
+    return std::pair(b.planned.size(), a.joined) < std::pair(a.planned.size(), b.joined);
+  });
   return shares;
 }
 

@@ -46,6 +46,7 @@ class Group {
   };
   struct Share {
     MemberId member{};
+    std::size_t joined = 0;  // the how-manieth
     std::vector<std::uint32_t> planned{};
   };
   [[nodiscard]] std::vector<Reassignment> rebalance();

@@ -39,9 +39,10 @@ const Revocations::Entry* Revocations::find(std::string_view eid, RevocationScop
 
 bool Revocations::revoke(const Grant& grant, std::string_view device) const {
   if (entries_.empty()) return false;
-  if (find(grant.eid, RevocationScope::kToken, grant.token_id) != nullptr) return true;
+  if (find(grant.eid, RevocationScope::kToken, grant.token->id) != nullptr) return true;
+  const auto& issued_at = grant.token->issued_at;
   const auto covers = [&](const Entry* entry) {
-    return entry != nullptr && (!grant.issued_at || *grant.issued_at <= entry->revoked_at);
+    return entry != nullptr && (!issued_at || *issued_at <= entry->revoked_at);
   };
   return covers(find(grant.eid, RevocationScope::kEntity, "")) ||
          covers(find(grant.eid, RevocationScope::kDevice, device));

@@ -71,7 +71,8 @@ TokenService::Standing TokenService::standing_of(const Grant& grant,
     const engine::MutexLock lock(mutex_);
     if (revocations_.revoke(grant, device)) return Standing::kRevoked;
   }
-  return parts_.keys.keys()->has(grant.key_fingerprint) ? Standing::kGood : Standing::kKeyGone;
+  return parts_.keys.keys()->has(grant.token->key_fingerprint) ? Standing::kGood
+                                                               : Standing::kKeyGone;
 }
 
 void TokenService::revoke(Revocation revocation, Done done) {

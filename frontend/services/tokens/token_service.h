@@ -53,10 +53,11 @@ class TokenService {
   [[nodiscard]] std::uint64_t generation() const {
     return generation_.load(std::memory_order_acquire);
   }
+  // These two of one that has a token.
   [[nodiscard]] Standing standing_of(const Grant& grant, std::string_view device) const;
   // When a session of this grant ends: the token's end and the clock skew.
   [[nodiscard]] engine::Timestamp end_of(const Grant& grant) const {
-    return *grant.expires_at + options_.rules.clock_skew;
+    return grant.token->expires_at + options_.rules.clock_skew;
   }
 
   using Done = std::move_only_function<void(engine::Result<engine::Timestamp> revoked_at)>;

@@ -139,7 +139,7 @@ void SessionStream::pump() {
   write();
   const bool sent_all = writing_ == 0 && !session_->has_output();
   if (sent_all && session_->is_over()) return leave(session_->ended_with());
-  if (sent_all && half_closed_ && session_->publisher().in_flight() == 0)
+  if (sent_all && half_closed_ && session_->publishes_in_flight() == 0)
     return leave(Code::kUnspecified);
   read();
 }

@@ -66,7 +66,7 @@ class NodeSecurity : public ::testing::Test {
                                    .audience = "bimip",
                                    .issued_at = engine::system_clock().now(),
                                    .expires_at = engine::system_clock().now() + 1h,
-                                   .permissions = Permissions::everything()},
+                                   .permissions = *Permissions::everything()},
                                   key_);
   }
   [[nodiscard]] engine::Result<std::unique_ptr<client::Connection>> connect() const {

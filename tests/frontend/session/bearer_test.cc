@@ -318,7 +318,7 @@ TEST(Bearer, IsNotRefreshedByAnothersOrAWrongToken) {
   EXPECT_EQ(talk.ask(refresh_with(token_of(expired))).error().code(), v1::CODE_UNAUTHENTICATED);
   EXPECT_EQ(talk.ask(refresh_with("")).error().code(), v1::CODE_UNAUTHENTICATED);
   EXPECT_TRUE(talk.session().is_open());
-  EXPECT_EQ(talk.session().bearer().grant().token_id, "a-1");
+  EXPECT_EQ(talk.session().bearer().grant().token->id, "a-1");
 }
 
 TEST(Bearer, LosesWhatTheFreshTokenDoesNotPermit) {

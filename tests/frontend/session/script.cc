@@ -365,7 +365,7 @@ void WatchedClient::count_delivery(const v1::Delivery& delivery) {
 void WatchedClient::check_bounds() const {
   constexpr std::size_t kAnswers = 64 * 1024;  // of what was on its way already
   EXPECT_LE(session_->outbox().waiting(), 2 * kOutputBytes + 2 * limits::kDeliveryBytes + kAnswers);
-  EXPECT_LE(session_->publisher().in_flight(), kPublishesInFlight);
+  EXPECT_LE(session_->publishes_in_flight(), kPublishesInFlight);
 }
 
 void run_script(engine::Bytes program) {

@@ -18,7 +18,9 @@ Revocation revocation(RevocationScope scope, const std::string& name, engine::Ti
 
 Grant grant(const std::string& eid, const std::string& id,
             std::optional<engine::Timestamp> issued_at = kNow - 1s) {
-  return {.eid = eid, .token_id = id, .issued_at = issued_at};
+  return {
+      .eid = eid,
+      .token = std::make_shared<const TokenFacts>(TokenFacts{.id = id, .issued_at = issued_at})};
 }
 
 TEST(Revocations, AreOfATokenADeviceOrAnEntity) {
