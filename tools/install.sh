@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian 12 machine: the packages of tools/packages.txt, from npm buf and the clients that
-# tests/clients speaks to the server through, and h2spec of Go.
+# tests/clients speaks to the server through, and two programs of Go.
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 buf_version=1.75.0
@@ -9,6 +9,8 @@ clients=(ws@8.23.0 @grpc/grpc-js@1.14.7 @grpc/proto-loader@0.8.1 protobufjs@7.6.
 clients_folder=$cache_folder/clients-2
 # Likewise with tests/clients/h2spec/go.mod and tests/clients/http2.py.
 h2spec_folder=$cache_folder/h2spec-1
+grpcurl=v1.8.8
+grpcurl_folder=$cache_folder/grpcurl-1  # tests/clients/grpcurl_test.py
 
 usage() {
   cat <<'END'
@@ -82,19 +84,19 @@ npm_install() {
   fi
 }
 
-# As npm_install(). The versions are those of go.mod, their checksums those of go.sum.
-h2spec_install() {
-  local program=$h2spec_folder/h2spec
-  [[ ! -x $program ]] || return 0
+# go_build FOLDER PROGRAM COMMAND...: builds FOLDER/PROGRAM where it is not there; as npm_install() not worth failing for.
+go_build() {
+  local folder=$1 program=$2
+  shift 2
+  [[ ! -x $folder/$program ]] || return 0
   if ! type -P go >/dev/null; then
-    complain "no go: h2spec cannot be built, its test will be skipped"
+    complain "no go: $program cannot be built, its tests will be skipped"
     return 0
   fi
-  say "building h2spec into $h2spec_folder"
-  mkdir -p "$h2spec_folder"
-  (cd "$repository/tests/clients/h2spec" && quietly "$repository/build/log/h2spec" \
-    env GOTOOLCHAIN=local go build -mod=readonly -buildvcs=false -o "$program" github.com/summerwind/h2spec/cmd/h2spec) ||
-    complain "h2spec could not be built, its test will be skipped"
+  say "building $program into $folder"
+  mkdir -p "$folder"
+  quietly "$repository/build/log/$program" env GOTOOLCHAIN=local GOBIN="$folder" "$@" ||
+    complain "$program could not be built, its tests will be skipped"
 }
 
 case ${1:-test} in
@@ -111,6 +113,10 @@ fi
 if [[ $group == test ]]; then
   npm_install "$cache_folder/buf-$buf_version" "the lint of proto/" "@bufbuild/buf@$buf_version"
   npm_install "$clients_folder" "the tests of node's and the browser's clients" "${clients[@]}"
-  h2spec_install
+  # Of go.mod and go.sum there: h2spec itself names no versions of what it needs. -C would need a newer go than Debian's.
+  cd "$repository/tests/clients/h2spec"
+  go_build "$h2spec_folder" h2spec go install -mod=readonly -buildvcs=false github.com/summerwind/h2spec/cmd/h2spec
+  cd "$repository"
+  go_build "$grpcurl_folder" grpcurl go install "github.com/fullstorydev/grpcurl/cmd/grpcurl@$grpcurl"
 fi
 say "everything for \"$group\" is installed"

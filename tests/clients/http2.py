@@ -116,7 +116,7 @@ class H2spec:
                 runs.append((report, subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)))
             said = {}
             for report, process in runs:
-                process.wait(60)
+                process.wait(100)
                 for case in xml.etree.ElementTree.parse(report).iter("testcase"):
                     wrong = case.find("error")
                     said[(case.get("package"), case.get("classname"))] = None if wrong is None else wrong.text

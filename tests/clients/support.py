@@ -38,7 +38,7 @@ class RawPeer:
 
     def __init__(self, address, first):
         host, port = address.rsplit(":", 1)
-        self.socket = socket.create_connection((host, int(port)), timeout=20)
+        self.socket = socket.create_connection((host, int(port)), timeout=WITHIN)
         self.socket.sendall(first)
 
     def __enter__(self):
