@@ -6,6 +6,7 @@
 #include "tools/bimip/log_console.h"
 #include "tools/bimip/log_write_commands.h"
 #include "tools/bimip/record_flags.h"
+#include "tools/bimip/stored_stanza.h"
 #include "tools/log/commands.h"
 
 namespace bimip::tools {
@@ -23,6 +24,7 @@ void add_stat(CLI::App& log, int& exit_code) {
   command->add_flag_callback(
       "--segments", [arguments] { arguments->detail = Detail::kSegments; },
       "List every segment too");
+  add_live(*command, arguments->holding);
   command->callback([arguments, &exit_code] {
     exit_code =
         run_on_console([&](const Console& console) { return run_stat(*arguments, console); });
@@ -39,6 +41,7 @@ void add_verify(CLI::App& log, int& exit_code) {
   command->add_flag_callback(
       "--deep", [arguments] { arguments->depth = Depth::kRecords; },
       "Decode and count each record too");
+  add_live(*command, arguments->holding);
   add_readers(*command, arguments->jobs, "Segments read at once");
   command->callback([arguments, &exit_code] {
     exit_code =
@@ -55,12 +58,15 @@ struct DumpFlags {
 
 Exit run_dump_flags(DumpFlags& flags, const Console& console) {
   if (flags.blocks || flags.block) {
-    LayoutArguments layout{.path = flags.records.path, .format = flags.records.format};
+    LayoutArguments layout{.path = flags.records.path,
+                           .format = flags.records.format,
+                           .holding = flags.records.holding};
     if (flags.block) layout.block = BlockNumber(*flags.block);
     return run_layout(layout, console);
   }
   flags.records.filter = filter_of(flags.which);
   flags.records.count_max = flags.which.count_max;
+  flags.records.stanza_of = stored_stanza;
   return run_dump(flags.records, console);
 }
 
@@ -73,6 +79,7 @@ void add_dump(CLI::App& log, int& exit_code) {
        .example = "bimip log dump --key alice --since 2026-11-23 /var/lib/bimip/topics/orders\n"
                   "  bimip log dump --block 17 /var/lib/bimip/topics/orders/0"},
       flags->records.path, flags->records.format);
+  add_live(*command, flags->records.holding);
   CLI::Option* json = command->get_option("--json");
   std::vector<CLI::Option*> of_records = add_record_flags(*command, flags->which);
   of_records.push_back(command

@@ -85,6 +85,12 @@ Timestamp read_time(const std::string& option, const std::string& text) {
   return *time;
 }
 
+void add_live(CLI::App& command, log_tools::Holding& holding) {
+  command.add_flag_callback(
+      "--live", [&holding] { holding = log_tools::Holding::kLive; },
+      "Of a store that a server may be writing: what it had when the command began");
+}
+
 void add_jobs(CLI::App& command, unsigned& jobs, const char* what) {
   jobs = std::max(1U, std::thread::hardware_concurrency());
   command.add_option("--jobs", jobs, what)->check(CLI::Range(1U, 256U))->capture_default_str();

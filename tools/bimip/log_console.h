@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "tools/log/console.h"
-#include "tools/log/read_only_file.h"
+#include "tools/log/store_hold.h"
 
 namespace CLI {
 class App;
@@ -31,6 +31,8 @@ CLI::App* add_command(CLI::App& log, const LogCommand& command, log_tools::Path&
                       log_tools::Format& format);
 // What the option was given; as a wrong value is refused, with its name in front.
 Timestamp read_time(const std::string& option, const std::string& text);
+// --live.
+void add_live(CLI::App& command, log_tools::Holding& holding);
 // One job a core unless it is said.
 void add_jobs(CLI::App& command, unsigned& jobs, const char* what);
 // For what waits for the disk and hardly computes: as many reads at once as a disk wants, four a

@@ -49,14 +49,14 @@ void add_salvage(CLI::App& log, int& exit_code) {
 
 void add_reindex(CLI::App& log, int& exit_code) {
   auto arguments = std::make_shared<ReindexArguments>();
-  CLI::App* command =
-      add_command(log,
-                  {.name = "reindex",
-                   .what = "Make what is derived from the log again: indexes, producers",
-                   .example = "bimip log reindex /var/lib/bimip --replace",
-                   .exit_codes = "\nExit codes: 0 every derived file is right now, 1 some are not, "
-                                 "2 could not run."},
-                  arguments->path, arguments->format);
+  CLI::App* command = add_command(
+      log,
+      {.name = "reindex",
+       .what = "Make what is derived from the log again: indexes, directories, producers",
+       .example = "bimip log reindex /var/lib/bimip --replace",
+       .exit_codes = "\nExit codes: 0 every derived file is right now, 1 some are not, "
+                     "2 could not run."},
+      arguments->path, arguments->format);
   CLI::Option* to =
       command->add_option("--to", arguments->to, "Write all of them into this empty folder")
           ->type_name("DIR");
@@ -83,6 +83,7 @@ void add_diff(CLI::App& log, int& exit_code) {
                    .exit_codes = "\nExit codes: 0 equal, 1 different, 2 could not run."},
                   arguments->first, arguments->format);
   command->add_option("OTHER", arguments->second, "The one to compare it with")->required();
+  add_live(*command, arguments->holding);
   add_jobs(*command, arguments->jobs, "Partitions compared at once");
   command->callback([arguments, &exit_code] {
     exit_code =
@@ -103,9 +104,8 @@ void add_backup(CLI::App& log, int& exit_code) {
   command->add_option("--to", arguments->to, "The backup's folder: an earlier backup, or empty")
       ->type_name("DIR")
       ->required();
-  command->add_flag_callback(
-      "--live", [arguments] { arguments->holding = Holding::kLive; },
-      "Of a store that a server may be writing");
+  command->get_option("PATH")->description("A data directory");
+  add_live(*command, arguments->holding);
   add_dry_run(*command, arguments->effect);
   add_jobs(*command, arguments->jobs, "Partitions copied at once");
   command->callback([arguments, &exit_code] {
@@ -159,6 +159,7 @@ void add_extract(CLI::App& log, int& exit_code) {
   command->get_option("PATH")->description("A topic, a partition or a segment file");
   command->add_option("--out", arguments->out, "A file that is not there yet")->type_name("FILE");
   add_record_flags(*command, *flags);
+  add_live(*command, arguments->holding);
   add_dry_run(*command, arguments->effect);
   command->callback([arguments, flags, &exit_code] {
     arguments->filter = filter_of(*flags);

@@ -31,6 +31,7 @@ Json verify_json(const VerifyReport& report, const VerifyArguments& arguments,
           {"path", inventory.root.string()},
           {"scope", name_of(inventory.scope)},
           {"deep", arguments.depth == Depth::kRecords},
+          {"live", inventory.holding == Holding::kLive},
           {"clean", report.is_clean()},
           {"partitions", report.partitions},
           {"segments", report.segments},
@@ -64,6 +65,15 @@ void report_inventory(const Inventory& inventory, FindingPrinter& print) {
   }
 }
 
+std::string shown(const DumpArguments& arguments, const PartitionPlace& partition,
+                  const Record& record) {
+  if (arguments.format == Format::kRaw) return std::string(as_text(record.value)) + "\n";
+  std::optional<StoredStanza> stanza;
+  if (arguments.stanza_of) stanza = arguments.stanza_of(partition, record);
+  return arguments.format == Format::kJson ? line(record_json(partition, record, stanza))
+                                           : record_text(partition, record, stanza);
+}
+
 std::string block_view(const SegmentPlace& segment, const Piece& piece, Bytes bytes,
                        Format format) {
   const std::vector<Field> fields = annotate_block(bytes);
@@ -83,7 +93,7 @@ std::string block_view(const SegmentPlace& segment, const Piece& piece, Bytes by
 }  // namespace
 
 Exit run_stat(const StatArguments& arguments, const Console& console) {
-  const Result<Inventory> inventory = take_inventory(arguments.path);
+  const Result<Inventory> inventory = take_inventory(arguments.path, arguments.holding);
   if (!inventory) return cannot_run(inventory.error(), console);
   const Result<StatReport> report = take_stat(*inventory);
   if (!report) return cannot_run(report.error(), console);
@@ -104,7 +114,7 @@ Exit run_stat(const StatArguments& arguments, const Console& console) {
 
 Exit run_verify(const VerifyArguments& arguments, const Console& console) {
   ProgressLine progress(console);
-  const Result<Inventory> inventory = take_inventory(arguments.path);
+  const Result<Inventory> inventory = take_inventory(arguments.path, arguments.holding);
   if (!inventory) return cannot_run(inventory.error(), console);
   VerifyOptions options{.depth = arguments.depth, .jobs = arguments.jobs};
   options.on_progress = [&](const VerifyProgress& now) {
@@ -121,36 +131,25 @@ Exit run_verify(const VerifyArguments& arguments, const Console& console) {
 }
 
 Exit run_dump(const DumpArguments& arguments, const Console& console) {
-  const Result<Inventory> inventory = take_inventory(arguments.path);
+  const Result<Inventory> inventory = take_inventory(arguments.path, arguments.holding);
   if (!inventory) return cannot_run(inventory.error(), console);
   FindingPrinter print(console, arguments.format);
   report_inventory(*inventory, print);
-  const DumpRequest request{.filter = arguments.filter,
-                            .count_max = arguments.count_max,
-                            .on_record =
-                                [&](const PartitionPlace& partition, const Record& record) {
-                                  std::string text;
-                                  switch (arguments.format) {
-                                    case Format::kText:
-                                      text = record_text(partition, record);
-                                      break;
-                                    case Format::kJson:
-                                      text = line(record_json(partition, record));
-                                      break;
-                                    case Format::kRaw:
-                                      text = std::string(as_text(record.value)) + "\n";
-                                      break;
-                                  }
-                                  return console.out(text) ? GoOn::kYes : GoOn::kNo;
-                                },
-                            .on_finding = [&](const Finding& finding) { print(finding); }};
+  const DumpRequest request{
+      .filter = arguments.filter,
+      .count_max = arguments.count_max,
+      .on_record =
+          [&](const PartitionPlace& partition, const Record& record) {
+            return console.out(shown(arguments, partition, record)) ? GoOn::kYes : GoOn::kNo;
+          },
+      .on_finding = [&](const Finding& finding) { print(finding); }};
   if (const Status done = dump_records(*inventory, request); !done)
     return cannot_run(done.error(), console);
   return print.exit();
 }
 
 Exit run_layout(const LayoutArguments& arguments, const Console& console) {
-  const Result<Inventory> inventory = take_inventory(arguments.path);
+  const Result<Inventory> inventory = take_inventory(arguments.path, arguments.holding);
   if (!inventory) return cannot_run(inventory.error(), console);
   if (arguments.block && inventory->partitions.size() != 1) {
     return cannot_run({ErrorCode::kInvalidArgument,

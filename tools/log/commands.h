@@ -14,6 +14,7 @@ struct StatArguments {
   Path path{};
   Format format = Format::kText;
   Detail detail = Detail::kPartitions;
+  Holding holding = Holding::kHeld;
 };
 [[nodiscard]] Exit run_stat(const StatArguments& arguments, const Console& console);
 
@@ -21,6 +22,7 @@ struct VerifyArguments {
   Path path{};
   Format format = Format::kText;
   Depth depth = Depth::kBlocks;
+  Holding holding = Holding::kHeld;
   unsigned jobs = 1;
 };
 [[nodiscard]] Exit run_verify(const VerifyArguments& arguments, const Console& console);
@@ -30,6 +32,8 @@ struct DumpArguments {
   Format format = Format::kText;
   RecordFilter filter{};
   std::optional<std::uint64_t> count_max{};
+  StanzaOf stanza_of{};  // none: values are shown as they are
+  Holding holding = Holding::kHeld;
 };
 [[nodiscard]] Exit run_dump(const DumpArguments& arguments, const Console& console);
 
@@ -37,6 +41,7 @@ struct LayoutArguments {
   Path path{};
   Format format = Format::kText;
   std::optional<BlockNumber> block{};  // only this one, field by field
+  Holding holding = Holding::kHeld;
 };
 [[nodiscard]] Exit run_layout(const LayoutArguments& arguments, const Console& console);
 

@@ -55,8 +55,7 @@ class Dumper {
   Status dump_segment(const PartitionPlace& partition, const SegmentPlace& segment) {
     SegmentIdentity identity = partition.identity;
     identity.epoch = segment.epoch;
-    Result<std::unique_ptr<ReadOnlyFile>> file =
-        ReadOnlyFile::open(segment.path, ReadVia::kPageCache);
+    Result<std::shared_ptr<const ReadOnlyFile>> file = open_segment(segment, ReadVia::kPageCache);
     if (!file && file.error().code == ErrorCode::kIo)
       return std::unexpected(std::move(file.error()));
     if (!file) return judge(partition, segment);

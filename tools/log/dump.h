@@ -25,6 +25,13 @@ struct RecordFilter {
 
 enum class GoOn : std::uint8_t { kNo, kYes };
 
+// What a record's value says when it is a stanza. The engine knows none; whoever does decodes it.
+struct StoredStanza {
+  std::string name{};  // of its message
+  std::string json{};
+};
+using StanzaOf = std::function<std::optional<StoredStanza>(const PartitionPlace&, const Record&)>;
+
 struct DumpRequest {
   RecordFilter filter{};
   std::optional<std::uint64_t> count_max{};

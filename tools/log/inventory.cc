@@ -1,5 +1,7 @@
 #include "tools/log/inventory.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <charconv>
 #include <set>
@@ -12,6 +14,9 @@ namespace bimip::log_tools {
 namespace {
 
 namespace fs = std::filesystem;
+
+// How often a live store is begun anew because its topics change.
+constexpr int kTriesMax = 20;
 
 bool is_folder(const Path& path) {
   std::error_code ignored;
@@ -67,25 +72,47 @@ bool holds_records(const Path& topic) {
   return false;
 }
 
+// Segments of a live store stay open, each of them.
+void allow_many_files() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &files);
+}
+
 // Builds the inventory step by step.
 class Taker {
  public:
+  explicit Taker(Holding holding) { inventory_.holding = holding; }
+
   Result<Inventory> run(const Path& path) {
     std::error_code error;
     inventory_.root = fs::canonical(path, error);
     if (error) return fail(ErrorCode::kNotFound, path.string() + ": " + error.message());
     if (Status done = resolve(); !done) return std::unexpected(std::move(done.error()));
     if (inventory_.data_directory) {
-      Result<StoreHold> hold = StoreHold::take(*inventory_.data_directory);
-      if (!hold) return std::unexpected(std::move(hold.error()));
-      inventory_.hold = std::move(*hold);
+      if (!is_live()) {
+        Result<StoreHold> hold = StoreHold::take(*inventory_.data_directory);
+        if (!hold) return std::unexpected(std::move(hold.error()));
+        inventory_.hold = std::move(*hold);
+      }
       if (Status done = read_catalog(); !done) return std::unexpected(std::move(done.error()));
     }
     if (Status done = take(); !done) return std::unexpected(std::move(done.error()));
     return std::move(inventory_);
   }
 
+  // Whether the server made or removed a topic meanwhile.
+  [[nodiscard]] bool is_outdated() const {
+    if (!is_live() || !inventory_.data_directory) return false;
+    const auto bytes =
+        read_whole(*inventory_.data_directory / file_names::kCatalog, kTableBytesMax);
+    return bytes && *bytes != catalog_bytes_;
+  }
+
  private:
+  [[nodiscard]] bool is_live() const { return inventory_.holding == Holding::kLive; }
+
   // Finds out what the path is and where its store is.
   Status resolve() {
     const Path& root = inventory_.root;
@@ -127,6 +154,7 @@ class Taker {
         bytes ? decode_catalog(*bytes) : Result<Catalog>(std::unexpected(bytes.error()));
     if (catalog) {
       inventory_.catalog = std::move(*catalog);
+      catalog_bytes_ = std::move(*bytes);
     } else if (bytes || is_used()) {
       report({.file = path,
               .what = bytes ? catalog.error().message : "the catalog is missing",
@@ -177,6 +205,8 @@ class Taker {
         }
       }
     }
+    // A folder that the catalog does not know is one that a server is about to make or to remove.
+    if (is_live() && inventory_.catalog) return {};
     for (const std::string& name : there) {
       if (inventory_.catalog && holds_records(topics / name)) {
         report({.file = topics / name,
@@ -294,7 +324,7 @@ class Taker {
   }
 
   PartitionRequest request(const Path& folder) const {
-    PartitionRequest request{.folder = folder, .store = {}, .config = nullptr, .number = {}};
+    PartitionRequest request{.folder = folder, .holding = inventory_.holding};
     if (const auto number = partition_number(folder.filename().string()))
       request.number = PartitionId(*number);
     if (inventory_.catalog) {
@@ -313,6 +343,7 @@ class Taker {
   void report(Finding finding) { inventory_.findings.push_back(std::move(finding)); }
 
   Inventory inventory_;
+  std::vector<std::byte> catalog_bytes_;
 };
 
 }  // namespace
@@ -343,6 +374,18 @@ std::string_view name_of(Verdict verdict) {
   return "";
 }
 
-Result<Inventory> take_inventory(const Path& path) { return Taker().run(path); }
+Result<std::shared_ptr<const ReadOnlyFile>> open_segment(const SegmentPlace& segment, ReadVia via) {
+  if (segment.pinned) return segment.pinned;
+  return ReadOnlyFile::open(segment.path, via);
+}
+
+Result<Inventory> take_inventory(const Path& path, Holding holding) {
+  if (holding == Holding::kLive) allow_many_files();
+  for (int tries = 1;; ++tries) {
+    Taker taker(holding);
+    Result<Inventory> inventory = taker.run(path);
+    if (tries == kTriesMax || !taker.is_outdated()) return inventory;
+  }
+}
 
 }  // namespace bimip::log_tools

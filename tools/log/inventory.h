@@ -2,6 +2,7 @@
 // their tables say.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,7 +26,13 @@ struct SegmentPlace {
   std::uint64_t disk_bytes = 0;
   std::optional<ManifestSegment> listed{};    // its entry in the manifest
   std::optional<ManifestSegment> previous{};  // the entry before it
+  // Of a live store: open since its manifest was read, so that it stays when the server removes it;
+  // of a growing one the front that is a prefix of the log.
+  std::shared_ptr<const ReadOnlyFile> pinned{};
 };
+// What to read of it: what is pinned, or the file of its path.
+[[nodiscard]] Result<std::shared_ptr<const ReadOnlyFile>> open_segment(const SegmentPlace& segment,
+                                                                       ReadVia via);
 
 struct PartitionPlace {
   Path folder{};
@@ -37,6 +44,7 @@ struct PartitionPlace {
   std::vector<std::string> names{};      // of all files in the folder
   std::vector<SegmentPlace> segments{};  // in scope: listed ones in order, then others by epoch
   std::uint64_t other_disk_bytes = 0;    // of tables and side files
+  Holding holding = Holding::kHeld;
 };
 
 struct Inventory {
@@ -47,12 +55,15 @@ struct Inventory {
   std::vector<PartitionPlace> partitions{};
   std::uint64_t spare_disk_bytes = 0;  // of a store: segments' space that nobody uses yet
   std::vector<Finding> findings{};     // about catalog, folders, manifests and stray files
+  Holding holding = Holding::kHeld;
   StoreHold hold{};
 };
 
 // Takes the store's lock (shared) when the path lies in a data directory. Reads tables, not
 // segments. Damage is in the findings; errors are those that leave nothing to look at: kNotFound,
 // kForeign (no store, no part of one), kLocked, kIo.
-[[nodiscard]] Result<Inventory> take_inventory(const Path& path);
+// kLive: no lock; of each partition a prefix of its log that holds everything that was acknowledged
+// before. Growing segments are read for that, and a file of each segment stays open.
+[[nodiscard]] Result<Inventory> take_inventory(const Path& path, Holding holding = Holding::kHeld);
 
 }  // namespace bimip::log_tools

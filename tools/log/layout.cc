@@ -130,8 +130,7 @@ std::string_view name_of(PieceKind kind) {
 Status walk_layout(const Inventory& inventory, const LayoutRequest& request) {
   for (const PartitionPlace& partition : inventory.partitions) {
     for (const SegmentPlace& segment : partition.segments) {
-      Result<std::unique_ptr<ReadOnlyFile>> file =
-          ReadOnlyFile::open(segment.path, ReadVia::kPageCache);
+      Result<std::shared_ptr<const ReadOnlyFile>> file = open_segment(segment, ReadVia::kPageCache);
       if (!file && file.error().code == ErrorCode::kIo)
         return std::unexpected(std::move(file.error()));
       if (file) {

@@ -22,7 +22,7 @@ PartitionCheck::PartitionCheck(const PartitionPlace& place, Depth depth)
       entities_(place, [this](Finding finding) { report(std::move(finding)); }) {
   read_losses();
   for (std::size_t i = 0; i < place_.segments.size(); ++i) read_tables(i);
-  entities_.check_base();
+  if (!is_live()) entities_.check_base();
 }
 
 SegmentTask PartitionCheck::task(std::size_t segment,
@@ -64,7 +64,7 @@ Result<std::vector<Finding>> PartitionCheck::compare() {
       compare_segment(i);
     }
   }
-  if (depth_ == Depth::kRecords) entities_.check_chains();
+  if (depth_ == Depth::kRecords && !is_live()) entities_.check_chains();
   if (place_.manifest && size() == place_.manifest->segments.size() && size() > 0) {
     const Offset start = place_.manifest->log_start;
     const Offset base = place_.manifest->segments.front().base_offset;
@@ -143,6 +143,7 @@ void PartitionCheck::read_tables(std::size_t segment) {
   const auto& listed = place_.segments[segment].listed;
   const SegmentState state = listed ? listed->state : SegmentState::kSealed;
   if (state == SegmentState::kSealed) read_index(segment);
+  if (is_live()) return;  // the others are of another moment than the segments
   if (state == SegmentState::kSealed) entities_.open_directory(place_.segments[segment]);
   if (state == SegmentState::kSealed) read_producers(segment);
   if (state == SegmentState::kActive) read_checkpoint(segment);
@@ -154,7 +155,7 @@ void PartitionCheck::read_index(std::size_t segment) {
   Result<std::vector<std::byte>> bytes = read_whole(path, kTableBytesMax);
   if (bytes) {
     tables_[segment].index = std::move(*bytes);
-  } else if (place.listed) {
+  } else if (place.listed && !is_live()) {
     report({.file = path,
             .what = bytes.error().code == ErrorCode::kNotFound ? "the index is missing"
                                                                : bytes.error().message,

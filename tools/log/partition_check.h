@@ -36,6 +36,7 @@ class PartitionCheck {
   }
 
  private:
+  [[nodiscard]] bool is_live() const { return place_.holding == Holding::kLive; }
   void read_losses();
   void read_tables(std::size_t segment);
   void read_index(std::size_t segment);

@@ -66,7 +66,7 @@ void PartitionCheck::compare_segment(std::size_t segment) {
   judge_bad(segment);
   judge_odd(segment);
   compare_end(segment);
-  if (depth_ == Depth::kRecords) compare_entities(segment);
+  if (depth_ == Depth::kRecords && !is_live()) compare_entities(segment);
   if (is_sealed(segment)) {
     compare_index(segment);
   } else {
@@ -338,7 +338,7 @@ void PartitionCheck::note_end(std::size_t segment) {
   const bool cut_short =
       checkpoint && checkpoint->tail.position.value() > place_.segments[segment].bytes;
   const bool ended_well = facts.blocks == 0 || facts.witnessed || facts.footer || cut_short;
-  if (ended_well || !is_sound(facts)) return;
+  if (ended_well || is_live() || !is_sound(facts)) return;
   report({.verdict = Verdict::kNote,
           .file = place_.segments[segment].path,
           .from = facts.tail.position,

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "engine/format/table.h"
+#include "tools/log/pinned_segments.h"
 #include "tools/log/segment_probe.h"
 
 namespace bimip::log_tools {
@@ -11,12 +12,16 @@ namespace {
 
 using file_names::FileKind;
 
+// How often a live partition is begun anew because its segments change.
+constexpr int kTriesMax = 20;
+
 class PartitionTaker {
  public:
   PartitionTaker(const PartitionRequest& request, std::vector<Finding>& findings)
       : request_(request), findings_(findings) {
     place_.folder = request.folder;
     place_.topic = request.folder.parent_path().filename();
+    place_.holding = request.holding;
   }
 
   Result<PartitionPlace> run() {
@@ -36,11 +41,25 @@ class PartitionTaker {
     if (Status done = read_manifest(); !done) return std::unexpected(std::move(done.error()));
     if (!place_.has_identity) ask_segments();
     gather_segments();
-    if (place_.manifest) {
+    if (is_live()) {
+      if (Status done = pin_segments(place_); !done)
+        return std::unexpected(std::move(done.error()));
+    } else if (place_.manifest) {
       for (const std::string& name : place_.names) check_name(name);
     }
     measure_others();
+    is_one_missing_ = !std::ranges::all_of(place_.segments, &SegmentPlace::exists);
+    identity_ = place_.identity;
     return std::move(place_);
+  }
+
+  // Whether a live partition's manifest lists other segments by now, and one of these is gone.
+  [[nodiscard]] bool is_outdated() const {
+    if (!is_live() || !is_one_missing_) return false;
+    const auto bytes = read_whole(path(std::string(file_names::kManifest)), kTableBytesMax);
+    const Result<Manifest> now = bytes ? decode_manifest(identity_, *bytes)
+                                       : Result<Manifest>(std::unexpected(bytes.error()));
+    return now && now->version != version_;
   }
 
  private:
@@ -67,6 +86,7 @@ class PartitionTaker {
     Result<Manifest> manifest = decode_manifest(place_.identity, *bytes);
     if (manifest) {
       place_.manifest = std::move(*manifest);
+      version_ = place_.manifest->version;
     } else {
       report({.file = where,
               .from = FilePosition(0),
@@ -115,6 +135,8 @@ class PartitionTaker {
     std::ranges::sort(found);
     for (const auto& [base, epoch] : found) add_segment(epoch);
   }
+
+  [[nodiscard]] bool is_live() const { return request_.holding == Holding::kLive; }
 
   SegmentPlace& add_segment(Epoch epoch) {
     SegmentPlace& added = place_.segments.emplace_back(
@@ -225,6 +247,9 @@ class PartitionTaker {
   const PartitionRequest& request_;
   std::vector<Finding>& findings_;
   PartitionPlace place_;
+  std::uint64_t version_ = 0;  // of the manifest
+  SegmentIdentity identity_{};
+  bool is_one_missing_ = false;
 };
 
 }  // namespace
@@ -247,7 +272,14 @@ Result<std::vector<std::string>> list_folder(const Path& folder) {
 
 Result<PartitionPlace> take_partition_inventory(const PartitionRequest& request,
                                                 std::vector<Finding>& findings) {
-  return PartitionTaker(request, findings).run();
+  for (int tries = 1;; ++tries) {
+    std::vector<Finding> found;
+    PartitionTaker taker(request, found);
+    Result<PartitionPlace> place = taker.run();
+    if (tries < kTriesMax && taker.is_outdated()) continue;
+    std::ranges::move(found, std::back_inserter(findings));
+    return place;
+  }
 }
 
 }  // namespace bimip::log_tools

@@ -10,6 +10,7 @@ struct PartitionRequest {
   std::optional<StoreId> store{};
   const CatalogTopic* config = nullptr;  // when the catalog knows the topic
   std::optional<PartitionId> number{};   // as the folder is named
+  Holding holding = Holding::kHeld;
 };
 
 // Adds what is wrong with the manifest, and files that do not belong, to `findings`. kIo,

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "engine/base/limits.h"
+
 namespace bimip::log_tools {
 namespace {
 
@@ -52,10 +54,21 @@ Result<std::unique_ptr<ReadOnlyFile>> ReadOnlyFile::open(const Path& path, ReadV
                        static_cast<std::uint64_t>(facts.st_blocks) * kDiskUnitBytes));
 }
 
+Status ReadOnlyFile::measure() {
+  struct stat facts{};
+  if (::fstat(descriptor_, &facts) != 0) return fail_system(errno, "look at", path_);
+  bytes_ = static_cast<std::uint64_t>(facts.st_size);
+  disk_bytes_ = static_cast<std::uint64_t>(facts.st_blocks) * kDiskUnitBytes;
+  return {};
+}
+
 ReadOnlyFile::~ReadOnlyFile() { ::close(descriptor_); }
 
 Result<std::size_t> ReadOnlyFile::read_at(FilePosition position, MutableBytes into) const {
   std::size_t done = 0;
+  // Read at the end of the file as the disk has it, a direct read may ask for more than is there.
+  const std::uint64_t left = bytes_ - std::min(bytes_, position.value());
+  if (left % limits::kSectorBytes == 0) into = into.first(std::min<std::size_t>(into.size(), left));
   while (done < into.size()) {
     const ssize_t got = ::pread(descriptor_, into.data() + done, into.size() - done,
                                 static_cast<off_t>(position.value() + done));

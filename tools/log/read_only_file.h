@@ -1,6 +1,7 @@
 // A file that the offline tools look at. There is no way to change one through it.
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <vector>
@@ -18,7 +19,7 @@ enum class ReadVia : std::uint8_t {
   kDevice,
 };
 
-// Immutable; thread-safe.
+// Immutable once it is shared, and then thread-safe.
 class ReadOnlyFile {
  public:
   // Regular files only. kNotFound, kInvalidArgument (a folder, a pipe), kIo.
@@ -33,6 +34,11 @@ class ReadOnlyFile {
   // Fills `into`, fewer bytes only at the file's end. Around the page cache the position and `into`
   // are multiples of limits::kSectorBytes, in memory too.
   [[nodiscard]] Result<std::size_t> read_at(FilePosition position, MutableBytes into) const;
+  // How long it is by now. Before it is shared. kIo.
+  [[nodiscard]] Status measure();
+  // From now on the file ends there, whatever is written behind. Before it is shared; a multiple of
+  // limits::kSectorBytes unless it is the file's own end.
+  void end_at(FilePosition position) { bytes_ = std::min(bytes_, position.value()); }
 
  private:
   ReadOnlyFile(Path path, int descriptor, std::uint64_t bytes, std::uint64_t disk_bytes)
@@ -40,8 +46,8 @@ class ReadOnlyFile {
 
   const Path path_;
   const int descriptor_;
-  const std::uint64_t bytes_;
-  const std::uint64_t disk_bytes_;
+  std::uint64_t bytes_;
+  std::uint64_t disk_bytes_;
 };
 
 // A whole small file; kTooLarge above `bytes_max`.

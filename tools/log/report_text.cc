@@ -50,7 +50,8 @@ Json finding_json(const Finding& finding) {
   return json;
 }
 
-std::string record_text(const PartitionPlace& partition, const Record& record) {
+std::string record_text(const PartitionPlace& partition, const Record& record,
+                        const std::optional<StoredStanza>& stanza) {
   std::string out = partition.topic + "/" + std::to_string(partition.identity.partition.value()) +
                     " " + std::to_string(record.offset.value()) + " " + time_text(record.timestamp);
   if (record.kind == RecordKind::kTombstone) out += " tombstone";
@@ -69,10 +70,12 @@ std::string record_text(const PartitionPlace& partition, const Record& record) {
     for (const Header& header : *headers)
       out += " {" + escaped(as_bytes(header.name)) + "=" + escaped(header.value) + "}";
   }
+  if (stanza) return out + " | " + stanza->name + " " + stanza->json + "\n";
   return out + " | " + escaped(record.value) + "\n";
 }
 
-Json record_json(const PartitionPlace& partition, const Record& record) {
+Json record_json(const PartitionPlace& partition, const Record& record,
+                 const std::optional<StoredStanza>& stanza) {
   Json json{{"topic", partition.topic},
             {"partition", partition.identity.partition.value()},
             {"offset", record.offset.value()},
@@ -103,6 +106,10 @@ Json record_json(const PartitionPlace& partition, const Record& record) {
     json["headers"] = std::move(list);
   }
   put_bytes(json, "value", record.value);
+  if (stanza) {
+    json["stanza"] = stanza->name;
+    json["decoded"] = Json::parse(stanza->json);
+  }
   return json;
 }
 

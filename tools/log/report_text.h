@@ -15,8 +15,12 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] std::string finding_text(const Finding& finding);
 [[nodiscard]] Json finding_json(const Finding& finding);
 
-[[nodiscard]] std::string record_text(const PartitionPlace& partition, const Record& record);
-[[nodiscard]] Json record_json(const PartitionPlace& partition, const Record& record);
+// With the stanza, if it is one, in place of its bytes.
+[[nodiscard]] std::string record_text(const PartitionPlace& partition, const Record& record,
+                                      const std::optional<StoredStanza>& stanza = {});
+// With the stanza beside its bytes.
+[[nodiscard]] Json record_json(const PartitionPlace& partition, const Record& record,
+                               const std::optional<StoredStanza>& stanza = {});
 
 [[nodiscard]] std::string piece_text(const Piece& piece);
 [[nodiscard]] Json piece_json(const SegmentPlace& segment, const Piece& piece);

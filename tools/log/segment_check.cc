@@ -293,8 +293,7 @@ class Checker {
 }  // namespace
 
 Result<SegmentFacts> check_segment(const SegmentTask& task) {
-  Result<std::unique_ptr<ReadOnlyFile>> file =
-      ReadOnlyFile::open(task.place.path, ReadVia::kDevice);
+  Result<std::shared_ptr<const ReadOnlyFile>> file = open_segment(task.place, ReadVia::kDevice);
   if (!file) return std::unexpected(std::move(file.error()));
   return Checker(task, **file).run();
 }

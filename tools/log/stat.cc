@@ -31,7 +31,7 @@ Result<SegmentStat> of_blocks(const PartitionPlace& partition, const SegmentPlac
   identity.epoch = place.epoch;
   SegmentStat stat{.epoch = place.epoch, .disk_bytes = place.disk_bytes};
   if (place.listed) stat.state = place.listed->state;
-  Result<std::unique_ptr<ReadOnlyFile>> file = ReadOnlyFile::open(place.path, ReadVia::kPageCache);
+  Result<std::shared_ptr<const ReadOnlyFile>> file = open_segment(place, ReadVia::kPageCache);
   if (!file) return std::unexpected(std::move(file.error()));
 
   BlockWalk walk({.file = **file,

@@ -38,7 +38,9 @@ Result<StoreHold> StoreHold::take(const Path& data_directory) {
     if (errno == EWOULDBLOCK) {
       return fail(ErrorCode::kLocked,
                   data_directory.string() + ": a server holds this store (process " +
-                      holder_of(descriptor) + "); stop it first, or give a copy of the store");
+                      holder_of(descriptor) +
+                      "); stop it first, or give a copy of the store; commands that "
+                      "only read take --live");
     }
     return fail(ErrorCode::kIo,
                 path.string() + ": cannot lock: " + std::generic_category().message(errno));

@@ -7,6 +7,12 @@
 
 namespace bimip::log_tools {
 
+// Whether a server may have the store while it is read.
+enum class Holding : std::uint8_t {
+  kHeld,  // none may run
+  kLive,  // one may, and write
+};
+
 // Holds the store's lock, shared with other readers; a server cannot start meanwhile. Ends with the
 // object.
 class StoreHold {

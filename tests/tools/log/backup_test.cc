@@ -7,7 +7,7 @@
 
 #include "tests/tools/log/command_run.h"
 #include "tests/tools/log/stored_records.h"
-#include "tools/log/backup/active_prefix.h"
+#include "tools/log/active_prefix.h"
 #include "tools/log/backup/backup_commands.h"
 #include "tools/log/backup/backup_folder.h"
 #include "tools/log/diff/diff_command.h"

@@ -8,11 +8,6 @@
 
 namespace bimip::log_tools {
 
-enum class Holding : std::uint8_t {
-  kHeld,  // no server may run
-  kLive,  // one may
-};
-
 struct BackupRequest {
   Path store{};
   Path to{};

@@ -4,7 +4,7 @@
 
 #include "engine/format/file_names.h"
 #include "engine/format/segment_header.h"
-#include "tools/log/backup/active_prefix.h"
+#include "tools/log/active_prefix.h"
 #include "tools/log/backup/object_copy.h"
 #include "tools/log/output_folder.h"
 #include "tools/log/segment_check.h"

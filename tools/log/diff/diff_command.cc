@@ -87,9 +87,9 @@ Json diff_json(const DiffReport& report, const DiffArguments& arguments) {
 }  // namespace
 
 Exit run_diff(const DiffArguments& arguments, const Console& console) {
-  const Result<Inventory> first = take_inventory(arguments.first);
+  const Result<Inventory> first = take_inventory(arguments.first, arguments.holding);
   if (!first) return cannot_run(first.error(), console);
-  const Result<Inventory> second = take_inventory(arguments.second);
+  const Result<Inventory> second = take_inventory(arguments.second, arguments.holding);
   if (!second) return cannot_run(second.error(), console);
   DiffRequest request{.first = *first, .second = *second, .jobs = arguments.jobs};
   if (console.progress) {

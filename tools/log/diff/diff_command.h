@@ -2,13 +2,14 @@
 #pragma once
 
 #include "tools/log/console.h"
-#include "tools/log/read_only_file.h"
+#include "tools/log/store_hold.h"
 
 namespace bimip::log_tools {
 
 struct DiffArguments {
   Path first{};
   Path second{};
+  Holding holding = Holding::kHeld;  // of both
   Format format = Format::kText;
   unsigned jobs = 1;
 };

@@ -134,7 +134,7 @@ Result<Outcome> extract(const ExtractArguments& arguments, const Inventory& inve
 }  // namespace
 
 Exit run_extract(const ExtractArguments& arguments, const Console& console) {
-  const Result<Inventory> inventory = take_inventory(arguments.path);
+  const Result<Inventory> inventory = take_inventory(arguments.path, arguments.holding);
   if (!inventory) return cannot_run(inventory.error(), console);
   if (!arguments.out && arguments.effect == Effect::kWrite)
     return cannot_run({ErrorCode::kInvalidArgument, "give --out FILE or --dry-run"}, console);

@@ -11,6 +11,7 @@ struct ExtractArguments {
   std::optional<Path> out{};
   RecordFilter filter{};
   std::optional<std::uint64_t> count_max{};
+  Holding holding = Holding::kHeld;
   Format format = Format::kText;
   Effect effect = Effect::kWrite;
 };

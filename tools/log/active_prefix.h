@@ -16,5 +16,7 @@ struct ActivePrefix {
 // that never comes ends the prefix, unless a later block knows that it was durable. kNotFound, kIo.
 [[nodiscard]] Result<ActivePrefix> measure_active(const Path& path,
                                                   const SegmentIdentity& identity);
+[[nodiscard]] Result<ActivePrefix> measure_active(const ReadOnlyFile& file,
+                                                  const SegmentIdentity& identity);
 
 }  // namespace bimip::log_tools

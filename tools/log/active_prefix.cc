@@ -1,4 +1,4 @@
-#include "tools/log/backup/active_prefix.h"
+#include "tools/log/active_prefix.h"
 
 #include "engine/format/segment_header.h"
 #include "tools/log/block_walk.h"
@@ -12,10 +12,10 @@ class Measurer {
       : file_(file), identity_(identity) {}
 
   Result<ActivePrefix> run() {
-    Sector sector{};
-    Result<std::size_t> got = file_.read_at(FilePosition(0), sector);
-    if (!got) return std::unexpected(std::move(got.error()));
-    const Result<SegmentHeader> header = decode_segment_header(sector);
+    BlockWalk start = walk_at(FilePosition(0));
+    const Result<Bytes> sector = start.look(FilePosition(0), limits::kSectorBytes);
+    if (!sector) return std::unexpected(sector.error());
+    const Result<SegmentHeader> header = decode_segment_header(*sector);
     prefix_.has_header = header && header->identity == identity_;
     if (prefix_.has_header) prefix_.next_offset = header->base_offset;
     prefix_.end = FilePosition(limits::kSectorBytes);
@@ -86,7 +86,11 @@ class Measurer {
 Result<ActivePrefix> measure_active(const Path& path, const SegmentIdentity& identity) {
   const Result<std::unique_ptr<ReadOnlyFile>> file = ReadOnlyFile::open(path, ReadVia::kPageCache);
   if (!file) return std::unexpected(file.error());
-  return Measurer(**file, identity).run();
+  return measure_active(**file, identity);
+}
+
+Result<ActivePrefix> measure_active(const ReadOnlyFile& file, const SegmentIdentity& identity) {
+  return Measurer(file, identity).run();
 }
 
 }  // namespace bimip::log_tools
