@@ -113,7 +113,10 @@ class Frames(support.ClientTest):
 
     def ends_with(self, code, *frames, subprotocol="bimip.v1"):
         wire = self.identified(subprotocol)
-        wire.send(*frames)
+        try:
+            wire.send(*frames)
+        except ConnectionError:
+            pass  # closed while much was still being sent: the Close is there to be read all the same
         self.assertEqual(wire.end()[1], code)
 
     def test_a_handshake_is_sound_or_refused_in_words(self):
