@@ -24,6 +24,10 @@ KEEPER = "engine/partition/segment_keeper.cc"
 REWRITE = "engine/partition/segment_rewrite.cc"
 INDEX = "engine/entity/entity_index.cc"
 STORE = "engine_store_test"
+SIMULATION = "engine_simulation_test"
+LIVES = "*FromEverySeed"
+HELD = "engine/partition/held_records.cc"
+RECOVERY = "engine/partition/recovery.cc"
 UPKEEP = "engine_upkeep_test"
 BROKER = "frontend_services_broker_test"
 SESSION = "frontend_session_test"
@@ -109,7 +113,7 @@ MUTATIONS = [
     Mutation("what a lost record may have counted is counted again", INDEX,
              "if (!lost_.empty()) link.increment += lost_behind(hash, link.previous);", "",
              "engine_entity_test", "*LeavesOutAnIncrement*"),
-    Mutation("recovery forgets the newest records of the entities", "engine/partition/recovery.cc",
+    Mutation("recovery forgets the newest records of the entities", RECOVERY,
              "{.increment = record->entity->increment, .offset = record->offset});",
              "{.increment = record->entity->increment, .offset = Offset(0)});",
              CRASH, "*entities"),
@@ -157,10 +161,10 @@ MUTATIONS = [
              "return device.name == seat.device && device.seat == seat.seat;", "return device.name == seat.device;",
              AWARENESS, "AwarenessModel*"),
     Mutation("what hides somebody waits", CORE,
-             "if (is_due || hides) publish(number, now);", "if (is_due) publish(number, now);",
+             "if (is_due || hides) publish(number, now);", "if (is_due || (is_due && hides)) publish(number, now);",
              AWARENESS, "AwarenessModel*"),
     Mutation("an invisible one can be felt", VIEWERS,
-             "if (!is_own && !is_shown(entity.published.state)) return visible;", "",
+             "if (!is_own && !is_shown(entity.published.state)) return visible;", "if (is_own && !is_own) return visible;",
              AWARENESS, "AwarenessModel*"),
     Mutation("what was not yet published at a crash never is", CORE,
              "entity.is_dirty = !entity.devices.empty() || entity.published.state != UserState::kOffline;", "",
@@ -177,9 +181,9 @@ MUTATIONS = [
     Mutation("a lapse is not passed on to who is left", CORE,
              "remove_device(number, i);\n        continue;", "entity.devices.erase(entity.devices.begin());\n        continue;",
              AWARENESS, "AwarenessModel*"),
-    Mutation("a released record stays held", "engine/partition/held_records.cc",
+    Mutation("a released record stays held", HELD,
              "taken->second.appended = true;", "taken->second.appended = false;", STORE, "HeldRecords*"),
-    Mutation("a record is released before its time", "engine/partition/held_records.cc",
+    Mutation("a record is released before its time", HELD,
              "heap_.front().due <= now &&", "heap_.front().due <= now + std::chrono::seconds(2) &&", STORE, "DelayTest*"),
     Mutation("retention takes what is held", "engine/partition/retention.cc",
              "segment.end_offset > *basis.oldest_held", "segment.base_offset > *basis.oldest_held", STORE, "Retention*"),
@@ -187,6 +191,32 @@ MUTATIONS = [
              "compaction_ == Compaction::kNone || record.key.empty()", "true", STORE, "ExpiryTest*"),
     Mutation("a seal forgets what is held", "engine/partition/partition_writer_held.cc",
              "state.held = held_.snapshot();", "state.held.clear();", STORE, "DelayTest*"),
+    Mutation("what has come is held again after a restart", HELD,
+             "if (unmatched_.empty()) return;", "unmatched_.clear();\n  if (unmatched_.empty()) return;",
+             SIMULATION, LIVES),
+    Mutation("a table holds what has come while it was written", HELD,
+             "if (!taken.appended) held.push_back", "held.push_back", SIMULATION, LIVES),
+    Mutation("a table leaves out what is being released", HELD,
+             "if (!taken.appended) held.push_back", "if (taken_.empty()) held.push_back", SIMULATION, LIVES),
+    Mutation("what was held behind the last table is forgotten at a restart", RECOVERY,
+             "out_.held.add(*record, record->offset);", "", SIMULATION, LIVES),
+    Mutation("what a checkpoint says is held is forgotten", RECOVERY,
+             "out_.held = HeldRecords(std::exchange(checkpoint.producers.held, {}));", "", SIMULATION, LIVES),
+    Mutation("a reader is given what has expired", "engine/partition/partition_reader.cc",
+             "{.first = from, .end = end}, parts_.clock.now());", "{.first = from, .end = end}, Timestamp{});",
+             SIMULATION, LIVES),
+    Mutation("a replay gives what has expired", "engine/partition/entity_reader.cc",
+             "request_.expired == ExpiredRecords::kLeftOut && has_expired",
+             "request_.expired != ExpiredRecords::kLeftOut && has_expired",
+             SIMULATION, LIVES),
+    Mutation("compaction drops what is held", "engine/partition/compaction.cc",
+             "return basis_.lapsed.released(record) ? Fate::kDropped : Fate::kKept;", "return Fate::kDropped;",
+             SIMULATION, LIVES),
+    Mutation("a held record counts among its entity's", WRITER,
+             "if (!fields.key.empty() && !is_held(fields)) {", "if (!fields.key.empty()) {",
+             SIMULATION, LIVES),
+    Mutation("what had lapsed before a restart counts as lost", "engine/partition/release.cc",
+             "if (read) pass(first);", "", STORE, "DelayTest*"),
     Mutation("an erased key is still in the entity base", "engine/partition/upkeep_erasure.cc",
              "if (Status done = keeper.forget_entity(hash); !done) return done;", "",
              UPKEEP, "Erasure*"),

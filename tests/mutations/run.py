@@ -48,17 +48,17 @@ def copy_sources():
 
 
 def build(programs):
-    return run(["cmake", "--build", BUILD, "-j", os.cpu_count(), "--target", *programs])
+    return run(["cmake", "--build", BUILD, "-j", len(os.sched_getaffinity(0)), "--target", *programs])
 
 
-def passes(mutation):
-    command = [BUILD / "tests" / mutation.test, f"--gtest_filter={mutation.filter}", "--gtest_fail_fast"]
+def passes(test, names):
+    command = [BUILD / "tests" / test, f"--gtest_filter={names}", "--gtest_fail_fast"]
     try:
         done = run(command, timeout=TEST_SECONDS_MAX, env=os.environ | {"BIMIP_PROOF_EFFORT": "0.5"})
     except subprocess.TimeoutExpired:
         return False
     if " 0 tests from 0 test suites ran" in done.stdout:
-        print(f"no test matches {mutation.filter} in {mutation.test}", file=sys.stderr)
+        print(f"no test matches {names} in {test}", file=sys.stderr)
         sys.exit(2)
     return done.returncode == 0
 
@@ -88,7 +88,7 @@ def main():
             sys.exit(2)
         file.write_text(sound.replace(mutation.old, mutation.new))
         built = build([mutation.test])
-        noticed = built.returncode == 0 and not passes(mutation)
+        noticed = built.returncode == 0 and not passes(mutation.test, mutation.filter)
         file.write_text(sound)
         if built.returncode != 0:
             print(f"{mutation.name}: does not compile\n{built.stdout[-2000:]}", file=sys.stderr)
@@ -97,7 +97,7 @@ def main():
         if not noticed:
             unnoticed.append(mutation.name)
     built = build(programs)
-    sound = built.returncode == 0 and all(passes(mutation) for mutation in chosen)
+    sound = built.returncode == 0 and all(passes(*tests) for tests in {(m.test, m.filter) for m in chosen})
     if not sound:
         print("the tests do not pass without a mutation either", file=sys.stderr)
         sys.exit(2)

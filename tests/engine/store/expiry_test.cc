@@ -116,5 +116,19 @@ TEST_F(ExpiryTest, OfACompactedTopicDeletesItsKey) {
   EXPECT_LE(kept, 1U) << "the newest of 'other', when that is sealed";
 }
 
+// Its older record would be the newest then, for compaction and for whoever reads.
+TEST_F(ExpiryTest, OfACompactedTopicIsNotLeftOutByPacking) {
+  topic_ = log_.topic(
+      {.segment_bytes = 64 * 1024, .compaction = Compaction::kNewest, .tombstone_grace = 1h});
+  append("old", 0s, "k");
+  append("new", 5s, "k");
+  log_.clock().pass(6s);  // before anything is packed
+  for (int i = 0; i < 40; ++i) append(std::string(9000, 'x'), 0s, "other");
+  log_.work(1min);
+  log_.reopen();  // what is in memory is read as it was written
+  EXPECT_GT(log_.store().upkeep().rewrites + log_.sealed(topic_).front().rewrites, 0U);
+  EXPECT_THAT(values(), ::testing::Each(std::string(9000, 'x')));
+}
+
 }  // namespace
 }  // namespace bimip::testing
