@@ -88,6 +88,36 @@ class Salvage(case.SystemTest):
         self.assertEqual(server.stop(), 0)
         print(f"{len(records)} of {len(lines)} lines came back, {len(lost)} in {len(partition['gaps'])} gaps did not")
 
+    def must_log(self, *arguments):
+        done = programs.bimip("log", *arguments)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout
+
+    def test_a_compacted_topic_that_is_written_anew_keeps_its_holes_and_is_clean(self):
+        server = self.server()
+        server.must("topic", "create", "prices", "--segment-bytes", "1MiB", "--compact")
+        lines = self.folder / "lines"
+        lines.write_text(("x" * 500 + "\n") * 3000)
+        for key in ("a", "b", "c"):
+            server.must("pub", "prices", "--lines", lines, "--key", key)
+        self.assertEqual(server.stop(), 0)
+        self.must_log("compact", server.folder, "--replace")
+        kept = [json.loads(line) for line in self.must_log("dump", "--json", server.folder / "topics/prices").splitlines()]
+        self.assertLess(len(kept), 9000, "nothing was superseded")
+
+        backup, cut = self.folder / "backup", self.folder / "cut"
+        self.must_log("backup", server.folder, "--to", backup)
+        self.must_log("restore", backup, "--until", kept[2]["time"], "--to", cut)
+        self.must_log("verify", "--deep", cut)
+
+        (server.folder / "topics/prices/0/manifest").unlink()
+        salvaged = self.folder / "salvaged"
+        self.assertIn(programs.bimip("log", "salvage", server.folder, "--to", salvaged).returncode, (0, 1))
+        self.must_log("verify", "--deep", salvaged)
+        again = [json.loads(line) for line in self.must_log("dump", "--json", salvaged / "topics/prices").splitlines()]
+        self.assertEqual([(row["offset"], row["increment"]) for row in again],
+                         [(row["offset"], row["increment"]) for row in kept])
+
 
 if __name__ == "__main__":
     case.main()

@@ -202,7 +202,8 @@ void EntityCheck::check_base() {
 }
 
 // Records of an entity may be gone: removed with their segments, superseded or expired, or damaged.
-bool EntityCheck::may_have_holes() const {
+// A salvage and a cut restore write segments anew that a rewrite had thinned out before.
+bool EntityCheck::may_have_holes(std::uint64_t records_gone) const {
   const std::vector<ManifestSegment>& listed = place_.manifest->segments;
   const bool removed = !listed.empty() && listed.front().base_offset > Offset(0);
   const bool rewritten = std::ranges::any_of(
@@ -212,10 +213,10 @@ bool EntityCheck::may_have_holes() const {
         opened.second.directories->views(),
         [](const EntityDirectoryView& view) { return !view.lost().empty(); });
   });
-  return removed || rewritten || lost;
+  return removed || rewritten || lost || records_gone > 0;
 }
 
-void EntityCheck::check_chains() {
+void EntityCheck::check_chains(std::uint64_t records_gone) {
   const bool is_whole =
       place_.manifest && place_.segments.size() == place_.manifest->segments.size();
   if (!all_opened_ || !is_whole) return;
@@ -225,7 +226,7 @@ void EntityCheck::check_chains() {
     if (opened != opened_.end())
       std::ranges::copy(opened->second.directories->views(), std::back_inserter(views));
   }
-  const Chains::Broken broken = Chains(std::move(views), may_have_holes()).run();
+  const Chains::Broken broken = Chains(std::move(views), may_have_holes(records_gone)).run();
   if (broken.entities == 0) return;
   report_({.file = place_.folder,
            .what = "the increments of " + std::to_string(broken.entities) +

@@ -28,13 +28,14 @@ class EntityCheck {
   // That the base is whole where one is needed.
   void check_base();
   // That increments rise without a hole and that each record leads to the one before, from the
-  // first directory to the last: when all of them could be opened.
-  void check_chains();
+  // first directory to the last: when all of them could be opened. `records_gone`: how many offsets
+  // of the segments hold no record.
+  void check_chains(std::uint64_t records_gone);
 
  private:
   struct Opened;
   [[nodiscard]] SegmentIdentity identity(Epoch epoch) const;
-  [[nodiscard]] bool may_have_holes() const;
+  [[nodiscard]] bool may_have_holes(std::uint64_t records_gone) const;
 
   const PartitionPlace& place_;
   const Report report_;

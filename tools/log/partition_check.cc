@@ -64,7 +64,7 @@ Result<std::vector<Finding>> PartitionCheck::compare() {
       compare_segment(i);
     }
   }
-  if (depth_ == Depth::kRecords && !is_live()) entities_.check_chains();
+  if (depth_ == Depth::kRecords && !is_live()) entities_.check_chains(records_gone());
   if (place_.manifest && size() == place_.manifest->segments.size() && size() > 0) {
     const Offset start = place_.manifest->log_start;
     const Offset base = place_.manifest->segments.front().base_offset;
@@ -78,6 +78,17 @@ Result<std::vector<Finding>> PartitionCheck::compare() {
     }
   }
   return std::move(findings_);
+}
+
+// Of the offsets that the segments span.
+std::uint64_t PartitionCheck::records_gone() const {
+  std::uint64_t gone = 0;
+  for (const std::optional<SegmentFacts>& facts : facts_) {
+    if (!facts) continue;
+    const std::uint64_t span = facts->tail.next_offset - facts->start.next_offset;
+    gone += span - std::min(span, facts->totals.record_count);
+  }
+  return gone;
 }
 
 bool PartitionCheck::is_sealed(std::size_t segment) const {

@@ -60,6 +60,7 @@ class PartitionCheck {
   [[nodiscard]] Offset known_durable(std::size_t segment) const;
   [[nodiscard]] Offset lost_end(std::size_t segment) const;
   [[nodiscard]] std::optional<Offset> end_of(std::size_t segment) const;
+  [[nodiscard]] std::uint64_t records_gone() const;
   void report(Finding finding);
 
   const PartitionPlace& place_;
