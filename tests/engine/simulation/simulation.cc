@@ -42,11 +42,12 @@ void Simulation::broken(const std::string& why) {
 std::string Simulation::run(int actions) {
   if (std::string why = open(); !why.empty()) return why;
   make_topic();
-  for (int i = 0; i < actions && broken_.empty(); ++i) {
+  for (int i = 0; i < actions && broken_.empty() && !lost_track_; ++i) {
     act();
     if (device_->crashed()) crash();
   }
-  if (broken_.empty()) finish();
+  if (broken_.empty() && !lost_track_) finish();
+  counts_.cut_short = lost_track_ ? 1 : 0;
   return broken_;
 }
 

@@ -38,6 +38,7 @@ class Simulation {
     std::uint64_t compactions = 0;
     std::uint64_t rewrites = 0;
     std::uint64_t bytes_freed = 0;
+    std::uint64_t cut_short = 0;  // lives
     // Records by their times, each life of the store by itself.
     std::uint64_t held = 0;      // until their time
     std::uint64_t released = 0;  // when it had come
@@ -96,7 +97,8 @@ class Simulation {
   std::vector<std::unique_ptr<Partition>> partitions_;
   std::vector<std::unique_ptr<Request>> requests_;
   std::unique_ptr<Store> store_;
-  bool faulted_ = false;  // since the store was opened
+  bool lost_track_ = false;  // the life ends early: the model does not know what stands where
+  bool faulted_ = false;     // since the store was opened
   Counts counts_;
   std::string broken_;
 };

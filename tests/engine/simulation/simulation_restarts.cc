@@ -78,8 +78,10 @@ void Simulation::recover_and_check(Survives survives) {
   for (const std::unique_ptr<Partition>& partition : partitions_) adopt(*partition, survives);
   if (!broken_.empty()) return;
   observe();
+  if (lost_track_) return;
   work(kRetentionRounds);
   settle();
+  if (lost_track_) return;
   LogClient reader = client();
   const std::string why = history_.contradiction(*store_, reader, survives, clock_.now());
   if (device_->crashed()) return;
@@ -156,13 +158,13 @@ void Simulation::finish() {
   work(200);
   if (device_->crashed()) crash();
   device_->crash_at(0);  // no more of those that were to come
-  for (int i = 0; i < 3 && broken_.empty(); ++i) {
+  for (int i = 0; i < 3 && broken_.empty() && !lost_track_; ++i) {
     if (i == 2) release_all();
     restart();
     work(100);
     if (device_->crashed()) crash();
   }
-  if (!broken_.empty()) return;
+  if (!broken_.empty() || lost_track_) return;
   for (const std::unique_ptr<Partition>& partition : partitions_) {
     const TopicId topic = store_->find_topic(partition->topic)->id;
     if (store_->bounds(topic, partition->number)->visible_end.value() !=

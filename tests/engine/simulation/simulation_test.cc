@@ -51,6 +51,7 @@ TEST(Simulation, KeepsEveryPromiseFromEverySeed) {
     all.compactions += counts.compactions;
     all.rewrites += counts.rewrites;
     all.bytes_freed += counts.bytes_freed;
+    all.cut_short += counts.cut_short;
     all.held += counts.held;
     all.released += counts.released;
     all.waited += counts.waited;
@@ -71,6 +72,7 @@ TEST(Simulation, KeepsEveryPromiseFromEverySeed) {
     EXPECT_GT(all.compactions, seeds / 10);
     EXPECT_GT(all.rewrites, seeds / 5);
     EXPECT_GT(all.bytes_freed, seeds * limits::kSegmentBytesMin / 2);
+    EXPECT_LE(all.cut_short, 1 + seeds / 1000);
     EXPECT_GT(all.held, seeds);
     EXPECT_GT(all.waited, seeds);
     EXPECT_GT(all.released, seeds);
