@@ -186,6 +186,8 @@ void Inboxes::opened(Looking& looking, const v1::OpenInbox& open) {
   opened.set_from_increment(inbox.next.value());
   *opened.mutable_state() = state_of(inbox.place.category, inbox.last, inbox.told_read);
   outbox_.send(stanza);
+  // A crash may have kept the cursor and not what the authors were to be told.
+  tell_delivered(inbox, cursor);
   pump(looking.session(), inbox);
 }
 
@@ -237,9 +239,9 @@ void Inboxes::deliver(Inbox& inbox, const engine::EntityBatch& batch) {
         record.value.data(), static_cast<int>(record.value.size()));
     const IncrementId increment = record.entity->increment;
     const std::string& to_device = item.message().to_device();
-    const bool is_for_another = item.message().kind() == v1::INBOX_MESSAGE_KIND_MESSAGE &&
-                                !to_device.empty() && to_device != bearer_.device();
-    if (!parsed || is_for_another) {
+    const bool is_for_one_device =
+        item.message().kind() == v1::INBOX_MESSAGE_KIND_MESSAGE && !to_device.empty();
+    if (!parsed || (is_for_one_device && to_device != bearer_.device())) {
       delivery.mutable_items()->RemoveLast();
       if (!parsed) *delivery.add_gaps() = gap_of(record);
       continue;
@@ -248,7 +250,8 @@ void Inboxes::deliver(Inbox& inbox, const engine::EntityBatch& batch) {
     item.set_server_time_us(micros(record.timestamp));
     if (inbox.only_looks) continue;
     --inbox.credit;
-    inbox.unacknowledged.push_back(increment);
+    inbox.unacknowledged.push_back(
+        {.increment = increment, .is_for_one_device = is_for_one_device});
   }
   inbox.next = std::max(inbox.next, batch.next());
   inbox.last = std::max(inbox.last, batch.last_increment());
@@ -268,10 +271,15 @@ void Inboxes::acknowledge(const std::shared_ptr<Session>& session, std::uint64_t
                                   " was not delivered; the next one is " +
                                   std::to_string(inbox->next.value()));
   }
-  while (!inbox->unacknowledged.empty() && inbox->unacknowledged.front() <= up_to) {
-    inbox->unacknowledged.pop_front();
-    ++inbox->credit;
+  std::optional<Mark::Range> for_this_device;
+  for (; !inbox->unacknowledged.empty() && inbox->unacknowledged.front().increment <= up_to;
+       inbox->unacknowledged.pop_front(), ++inbox->credit) {
+    const Given& given = inbox->unacknowledged.front();
+    if (!given.is_for_one_device) continue;
+    if (!for_this_device) for_this_device = {.first = given.increment};
+    for_this_device->last = given.increment;
   }
+  if (for_this_device) tell_delivered_here(*inbox, *for_this_device);
   if (up_to > value_of(inbox->cursor)) {
     tell(host_, [&] { inbox->cursor->advance(up_to, [](const engine::Status&) {}); }, up_to);
   }
@@ -279,33 +287,44 @@ void Inboxes::acknowledge(const std::shared_ptr<Session>& session, std::uint64_t
   pump(session, *inbox);
 }
 
-// The first device that has them.
+// The first device that has them. What was sent to one device is that device's to tell of.
 void Inboxes::tell_delivered(const Inbox& inbox, IncrementId up_to) {
   if (InboxService::is_servers_own(inbox.place.category)) return;
   const auto range = claim(inbox.delivered, up_to);
   if (!range) return;
-  tell_authors(inbox.place, "delivered", *range,
-               [mark = inbox.delivered, up_to](const engine::Status& told) {
-                 if (!told) return mark->give_back();
-                 mark->advance(up_to, [](const engine::Status&) {});
+  tell_authors(inbox.place,
+               {.name = "delivered", .scope = ReceiptScope::kForAllDevices, .range = *range},
+               [mark = inbox.delivered, range = *range](const engine::Status& told) {
+                 mark->end_claim(range, told);
                });
 }
 
-void Inboxes::tell_authors(const Place& place, const std::string& name, const Mark::Range& range,
-                           Receipts::Done done) {
+// The cursor stays behind them in the log until it was told of them.
+void Inboxes::tell_delivered_here(const Inbox& inbox, const Mark::Range& given) {
+  const auto range = claim(inbox.cursor, given.last);
+  if (!range) return;
+  tell_authors(inbox.place,
+               {.name = "delivered", .scope = ReceiptScope::kForThisDevice, .range = given},
+               [mark = inbox.cursor, range = *range](const engine::Status& told) {
+                 mark->end_claim(range, told);
+               });
+}
+
+void Inboxes::tell_authors(const Place& place, const Words& words, Receipts::Done done) {
   tell(
       host_,
       [&] {
-        host_.inboxes().receipts().tell({.name = name,
+        host_.inboxes().receipts().tell({.name = words.name,
+                                         .scope = words.scope,
                                          .category = place.category,
                                          .inbox = place.key,
                                          .partition = place.partition,
                                          .device = bearer_.device(),
-                                         .first = range.first,
-                                         .last = range.last},
+                                         .first = words.range.first,
+                                         .last = words.range.last},
                                         std::move(done));
       },
-      name, range);
+      words.name, words.scope, words.range);
 }
 
 void Inboxes::close(std::uint64_t id, const v1::CloseInbox& close) {
@@ -337,11 +356,15 @@ void Inboxes::look_at_read(const std::shared_ptr<Session>& session, const ReadLo
                                  std::move(then)));
 }
 
-// What has expired behind the mark was never to be read.
+// What has expired behind the mark was never to be read. Other devices hear of it.
 void Inboxes::pass(const Looking& looking) {
   if (looking.passed() <= value_of(looking.read())) return;
   tell(
-      host_, [&] { looking.read()->advance(looking.passed(), [](const engine::Status&) {}); },
+      host_,
+      [&] {
+        looking.read()->advance(looking.passed(), [](const engine::Status&) {});
+        host_.inboxes().hub().tell(looking.what().place.key);
+      },
       looking.passed());
 }
 
@@ -353,19 +376,20 @@ void Inboxes::move_read(Looking& looking, IncrementId to) {
                               "up_to: the inbox ends at " + std::to_string(looking.last().value()));
   }
   to = std::max(to, looking.passed());
-  if (const IncrementId value = value_of(read); to <= value)
-    return tell_state(looking.id(), looking.what().place.category, looking.last(), value);
   Marked* const marked = begin_marking(looking);
-  const auto store = [read, to, marked](const engine::Status& told) {
-    if (told) return read->advance(to, [marked](engine::Status done) { marked->end(done); });
-    read->give_back();
-    marked->end(told);
-  };
-  const auto range = claim(read, to);
   const Place& place = looking.what().place;
-  if (!range || InboxService::is_servers_own(place.category))
-    return tell(host_, [&] { store({}); }, to);
-  tell_authors(place, "read", *range, store);
+  const auto range = InboxService::is_servers_own(place.category) ? std::nullopt : claim(read, to);
+  tell(
+      host_,
+      [&] {
+        read->advance_after_claims(to,
+                                   [marked](engine::Status done) { marked->end(std::move(done)); });
+      },
+      to);
+  if (!range) return;
+  tell_authors(
+      place, {.name = "read", .range = *range},
+      [read, range = *range](const engine::Status& told) { read->end_claim(range, told); });
 }
 
 // It comes back to on_marked().
@@ -399,8 +423,8 @@ void Inboxes::tell_receipt(Looking& looking, const v1::SendReceipt& receipt) {
         looking.id(), Code::kOutOfRange,
         "last_increment: the inbox ends at " + std::to_string(looking.last().value()));
   }
-  tell_authors(looking.what().place, receipt.name(),
-               {.first = IncrementId(receipt.first_increment()), .last = last},
+  const Mark::Range range{.first = IncrementId(receipt.first_increment()), .last = last};
+  tell_authors(looking.what().place, {.name = receipt.name(), .range = range},
                [marked = begin_marking(looking)](engine::Status told) { marked->end(told); });
 }
 
@@ -435,7 +459,8 @@ void Inboxes::mix_into(StateHash& hash) const {
     hash.add(id).add(inbox.place.category).add(inbox.place.partition).add(inbox.is_open);
     hash.add(inbox.next).add(inbox.last).add(inbox.told_read).add(inbox.only_looks);
     hash.add(inbox.credit).add(inbox.fetching).add(inbox.has_news);
-    for (const IncrementId increment : inbox.unacknowledged) hash.add(increment);
+    for (const Given& given : inbox.unacknowledged)
+      hash.add(given.increment).add(given.is_for_one_device);
   }
 }
 

@@ -84,6 +84,10 @@ class Inboxes {
     InboxKey key{};
     engine::PartitionId partition{};
   };
+  struct Given {
+    engine::IncrementId increment{};
+    bool is_for_one_device = false;
+  };
   struct Inbox {
     std::uint64_t id = 0;
     Place place{};
@@ -97,7 +101,7 @@ class Inboxes {
     engine::IncrementId told_read{};  // last told to the peer
     bool only_looks = false;
     std::uint64_t credit = 0;
-    std::deque<engine::IncrementId> unacknowledged{};
+    std::deque<Given> unacknowledged{};
     bool fetching = false;
     bool has_news = true;  // since the last fetch began
   };
@@ -122,13 +126,18 @@ class Inboxes {
                     std::function<void(Looking&)> then);
   void pass(const Looking& looking);
   [[nodiscard]] Marked* begin_marking(const Looking& looking);
-  void tell_authors(const Place& place, const std::string& name, const Mark::Range& range,
-                    Receipts::Done done);
+  struct Words {
+    std::string name{};
+    ReceiptScope scope = ReceiptScope::kAll;
+    Mark::Range range{};
+  };
+  void tell_authors(const Place& place, const Words& words, Receipts::Done done);
   void pump(const std::shared_ptr<Session>& session, Inbox& inbox);
   void deliver(Inbox& inbox, const engine::EntityBatch& batch);
   void tell_state(std::uint64_t id, const std::string& category, engine::IncrementId last,
                   engine::IncrementId read);
   void tell_delivered(const Inbox& inbox, engine::IncrementId up_to);
+  void tell_delivered_here(const Inbox& inbox, const Mark::Range& given);
 
   SessionHost& host_;
   Bearer& bearer_;

@@ -133,23 +133,31 @@ void Mark::advance(IncrementId to, Stored stored) {
 
 void Mark::set_back(const Step& step) {
   std::unique_ptr<Append> append;
+  Waiting waiting;
   {
     const engine::MutexLock lock(mutex_);
     if (value_ != step.from || step.to >= step.from) return;
     value_ = claimed_ = step.to;
+    claims_.clear();
+    waiting = std::exchange(waiting_, {});
     set_back_ = true;
     append = next_append();
   }
+  for (auto& [to, stored] : waiting)
+    stored(engine::fail(ErrorCode::kOutOfRange, "the mark was ahead of what there is"));
   if (append) marks_.log_.append(*append.release());
 }
 
-// One at a time: what comes meanwhile goes together.
+// One at a time: what comes meanwhile goes together. No further than what was claimed and is done.
 std::unique_ptr<Mark::Append> Mark::next_append() {
-  if (on_its_way_ || !value_ || (stored_ >= *value_ && !set_back_)) return nullptr;
+  if (on_its_way_ || !value_) return nullptr;
+  const IncrementId to =
+      claims_.empty() ? *value_ : std::min(*value_, claims_.front().range.first - 1);
+  if (stored_ >= to && !set_back_) return nullptr;
   on_its_way_ = true;
   set_back_ = false;
-  on_its_way_to_ = *value_;
-  auto append = std::make_unique<Append>(shared_from_this(), encode_key(key_), *value_);
+  on_its_way_to_ = to;
+  auto append = std::make_unique<Append>(shared_from_this(), encode_key(key_), to);
   append->topic = marks_.topic_.id;
   append->partition =
       engine::partition_of_key(append->records.front().key, marks_.topic_.config.partitions);
@@ -182,13 +190,58 @@ std::optional<Mark::Range> Mark::claim(IncrementId to) {
   claimed_ = std::max(claimed_, value_.value_or(IncrementId(0)));
   if (to <= claimed_) return std::nullopt;
   const Range range{.first = claimed_ + 1, .last = to};
+  claims_.push_back({.range = range});
   claimed_ = to;
   return range;
 }
 
-void Mark::give_back() {
-  const engine::MutexLock lock(mutex_);
-  claimed_ = value_.value_or(IncrementId(0));
+// Those that go up to a number in [first, last].
+Mark::Waiting Mark::take_waiting(IncrementId first, IncrementId last) {
+  const auto stays = [&](const auto& one) { return one.first < first || one.first > last; };
+  const auto taken = std::stable_partition(waiting_.begin(), waiting_.end(), stays);
+  Waiting found(std::make_move_iterator(taken), std::make_move_iterator(waiting_.end()));
+  waiting_.erase(taken, waiting_.end());
+  return found;
+}
+
+void Mark::end_claim(const Range& range, const engine::Status& done) {
+  std::optional<IncrementId> to;
+  Waiting ended;
+  {
+    const engine::MutexLock lock(mutex_);
+    const auto claim =
+        std::ranges::find(claims_, range.first, [](const Claim& one) { return one.range.first; });
+    if (claim == claims_.end()) return;  // one in front of it failed, or the mark was set back
+    if (!done) {
+      claims_.erase(claim, claims_.end());
+      claimed_ = std::max(range.first - 1, value_.value_or(IncrementId(0)));
+      ended = take_waiting(range.first, IncrementId(UINT64_MAX));
+    } else {
+      claim->is_done = true;
+      for (; !claims_.empty() && claims_.front().is_done; claims_.pop_front())
+        to = claims_.front().range.last;
+      if (to) ended = take_waiting(IncrementId(0), *to);
+    }
+  }
+  if (to) advance(*to, [](const engine::Status&) {});
+  for (auto& [up_to, stored] : ended) {
+    if (done) {
+      advance(up_to, std::move(stored));
+    } else {
+      stored(done);
+    }
+  }
+}
+
+void Mark::advance_after_claims(IncrementId to, Stored stored) {
+  {
+    const engine::MutexLock lock(mutex_);
+    if (!claims_.empty() && claims_.front().range.first <= to) {
+      waiting_.emplace_back(to, std::move(stored));
+      return;
+    }
+  }
+  advance(to, std::move(stored));
 }
 
 engine::Result<std::unique_ptr<Marks>> Marks::open(engine::Log& log) {

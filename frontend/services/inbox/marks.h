@@ -1,6 +1,7 @@
 // How far an entity and its devices have come in an inbox: numbers that rise, kept in the log.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -58,14 +59,18 @@ class Mark : public std::enable_shared_from_this<Mark> {
   };
   void set_back(const Step& step);
 
-  // Work that is to be done once for each number between the mark and `to`, before it moves: which
-  // numbers are left to the caller. Nothing: others do them. A failure gives them back.
+  // Work that is to be done for each number before the mark has passed it in the log: which numbers
+  // up to `to` are left to the caller. Nothing: others do them, or did. A claim ends by
+  // end_claim(): if it was done, the mark moves there, once all claims in front of it have ended;
+  // if not, its numbers and those behind them may be claimed again.
   struct Range {
     engine::IncrementId first{};
     engine::IncrementId last{};
   };
   [[nodiscard]] std::optional<Range> claim(engine::IncrementId to);
-  void give_back();
+  void end_claim(const Range& range, const engine::Status& done);
+  // As advance(), once the claims up to `to` have ended; what one of them ended with, if it failed.
+  void advance_after_claims(engine::IncrementId to, Stored stored);
 
  private:
   class Look;
@@ -73,6 +78,9 @@ class Mark : public std::enable_shared_from_this<Mark> {
   void looked(engine::Result<engine::EntityBatch> result);
   void appended(const engine::Result<engine::Appended>& result);
   [[nodiscard]] std::unique_ptr<Append> next_append() REQUIRES(mutex_);
+  using Waiting = std::vector<std::pair<engine::IncrementId, Stored>>;
+  [[nodiscard]] Waiting take_waiting(engine::IncrementId first, engine::IncrementId last)
+      REQUIRES(mutex_);
 
   Marks& marks_;
   const MarkKey key_;
@@ -81,11 +89,17 @@ class Mark : public std::enable_shared_from_this<Mark> {
   engine::IncrementId stored_ GUARDED_BY(mutex_){};                // in the log
   engine::IncrementId on_its_way_to_ GUARDED_BY(mutex_){};
   engine::IncrementId claimed_ GUARDED_BY(mutex_){};
+  struct Claim {
+    Range range{};
+    bool is_done = false;
+  };
+  std::deque<Claim> claims_ GUARDED_BY(mutex_);  // in order, without holes
   bool on_its_way_ GUARDED_BY(mutex_) = false;
   bool set_back_ GUARDED_BY(mutex_) = false;  // what is in the log is too high
   bool looking_ GUARDED_BY(mutex_) = false;
   std::vector<Known> knowing_ GUARDED_BY(mutex_);
-  std::vector<std::pair<engine::IncrementId, Stored>> storing_ GUARDED_BY(mutex_);
+  Waiting storing_ GUARDED_BY(mutex_);
+  Waiting waiting_ GUARDED_BY(mutex_);  // for claims
 };
 
 // Every record of the topic "$inbox-marks" is one mark; the newest of a key counts, and the topic

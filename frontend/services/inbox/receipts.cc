@@ -40,9 +40,7 @@ class Receipts::Run final : public engine::EntityReadRequest {
       v1::InboxMessage message;
       if (!message.ParseFromArray(record.value.data(), static_cast<int>(record.value.size())))
         continue;
-      if (message.kind() != v1::INBOX_MESSAGE_KIND_MESSAGE || message.from() == job_.inbox.eid)
-        continue;
-      by_author[message.from()].push_back(message.message_id());
+      if (is_in_scope(message)) by_author[message.from()].push_back(message.message_id());
     }
     next_ = result->next();
     at_end_ = next_ > result->last_increment() || next_ > job_.last;
@@ -52,6 +50,12 @@ class Receipts::Run final : public engine::EntityReadRequest {
  private:
   class Receipt;
 
+  [[nodiscard]] bool is_in_scope(const v1::InboxMessage& message) const {
+    if (message.kind() != v1::INBOX_MESSAGE_KIND_MESSAGE || message.from() == job_.inbox.eid)
+      return false;
+    if (job_.scope == ReceiptScope::kForAllDevices) return message.to_device().empty();
+    return job_.scope == ReceiptScope::kAll || message.to_device() == job_.device;
+  }
   void append(const std::map<std::string, std::vector<std::string>>& by_author);
   void appended(const Status& status);
   void go_on() {

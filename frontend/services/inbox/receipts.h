@@ -1,6 +1,7 @@
 // Tells authors what became of their messages.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -10,9 +11,16 @@
 
 namespace bimip::frontend {
 
+enum class ReceiptScope : std::uint8_t {
+  kAll,
+  kForAllDevices,  // not what was sent to one device
+  kForThisDevice,  // what was sent to the one that says it
+};
+
 // About the messages [first, last] of an inbox.
 struct ReceiptJob {
-  std::string name{};      // "delivered", "read", an application's own
+  std::string name{};  // "delivered", "read", an application's own
+  ReceiptScope scope{};
   std::string category{};  // of the messages
   InboxKey inbox{};
   engine::PartitionId partition{};  // of the inbox

@@ -183,5 +183,48 @@ TEST_F(InboxesTest, AMarkOfAnInboxThatIsEmptyNowIsSetBackToNothing) {
   EXPECT_THAT(open(*bob).bodies, ElementsAre("a"));
 }
 
+TEST_F(InboxesTest, OtherDevicesHearThatWhatHasExpiredIsPassed) {
+  (void)send("a", kExpiresSoon);
+  (void)open(*bob);
+  world.clock.pass(11s);
+  const auto other = Client::welcomed(world, {}, "bob", "other");
+  EXPECT_EQ(open(*other).opened.state().unread(), 0U);
+  bool is_told = false;
+  for (const v1::Stanza& said : bob->said())
+    is_told = is_told || said.inbox_state().read_up_to() == 1;
+  EXPECT_TRUE(is_told);
+}
+
+TEST_F(InboxesTest, WhatIsForOneDeviceIsDeliveredWhenThatOneHasIt) {
+  (void)send("a", [](v1::Send& send) { send.set_to_device("other"); });
+  (void)send("b");
+  acknowledge(*bob, open(*bob), 2);
+  const auto told = [&] {
+    std::vector<std::string> ids;
+    const auto reader = Client::welcomed(world, {}, "alice", "reader");
+    v1::Stanza stanza;
+    stanza.mutable_open_inbox()->set_category("receipt");
+    stanza.mutable_open_inbox()->set_earliest(true);
+    reader->say(stanza);
+    for (const v1::Stanza& said : reader->said()) {
+      for (const v1::InboxItem& item : said.inbox_delivery().items())
+        ids.push_back(item.message().receipt().message_ids(0));
+    }
+    return ids;
+  };
+  EXPECT_THAT(told(), ElementsAre("b"));
+  const auto other = Client::welcomed(world, {}, "bob", "other");
+  acknowledge(*other, open(*other), 2);
+  EXPECT_THAT(told(), ElementsAre("b", "a"));
+}
+
+// As a crash leaves it that came between the two.
+TEST_F(InboxesTest, AnAuthorIsToldOfWhatTheCursorHasPassedAlready) {
+  (void)send("a");
+  set_mark(MarkKind::kCursor, 1);
+  (void)open(*bob);
+  EXPECT_THAT(open(*alice, "receipt").bodies.size(), 1U);
+}
+
 }  // namespace
 }  // namespace bimip::testing

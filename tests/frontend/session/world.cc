@@ -53,12 +53,23 @@ void ScriptedLog::read(engine::ReadRequest& request) {
     return request.on_read(
         engine::fail(ErrorCode::kDamaged, "rotten", {.first = request.from, .end = damaged->end}));
   log_.read(request);
+  if (on_read) on_read();
 }
 
-World::World()
-    : store_(open_store(device_, clock)),
+World::World() : World(std::make_unique<engine::SimDevice>(1), HandClock()) {}
+
+World::World(std::unique_ptr<engine::SimDevice> device, const HandClock& at)
+    : clock(at),
+      device_(std::move(device)),
+      store_(open_store(*device_, clock)),
       scripted_(std::make_unique<ScriptedLog>(*store_)),
       taped_(recorder_, scripted_.get()) {
+  // Services read what they are views of before they are there.
+  scripted_->on_read = [this] {
+    for (int idle = 0; idle < kIdleSteps; ++idle) {
+      if (store_->step()) idle = -1;
+    }
+  };
   auto broker = Broker::open(*scripted_);
   EXPECT_TRUE(broker) << broker.error().message;
   broker_ = std::move(*broker);
@@ -82,6 +93,7 @@ World::World()
   auto offers = OfferService::open(*scripted_, *inboxes_);
   EXPECT_TRUE(offers) << offers.error().message;
   offers_ = std::move(*offers);
+  scripted_->on_read = {};
 }
 
 World::~World() {

@@ -38,13 +38,16 @@ class HandClock final : public engine::Clock {
  public:
   [[nodiscard]] engine::Timestamp now() const override {
     return engine::Timestamp(
-        std::chrono::duration_cast<std::chrono::microseconds>(1'700'000'000s + passed_));
+        std::chrono::duration_cast<std::chrono::microseconds>(1'700'000'000s + passed_ + stepped_));
   }
   [[nodiscard]] std::chrono::nanoseconds monotonic() const override { return passed_; }
   void pass(std::chrono::nanoseconds time) { passed_ += time; }
+  // The wall clock alone, either way.
+  void step_wall(std::chrono::nanoseconds by) { stepped_ += by; }
 
  private:
   std::chrono::nanoseconds passed_ = 1s;
+  std::chrono::nanoseconds stepped_{};
 };
 
 // A log that can be told to hold answers back, to refuse and to have lost records.
@@ -58,6 +61,8 @@ class ScriptedLog final : public engine::Log {
   std::optional<OffsetRange> damaged;
   // Where partitions begin, as if retention had taken what is before.
   std::optional<engine::Offset> starts_at;
+  // Called with each read of a partition: for who waits for it where nobody else steps the log.
+  std::function<void()> on_read;
   // Publishes wait until it is false and let_go() is called.
   bool holds = false;
   void let_go();
@@ -109,12 +114,14 @@ class World final : public SessionHost {
   static constexpr int kSessionsPerEntity = 5;
   static constexpr std::uint64_t kRecordingBytesMax = 1ULL << 30U;
   World();
+  // As a server that was started on what another one left.
+  World(std::unique_ptr<engine::SimDevice> device, const HandClock& at);
   ~World() override;
 
   HandClock clock;
   SessionLimits in_force;
   ScriptedLog& scripted() { return *scripted_; }
-  engine::SimDevice& device() { return device_; }
+  engine::SimDevice& device() { return *device_; }
   void create_topic(const std::string& name, std::uint32_t partitions = 1);
   [[nodiscard]] Moment now() const { return {.monotonic = clock.monotonic(), .wall = clock.now()}; }
   // Lets the log and the answers on their way do all there is to do.
@@ -163,7 +170,7 @@ class World final : public SessionHost {
   class PartitionWatch;
   bool take_answers();
 
-  engine::SimDevice device_{1};
+  const std::unique_ptr<engine::SimDevice> device_;
   std::unique_ptr<engine::Store> store_;
   std::unique_ptr<ScriptedLog> scripted_;
   std::stringstream recording_;

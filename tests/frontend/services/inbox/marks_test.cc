@@ -8,6 +8,7 @@
 namespace bimip::frontend {
 namespace {
 
+using engine::ErrorCode;
 using engine::IncrementId;
 using testing::SimulatedStore;
 
@@ -124,8 +125,52 @@ TEST_F(MarksTest, WorkIsClaimedOnceForEachNumber) {
   EXPECT_EQ(first->last, IncrementId(5));
   EXPECT_FALSE(mark->claim(IncrementId(5))) << "another does it";
   EXPECT_EQ(mark->claim(IncrementId(6))->first, IncrementId(6));
-  mark->give_back();
+  mark->end_claim(*first, engine::fail(ErrorCode::kIo, "no"));
   EXPECT_EQ(mark->claim(IncrementId(6))->first, IncrementId(4)) << "it failed";
+}
+
+TEST_F(MarksTest, PassesNoClaimThatHasNotEnded) {
+  {
+    const std::shared_ptr<Mark> mark = known();
+    const auto first = mark->claim(IncrementId(3));
+    const auto second = mark->claim(IncrementId(5));
+    mark->end_claim(*second, {});
+    drive();
+    EXPECT_EQ(mark->value(), IncrementId(0));
+    // Even when it is further already: in the log it is not.
+    advance(*mark, 5);
+    EXPECT_EQ(mark->value(), IncrementId(5));
+    drive();
+    EXPECT_EQ(stored_, 0U);
+    EXPECT_EQ(records(), 0U);
+    mark->end_claim(*first, {});
+    drive();
+    EXPECT_EQ(stored_, 1U);
+  }
+  restart();
+  EXPECT_EQ(known()->value(), IncrementId(5));
+}
+
+TEST_F(MarksTest, WhoWaitsForClaimsIsToldHowTheyEnded) {
+  const std::shared_ptr<Mark> mark = known();
+  std::vector<std::pair<int, bool>> told;
+  const auto wait = [&](int to) {
+    mark->advance_after_claims(
+        IncrementId(static_cast<std::uint64_t>(to)),
+        [&told, to](const engine::Status& status) { told.emplace_back(to, bool{status}); });
+  };
+  const auto first = mark->claim(IncrementId(3));
+  const auto second = mark->claim(IncrementId(5));
+  wait(2);
+  wait(5);
+  drive();
+  EXPECT_TRUE(told.empty());
+  mark->end_claim(*second, engine::fail(ErrorCode::kIo, "no"));
+  mark->end_claim(*first, {});
+  drive();
+  EXPECT_EQ(told, (std::vector<std::pair<int, bool>>{{5, false}, {2, true}}));
+  EXPECT_EQ(mark->value(), IncrementId(3));
+  EXPECT_EQ(mark->claim(IncrementId(5))->first, IncrementId(4));
 }
 
 TEST_F(MarksTest, IsSetBackInTheLogAndRisesFromThere) {
