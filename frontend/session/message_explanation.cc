@@ -7,6 +7,7 @@
 
 #include "bimip/v1/stanza.pb.h"
 #include "frontend/session/category.h"
+#include "frontend/session/inbox_requests.h"
 #include "frontend/session/inboxes.h"
 #include "frontend/session/session.h"
 #include "frontend/stanza/limits.h"

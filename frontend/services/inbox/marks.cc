@@ -172,10 +172,10 @@ void Mark::appended(const engine::Result<engine::Appended>& result) {
     const engine::MutexLock lock(mutex_);
     on_its_way_ = false;
     if (result) stored_ = on_its_way_to_;
-    const auto is_waiting = [&](const auto& waiting) { return result && waiting.first > stored_; };
-    const auto done = std::stable_partition(storing_.begin(), storing_.end(), is_waiting);
-    std::move(done, storing_.end(), std::back_inserter(answered));
-    storing_.erase(done, storing_.end());
+    for (auto& waiting : std::exchange(storing_, {})) {
+      const bool waits_on = result && waiting.first > stored_;
+      (waits_on ? storing_ : answered).push_back(std::move(waiting));
+    }
     // What was refused is tried again with the next advance.
     if (result) append = next_append();
   }
@@ -197,10 +197,11 @@ std::optional<Mark::Range> Mark::claim(IncrementId to) {
 
 // Those that go up to a number in [first, last].
 Mark::Waiting Mark::take_waiting(IncrementId first, IncrementId last) {
-  const auto stays = [&](const auto& one) { return one.first < first || one.first > last; };
-  const auto taken = std::stable_partition(waiting_.begin(), waiting_.end(), stays);
-  Waiting found(std::make_move_iterator(taken), std::make_move_iterator(waiting_.end()));
-  waiting_.erase(taken, waiting_.end());
+  Waiting found;
+  for (auto& one : std::exchange(waiting_, {})) {
+    const bool stays = one.first < first || one.first > last;
+    (stays ? waiting_ : found).push_back(std::move(one));
+  }
   return found;
 }
 
