@@ -37,7 +37,7 @@ Result<Fate> CompactionFilter::decide(const Record& record) {
   if (!basis_.newest->contains(record.offset)) return Fate::kDropped;
   const bool deletes = expired || record.kind == RecordKind::kTombstone;
   if (deletes && stretches[at_].drops_tombstones) return Fate::kDropped;
-  return Fate::kUnlinked;
+  return stretches[at_].unlinks ? Fate::kUnlinked : Fate::kKept;
 }
 
 void CompactionGrouping::add(const ManifestSegment& segment,
@@ -73,7 +73,10 @@ std::vector<CompactionGroup> plan_compaction(const KeySurvey& survey, const Topi
     const bool needed = !was_cleaned(segment) || superseded > 0 || found.lapsed > 0 ||
                         (drops_tombstones && found.tombstones > 0);
     if (needed) {
-      groups.add(segment, {.end = segment.end_offset, .drops_tombstones = drops_tombstones},
+      groups.add(segment,
+                 {.end = segment.end_offset,
+                  .drops_tombstones = drops_tombstones,
+                  .unlinks = all_readable},
                  superseded);
     } else {
       groups.pass();

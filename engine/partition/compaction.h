@@ -22,7 +22,8 @@ struct CompactionGroup {
   struct Stretch {
     Offset end{};
     bool drops_tombstones = false;
-    bool is_old = false;  // of a key only the newest stay
+    bool unlinks = false;  // nothing before it holds a record of a key that has one here
+    bool is_old = false;   // of a key only the newest stay
   };
   std::vector<ManifestSegment> sources{};
   std::vector<Stretch> stretches{};

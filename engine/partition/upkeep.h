@@ -144,7 +144,9 @@ class Upkeep {
   void survey_some();
   void surveyed(Result<bool> done);
   void continue_pass();
+  void try_rest(std::vector<ManifestSegment> sources);
   void try_singly(std::vector<ManifestSegment> sources);
+  void add_singly(const std::vector<ManifestSegment>& sources);
   [[nodiscard]] bool is_listed(const std::vector<ManifestSegment>& sources) const;
 
   // Erasure.

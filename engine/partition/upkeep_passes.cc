@@ -92,7 +92,7 @@ void Upkeep::continue_pass() {
     return end_pass();
   }
   CompactionGroup group = pass_->groups[pass_->next++];
-  if (!is_listed(group.sources)) return;  // retention was faster
+  if (!is_listed(group.sources)) return try_rest(std::move(group.sources));
   if (std::ranges::any_of(group.sources, [this](const auto& s) { return is_skipped(s); })) {
     pass_->failed = true;
     return try_singly(std::move(group.sources));
@@ -111,8 +111,10 @@ void Upkeep::continue_pass() {
 std::unique_ptr<RecordFilter> Upkeep::filter_of(CompactionGroup& group) const {
   LapsedRecords lapsed = lapsed_in(group.sources);
   if (config_.compaction == Compaction::kNewest) {
-    for (CompactionGroup::Stretch& stretch : group.stretches)
+    for (CompactionGroup::Stretch& stretch : group.stretches) {
       stretch.drops_tombstones = stretch.drops_tombstones && !pass_->failed;
+      stretch.unlinks = stretch.unlinks && !pass_->failed;
+    }
     return std::make_unique<CompactionFilter>(
         CompactionFilter::Basis{.newest = pass_->survey->newest(),
                                 .stretches = std::move(group.stretches),
@@ -138,11 +140,24 @@ void Upkeep::end_pass() {
   leave();
 }
 
+// Retention was faster, or an erasure: what is left of them may hold what later ones replace.
+void Upkeep::try_rest(std::vector<ManifestSegment> sources) {
+  const std::vector<ManifestSegment>& listed = parts_.keeper.manifest().segments;
+  const bool is_rest_left = listed.front().base_offset < sources.back().end_offset;
+  if (!is_rest_left) return;
+  pass_->failed = true;
+  std::erase_if(sources, [this](const ManifestSegment& source) { return !is_listed({source}); });
+  add_singly(sources);
+}
+
 // One of some neighbours is damaged as a whole: the others do not wait for it.
 void Upkeep::try_singly(std::vector<ManifestSegment> sources) {
-  if (sources.size() == 1) return;
+  if (sources.size() > 1) add_singly(sources);
+}
+
+void Upkeep::add_singly(const std::vector<ManifestSegment>& sources) {
   std::vector<CompactionGroup> singles;
-  for (ManifestSegment& source : sources)
+  for (const ManifestSegment& source : sources)
     singles.push_back({.sources = {source}, .stretches = {{.end = source.end_offset}}});
   pass_->groups.insert(pass_->groups.begin() + static_cast<std::ptrdiff_t>(pass_->next),
                        std::make_move_iterator(singles.begin()),

@@ -228,6 +228,34 @@ TEST_F(CompactedLog, IsNotHeldUpByADamagedSegment) {
   EXPECT_EQ(*device_.contents(path), bytes);
 }
 
+// What is kept behind it names what is before: it may still be there.
+TEST_F(CompactedLog, KeepsTheChainToASegmentThatItCouldNotGoOver) {
+  begin(config());
+  fill(1000, 40);
+  const auto sealed = log_.sealed(topic_);
+  const std::string path = log_.folder() + "/" + file_names::segment(sealed[1].epoch);
+  const auto whole = *device_.contents(path);
+  ASSERT_TRUE(device_.set_contents(path, {whole.begin(), whole.begin() + 4096}));
+  log_.work(1min);
+  ASSERT_THAT(log_.sealed(topic_), Contains(sealed[1])) << "left as it is";
+  ASSERT_TRUE(device_.set_contents(path, whole));
+  log_.reopen();
+  std::map<std::string, std::vector<Offset>> readable;
+  for (const StoredRecord& record : read_all())
+    readable[record.key].push_back(Offset(record.offset));
+  std::size_t replayed = 0;
+  for (const auto& [key, offsets] : readable) {
+    const auto batch = log_.client().read_entity(
+        topic_, key, {.from = IncrementId(1), .records_max = 100}, PartitionId(0));
+    ASSERT_TRUE(batch) << batch.error().message;
+    std::vector<Offset> found;
+    for (const Record& record : batch->records()) found.push_back(record.offset);
+    EXPECT_EQ(found, offsets) << key;
+    replayed += found.size();
+  }
+  EXPECT_GT(replayed, 100U) << "the segment held more than the newest of each key";
+}
+
 TEST_F(CompactedLog, WaitsForRoomOnAFullDevice) {
   begin(config());
   fill(1000, 40);
