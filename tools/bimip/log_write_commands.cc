@@ -215,7 +215,8 @@ void add_compact(CLI::App& log, int& exit_code) {
        .exit_codes = "\nExit codes: 0 done, 1 damage was found: the store is as it was, or a "
                      "segment is, 2 could not run."},
       arguments->path, arguments->format);
-  command->get_option("PATH")->description("A data directory that no server holds");
+  command->get_option("PATH")->description(
+      "A data directory that no server holds, or a topic in it: then only that");
   command->add_option("--topic", arguments->topic, "Only this topic");
   add_target(*command, arguments);
   command->callback([arguments, &exit_code] {
@@ -236,8 +237,9 @@ void add_erase(CLI::App& log, int& exit_code) {
        .exit_codes = "\nExit codes: 0 nothing of the key is left in the topic, 1 something is, or "
                      "damage was found: the store is as it was, 2 could not run."},
       arguments->path, arguments->format);
-  command->get_option("PATH")->description("A data directory that no server holds");
-  command->add_option("--topic", arguments->topic, "Of which topic")->required();
+  command->get_option("PATH")->description(
+      "A data directory that no server holds, or the topic in it");
+  command->add_option("--topic", arguments->topic, "Of which topic, unless PATH is one");
   command->add_option("--key", arguments->key, "Which key")->required();
   add_target(*command, arguments);
   command->callback([arguments, &exit_code] {

@@ -146,6 +146,30 @@ TEST_F(Rewrite, CompactsOneTopicAlone) {
   EXPECT_EQ(newest(other()), newest(path()));
 }
 
+TEST_F(Rewrite, TakesATopicsFolderForThatTopic) {
+  const auto was = newest(path());
+  const Path topic = path() / "topics" / "prices";
+  const Ran compacted =
+      run(log_tools::run_compact, {.path = topic, .to = other(), .format = Format::kJson});
+  ASSERT_EQ(compacted.exit, Exit::kClean) << compacted.err;
+  for (const Json& one : Json::parse(compacted.out).at("partitions"))
+    EXPECT_EQ(one.at("topic"), "prices");
+  EXPECT_EQ(newest(other()), was) << "all of the store is there";
+  const Ran other_one =
+      run(log_tools::run_compact, {.path = topic, .to = other(), .topic = "people"});
+  EXPECT_EQ(other_one.exit, Exit::kCannotRun);
+  EXPECT_THAT(other_one.err, HasSubstr("not the topic 'people'"));
+  const Ran erased =
+      run(log_tools::run_erase,
+          {.path = path() / "topics" / "people", .key = kKey, .replace = InPlace::kYes});
+  ASSERT_EQ(erased.exit, Exit::kClean) << erased.err;
+  EXPECT_THAT(holding(path() / "topics" / "people", kKey), IsEmpty());
+  const Ran which =
+      run(log_tools::run_erase, {.path = path(), .key = kKey, .replace = InPlace::kYes});
+  EXPECT_EQ(which.exit, Exit::kCannotRun);
+  EXPECT_THAT(which.err, HasSubstr("of which topic"));
+}
+
 TEST_F(Rewrite, ErasesAKeyInTheStoresPlace) {
   ASSERT_THAT(holding(path() / "topics" / "people", kKey), Not(IsEmpty()));
   auto expected = newest(path());
@@ -202,10 +226,10 @@ TEST_F(Rewrite, LeavesADamagedStoreAsItIs) {
 TEST_F(Rewrite, RefusesWhatMakesNoSense) {
   EXPECT_THAT(compact({}).err, HasSubstr("--to DIR, --replace or --dry-run"));
   EXPECT_THAT(compact({.to = path() / "inside"}).err, HasSubstr("never written to"));
-  const Ran part =
-      run(log_tools::run_compact, {.path = path() / "topics" / "people", .replace = InPlace::kYes});
+  const Ran part = run(log_tools::run_compact,
+                       {.path = path() / "topics" / "people" / "0", .replace = InPlace::kYes});
   EXPECT_EQ(part.exit, Exit::kCannotRun);
-  EXPECT_THAT(part.err, HasSubstr("not a data directory"));
+  EXPECT_THAT(part.err, HasSubstr("neither a data directory nor a topic"));
   const Ran nobody = erase({.key = "nobody knows me", .replace = InPlace::kYes});
   EXPECT_EQ(nobody.exit, Exit::kClean) << nobody.err;
   EXPECT_THAT(nobody.out, HasSubstr("0 records erased"));

@@ -18,7 +18,7 @@ using Partitions = std::vector<CompactedPartition>;
 constexpr std::size_t kPoolBytes = 16 * 1024 * 1024;
 
 bool is_wanted(const CompactArguments& arguments, const std::string& topic) {
-  return !arguments.topic || *arguments.topic == topic;
+  return arguments.topic.empty() || arguments.topic == topic;
 }
 
 Result<Partitions> foresee(const CompactArguments& arguments, const Inventory& inventory,
@@ -128,28 +128,25 @@ Exit tell(const CompactArguments& arguments, const Partitions& partitions, const
 
 }  // namespace
 
-Exit run_compact(const CompactArguments& arguments, const Console& console) {
-  if (const Status good = check_target(arguments.to, arguments.replace, arguments.effect); !good)
+Exit run_compact(const CompactArguments& asked, const Console& console) {
+  if (const Status good = check_target(asked.to, asked.replace, asked.effect); !good)
     return cannot_run(good.error(), console);
-  const Result<Inventory> inventory = take_inventory(arguments.path);
-  if (!inventory) return cannot_run(inventory.error(), console);
-  if (!inventory->catalog)
-    return cannot_run({ErrorCode::kDamaged, arguments.path.string() + ": no catalog that holds"},
-                      console);
-  if (arguments.topic && std::ranges::find(inventory->catalog->topics, *arguments.topic,
-                                           &CatalogTopic::name) == inventory->catalog->topics.end())
-    return cannot_run({ErrorCode::kNotFound, "no topic '" + *arguments.topic + "'"}, console);
+  const Result<WholeStore> store = take_whole_store(asked.path, asked.topic);
+  if (!store) return cannot_run(store.error(), console);
+  const Inventory& inventory = store->inventory;
+  CompactArguments arguments = asked;
+  arguments.topic = store->topic;
   const std::unique_ptr<Device> device = make_posix_device();
   if (arguments.effect == Effect::kDryRun) {
     ProgressLine progress(console);
-    const Result<Partitions> foreseen = foresee(arguments, *inventory, *device, progress);
+    const Result<Partitions> foreseen = foresee(arguments, inventory, *device, progress);
     progress.wipe();
     return foreseen ? tell(arguments, *foreseen, console) : cannot_run(foreseen.error(), console);
   }
-  Result<WorkingCopy> copy = copy_to_work_on(*device, *inventory, arguments.to, console);
+  Result<WorkingCopy> copy = copy_to_work_on(*device, inventory, arguments.to, console);
   if (!copy) return cannot_run(copy.error(), console);
   const Result<Partitions> compacted =
-      compact(arguments, *inventory->catalog, copy->folder(), *device);
+      compact(arguments, *inventory.catalog, copy->folder(), *device);
   if (!compacted) return cannot_run(compacted.error(), console);
   const Result<VerifyReport> verified = verify_written(copy->folder(), arguments.jobs);
   if (!verified) return cannot_run(verified.error(), console);

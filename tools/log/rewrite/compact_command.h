@@ -13,7 +13,7 @@ struct CompactArguments {
   Path path{};
   std::optional<Path> to{};
   InPlace replace = InPlace::kNo;
-  std::optional<std::string> topic{};  // only this one
+  std::string topic{};  // only this one; empty: all, or the one that the path is
   Format format = Format::kText;
   Effect effect = Effect::kWrite;
   unsigned jobs = 1;

@@ -134,28 +134,25 @@ Exit foretell(const EraseArguments& arguments, const Inventory& inventory, const
   return Exit::kClean;
 }
 
-Status check(const EraseArguments& arguments, const Inventory& inventory) {
-  if (arguments.key.empty()) return fail(ErrorCode::kInvalidArgument, "--key: a key has bytes");
-  if (!inventory.catalog)
-    return fail(ErrorCode::kDamaged, arguments.path.string() + ": no catalog that holds");
-  if (std::ranges::find(inventory.catalog->topics, arguments.topic, &CatalogTopic::name) ==
-      inventory.catalog->topics.end())
-    return fail(ErrorCode::kNotFound, "no topic '" + arguments.topic + "'");
-  return {};
-}
-
 }  // namespace
 
-Exit run_erase(const EraseArguments& arguments, const Console& console) {
-  if (const Status good = check_target(arguments.to, arguments.replace, arguments.effect); !good)
+Exit run_erase(const EraseArguments& asked, const Console& console) {
+  if (const Status good = check_target(asked.to, asked.replace, asked.effect); !good)
     return cannot_run(good.error(), console);
-  const Result<Inventory> inventory = take_inventory(arguments.path);
-  if (!inventory) return cannot_run(inventory.error(), console);
-  if (const Status good = check(arguments, *inventory); !good)
-    return cannot_run(good.error(), console);
-  if (arguments.effect == Effect::kDryRun) return foretell(arguments, *inventory, console);
+  if (asked.key.empty())
+    return cannot_run({ErrorCode::kInvalidArgument, "--key: a key has bytes"}, console);
+  const Result<WholeStore> store = take_whole_store(asked.path, asked.topic);
+  if (!store) return cannot_run(store.error(), console);
+  if (store->topic.empty())
+    return cannot_run({ErrorCode::kInvalidArgument,
+                       "--topic: of which topic? (or let PATH be the topic's folder)"},
+                      console);
+  const Inventory& inventory = store->inventory;
+  EraseArguments arguments = asked;
+  arguments.topic = store->topic;
+  if (arguments.effect == Effect::kDryRun) return foretell(arguments, inventory, console);
   const std::unique_ptr<Device> device = make_posix_device();
-  Result<WorkingCopy> copy = copy_to_work_on(*device, *inventory, arguments.to, console);
+  Result<WorkingCopy> copy = copy_to_work_on(*device, inventory, arguments.to, console);
   if (!copy) return cannot_run(copy.error(), console);
   const Result<Erased> erased = erase(arguments, copy->folder(), *device);
   if (!erased) return cannot_run(erased.error(), console);

@@ -169,10 +169,12 @@ Status WorkingCopy::put_in_place() {
   // An empty folder is in nobody's way.
   const unsigned how = replaces ? RENAME_EXCHANGE : 0U;
   if (::renameat2(AT_FDCWD, folder_.c_str(), AT_FDCWD, target_.c_str(), how) != 0) {
+    const int why = errno;
+    const bool is_mounted = why == EXDEV || why == EBUSY;
     return fail(ErrorCode::kIo, target_.string() + ": cannot be exchanged with " +
                                     folder_.string() + ": " +
-                                    std::generic_category().message(errno) +
-                                    " (a folder that is a mount point cannot; give --to DIR)");
+                                    (is_mounted ? "it is a mount point; give --to DIR"
+                                                : std::generic_category().message(why)));
   }
   if (Status synced = device_->sync_directory(parent_of(target_)); !synced) return synced;
   const Path old = std::exchange(folder_, {});

@@ -1,5 +1,6 @@
 #include "tools/log/rewrite/written_store.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "tools/log/progress.h"
@@ -12,6 +13,40 @@ Status check_target(const std::optional<Path>& to, InPlace replace, Effect effec
   if (to.has_value() == (replace == InPlace::kYes))
     return fail(ErrorCode::kInvalidArgument, "give --to DIR, --replace or --dry-run");
   return {};
+}
+
+Result<WholeStore> take_whole_store(const Path& path, const std::string& topic) {
+  WholeStore whole{.topic = topic};
+  Path root;
+  {
+    Result<Inventory> asked = take_inventory(path);
+    if (!asked) return std::unexpected(std::move(asked.error()));
+    const bool is_topic = asked->scope == Scope::kTopic && asked->data_directory;
+    if (asked->scope != Scope::kStore && !is_topic)
+      return fail(ErrorCode::kInvalidArgument,
+                  path.string() + ": is neither a data directory nor a topic in one");
+    if (is_topic) {
+      whole.topic = asked->root.filename().string();
+      root = *asked->data_directory;
+      if (!topic.empty() && topic != whole.topic)
+        return fail(ErrorCode::kInvalidArgument,
+                    path.string() + ": is not the topic '" + topic + "'");
+    } else {
+      whole.inventory = std::move(*asked);
+    }
+  }
+  if (!root.empty()) {
+    Result<Inventory> store = take_inventory(root);
+    if (!store) return std::unexpected(std::move(store.error()));
+    whole.inventory = std::move(*store);
+  }
+  if (!whole.inventory.catalog)
+    return fail(ErrorCode::kDamaged, path.string() + ": no catalog that holds");
+  const auto& topics = whole.inventory.catalog->topics;
+  if (!whole.topic.empty() &&
+      std::ranges::find(topics, whole.topic, &CatalogTopic::name) == topics.end())
+    return fail(ErrorCode::kNotFound, "no topic '" + whole.topic + "'");
+  return whole;
 }
 
 Result<WorkingCopy> copy_to_work_on(Device& device, const Inventory& store,
