@@ -139,6 +139,18 @@ void add_bench_command(CLI::App& program, const Globals& globals, int& exit_code
   add_size(*latency, *latency_arguments);
   add_time(*latency, *latency_arguments);
 
+  const auto [direct, direct_arguments] =
+      adder.add("direct", "Messages from entity to entity, then an inbox from its beginning",
+                "bimip bench direct --connections 50 --depth 1 --time 10s", load::run_direct);
+  direct->add_option("--connections", direct_arguments->load.connections, "Senders, and recipients")
+      ->check(CLI::Range(1, 5'000))
+      ->capture_default_str();
+  direct->add_option("--depth", direct_arguments->load.depth, "Unanswered messages, each")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  add_size(*direct, *direct_arguments);
+  add_time(*direct, *direct_arguments);
+
   const auto [idle, idle_arguments] = adder.add(
       "idle", "Sessions that do nothing, and what they cost the server",
       "bimip bench idle --connections 5000 --server-process $(pidof bimipd)", load::run_idle);

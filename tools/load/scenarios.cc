@@ -1,11 +1,8 @@
 #include "tools/load/scenarios.h"
 
-#include <cstring>
-
 #include "bimip/v1/stanza.pb.h"
-#include "tools/load/histogram.h"
+#include "tools/load/measuring.h"
 #include "tools/load/process_usage.h"
-#include "tools/load/swarm.h"
 
 namespace bimip::load {
 namespace {
@@ -15,24 +12,6 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::milliseconds kAnswerWithin{30'000};
 constexpr std::uint32_t kCredit = 100'000;
-
-double microseconds(std::chrono::nanoseconds duration) {
-  return std::chrono::duration<double, std::micro>(duration).count();
-}
-
-void add_percentiles(std::vector<Figure>& figures, const std::string& name,
-                     const Histogram& histogram) {
-  for (const auto& [suffix, part] : {std::pair(".p50", 0.50), std::pair(".p99", 0.99),
-                                     std::pair(".p999", 0.999), std::pair(".max", 1.0)}) {
-    figures.push_back(
-        {.name = name + suffix, .value = microseconds(histogram.percentile(part)), .unit = "us"});
-  }
-}
-
-std::string shape_of(const Load& load) {
-  return std::to_string(load.value_bytes) + "B_" + std::to_string(load.connections) + "x" +
-         std::to_string(load.depth);
-}
 
 // A topic with another configuration serves as well.
 Status make_topic(const Load& load) {
@@ -47,22 +26,6 @@ Status make_topic(const Load& load) {
   return {};
 }
 
-Status refusal(const v1::Error& error) {
-  return engine::fail(engine::ErrorCode::kBusy, "the server refused: " + error.message());
-}
-
-// Values carry the time at which they were published.
-void stamp(std::string& value, Clock::time_point now) {
-  const std::int64_t time = now.time_since_epoch().count();
-  std::memcpy(value.data(), &time, sizeof time);
-}
-std::chrono::nanoseconds since_stamp(const std::string& value, Clock::time_point now) {
-  std::int64_t time = 0;
-  if (value.size() < sizeof time) return {};
-  std::memcpy(&time, value.data(), sizeof time);
-  return std::chrono::nanoseconds(now.time_since_epoch().count() - time);
-}
-
 // Keeps `depth` publishes of each of the first `connections` of a swarm unanswered.
 class Publishers {
  public:
@@ -70,7 +33,7 @@ class Publishers {
       : swarm_(swarm), load_(load), sent_at_(load.connections * load.depth) {
     v1::Publish& publish = *stanza_.mutable_publish();
     publish.set_topic(load.topic);
-    publish.set_value(std::string(std::max(load.value_bytes, sizeof(std::int64_t)), 'v'));
+    publish.set_value(stamped_value(load));
   }
 
   void begin() {
@@ -157,28 +120,6 @@ class Subscribers {
   std::vector<std::uint64_t> unacknowledged_;
 };
 
-// Warm-up, the measured time, and how long that really was.
-class Phases {
- public:
-  explicit Phases(const Load& load) : load_(load) {}
-  Result<double> run(Swarm& swarm, const Swarm::Visit& visit, bool& is_measuring,
-                     const Status& trouble) {
-    const auto enough = [&] { return !trouble.has_value(); };
-    Status went = swarm.run(Clock::now() + load_.warm_up, visit, enough);
-    is_measuring = true;
-    const Clock::time_point began = Clock::now();
-    if (went) went = swarm.run(began + load_.time, visit, enough);
-    is_measuring = false;
-    const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
-    if (!trouble) return std::unexpected(trouble.error());
-    if (!went) return std::unexpected(std::move(went.error()));
-    return seconds;
-  }
-
- private:
-  const Load& load_;
-};
-
 }  // namespace
 
 Figures run_publish(const Load& load) {
@@ -192,7 +133,7 @@ Figures run_publish(const Load& load) {
       **swarm,
       [&](std::size_t connection, const v1::Stanza& stanza) {
         if (!publishers.on(connection, stanza) && stanza.has_error())
-          trouble = refusal(stanza.error());
+          trouble = refusal(stanza.error().message());
       },
       publishers.is_measuring, trouble);
   if (!seconds) return std::unexpected(seconds.error());
@@ -229,7 +170,7 @@ Figures run_fanout(const Load& load) {
     } else if (stanza.has_subscribed()) {
       ++begun;
     } else if (!publishers.on(connection, stanza) && stanza.has_error()) {
-      trouble = refusal(stanza.error());
+      trouble = refusal(stanza.error().message());
     }
   };
   for (std::size_t i = 0; i < load.subscribers; ++i)
@@ -275,7 +216,7 @@ Figures run_subscribe(const Load& load) {
             bytes += record.value().size();
           subscribers.on_delivery(connection, stanza.delivery());
         } else if (stanza.has_error()) {
-          trouble = refusal(stanza.error());
+          trouble = refusal(stanza.error().message());
         }
       },
       [&] { return !trouble || (begun == load.subscribers && delivered >= wanted); });
@@ -304,8 +245,7 @@ Figures run_latency(const Load& load) {
   Clock::time_point sent;
   v1::Stanza publish;
   publish.mutable_publish()->set_topic(load.topic);
-  publish.mutable_publish()->set_value(
-      std::string(std::max(load.value_bytes, sizeof(std::int64_t)), 'v'));
+  publish.mutable_publish()->set_value(stamped_value(load));
   bool is_measuring = false;
   int open = 0;  // of a publish: its answer and its delivery
   const auto next = [&](Step step) {
@@ -323,7 +263,7 @@ Figures run_latency(const Load& load) {
   };
   const Swarm::Visit visit = [&](std::size_t connection, const v1::Stanza& stanza) {
     const auto took = Clock::now() - sent;
-    if (stanza.has_error()) trouble = refusal(stanza.error());
+    if (stanza.has_error()) trouble = refusal(stanza.error().message());
     if (stanza.has_delivery()) subscribers.on_delivery(connection, stanza.delivery());
     if (stanza.has_subscribed()) return next(Step::kPing);
     if (stanza.has_pong()) {

@@ -37,6 +37,9 @@ using Figures = engine::Result<std::vector<bench::Figure>>;
 [[nodiscard]] Figures run_subscribe(const Load& load);
 // One message at a time: the times of a ping, a publish, a delivery.
 [[nodiscard]] Figures run_latency(const Load& load);
+// Entities that send to others, each its recipient's inbox: messages delivered in a second, time
+// from sending to delivery. Then a new device of the first reads its inbox from the beginning.
+[[nodiscard]] Figures run_direct(const Load& load);
 // Sessions that do nothing: what each takes of the server's memory, and all of its time.
 [[nodiscard]] Figures run_idle(const Load& load);
 

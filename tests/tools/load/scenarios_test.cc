@@ -71,6 +71,14 @@ TEST_F(Scenarios, DeliverEachPublishToEverySubscriber) {
   EXPECT_GT(value_of(figures, "fanout_128B_3x4_to_5.p50"), 0);
 }
 
+TEST_F(Scenarios, DeliverMessagesToInboxesAndReadOneFromItsBeginning) {
+  const Figures figures = run_direct(load_);
+  ASSERT_TRUE(figures) << figures.error().message;
+  EXPECT_GT(value_of(figures, "direct_128B_3x4.rate"), 0);
+  EXPECT_GT(value_of(figures, "direct_128B_3x4.p50"), 0);
+  EXPECT_GT(value_of(figures, "direct_sync.messages"), 0);
+}
+
 TEST_F(Scenarios, TimeAPingAPublishAndItsDelivery) {
   const Figures figures = run_latency(load_);
   ASSERT_TRUE(figures) << figures.error().message;
