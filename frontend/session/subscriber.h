@@ -99,8 +99,9 @@ class Subscriber {
   // Groups (subscriber_groups.cc).
   void join(const std::shared_ptr<Session>& session, Subscription& subscription,
             const v1::Subscribe& subscribe, const engine::TopicInfo& topic);
-  void give(const std::shared_ptr<Session>& session, Subscription& subscription,
-            GivenPartition given);
+  // False: it cannot be read, and the subscription is over.
+  [[nodiscard]] bool give(const std::shared_ptr<Session>& session, Subscriptions::iterator to,
+                          GivenPartition given);
   void tell_assignment(Subscription& subscription);
   void keep_up_with_group(Session& session, Subscription& subscription);
   void commit(Subscription& subscription, Cursor& cursor);

@@ -37,18 +37,18 @@ void Subscriber::on_reassigned(const std::shared_ptr<Session>& session, std::uin
       subscription.told_taken.push_back(partition);
     }
   }
-  for (GivenPartition& given : change.given) give(session, subscription, std::move(given));
-  // It may be gone: a partition that cannot be read ends the subscription.
-  if (!subscriptions_.contains(number)) return;
+  // A partition that cannot be read ends the subscription.
+  for (GivenPartition& given : change.given) {
+    if (!give(session, found, std::move(given))) return;
+  }
   if (subscription.placing == 0) tell_assignment(subscription);
   keep_up_with_group(*session, subscription);
   pump(session, subscription);
 }
 
-void Subscriber::give(const std::shared_ptr<Session>& session, Subscription& subscription,
+bool Subscriber::give(const std::shared_ptr<Session>& session, Subscriptions::iterator to,
                       GivenPartition given) {
-  const auto ended = subscriptions_.find(subscription.id);
-  if (ended == subscriptions_.end()) return;
+  Subscription& subscription = to->second;
   // The server's own cursor: nothing is told of how it was taken up, and a Gap stands for what is
   // gone.
   const std::optional<Presented> known =
@@ -63,12 +63,14 @@ void Subscriber::give(const std::shared_ptr<Session>& session, Subscription& sub
   }
   if (!added) {
     outbox_.send_error(0, added.error());
-    return drop(*session, ended);
+    drop(*session, to);
+    return false;
   }
   Cursor& cursor = *subscription.find(given.partition);
   if (cursor.resume == Resume::kFromRetention) cursor.next = cursor.lost.first;
   cursor.attempts = std::move(given.attempts);
   cursor.committed = given.committed;
+  return true;
 }
 
 void Subscriber::tell_assignment(Subscription& subscription) {

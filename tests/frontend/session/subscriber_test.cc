@@ -118,6 +118,25 @@ TEST_F(SubscriberTest, RefusesStartsThatThereAreNot) {
   EXPECT_EQ(world.watchers(), 0U) << "a refused subscription leaves nothing behind";
 }
 
+// Each of the partitions that a group gives would end the subscription; the first does.
+TEST_F(SubscriberTest, OfAGroupIsOverOnceWhenNoneOfItsPartitionsCanBeRead) {
+  world.create_topic("pairs", 2);
+  v1::Stanza stanza = subscribe_to("pairs", 1);
+  stanza.mutable_subscribe()->set_group("g");
+  stanza.mutable_subscribe()->set_offset(9);
+  client->say(stanza);
+  std::size_t errors = 0;
+  for (const v1::Stanza& said : client->said()) {
+    if (!said.has_error()) continue;
+    EXPECT_EQ(said.error().code(), v1::CODE_OUT_OF_RANGE);
+    ++errors;
+  }
+  EXPECT_EQ(errors, 1U);
+  EXPECT_EQ(world.watchers(), 0U);
+  EXPECT_THAT(values_of(subscribe([](From& f) { f.set_earliest(true); })), IsEmpty())
+      << "it goes on";
+}
+
 TEST_F(SubscriberTest, DeliversNoMoreThanItsCredit) {
   publish({"a", "b", "c", "d", "e"});
   EXPECT_THAT(values_of(subscribe([](From& f) { f.set_earliest(true); }, 2)),
