@@ -1,4 +1,5 @@
 // bimipd: the server.
+#include <google/protobuf/stubs/logging.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -147,6 +148,9 @@ int run(const CommandLine& line) {
     std::puts("the configuration is sound");
     return kDone;
   }
+  // It would write a line on standard error for every stanza whose text is no UTF-8: whoever sends
+  // one is told, and the log is not his to fill.
+  google::protobuf::SetLogHandler(nullptr);
   // Before any thread begins: they inherit it, and only serve() waits for the signals.
   std::signal(SIGPIPE, SIG_IGN);
   sigset_t signals;

@@ -50,6 +50,14 @@ class Frames(case.SystemTest):
             goodbye = self.goodbye_for(frame(garbage), session=True)
             self.assertEqual(goodbye.code, Code.CODE_MALFORMED, garbage.hex())
 
+    def test_what_a_stranger_sends_writes_no_line_of_the_servers_log(self):
+        before = self.node.log()
+        publish = stanza(2, publish={"topic": "XX"}).SerializeToString()
+        for _ in range(10):
+            goodbye = self.goodbye_for(frame(publish.replace(b"XX", b"\xff\xfe")), session=True)
+            self.assertEqual(goodbye.code, Code.CODE_MALFORMED)
+        self.assertEqual(self.node.log(), before)
+
     def test_a_peer_in_the_middle_of_sending_hears_why_it_is_sent_away(self):
         for _ in range(20):
             with Session(self.node) as peer:
