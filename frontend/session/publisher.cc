@@ -94,13 +94,15 @@ bool Publisher::send(const std::shared_ptr<Session>& session, std::uint64_t id,
   const engine::Result<engine::PartitionId> partition =
       choose_partition(publish, topic->config.partitions);
   if (!partition) return refuse(partition.error());
-  if (const engine::Status fine = check(publish, topic->config.partitions); !fine)
+  const std::size_t bytes = all_bytes(publish);
+  if (const engine::Status fine = check(publish, bytes, topic->config.partitions); !fine)
     return refuse(fine.error());
 
   auto publication = std::make_unique<Publication>(host_, session, id, now);
   publication->correlation_ = correlation;
   publication->topic = topic->id;
   publication->partition = *partition;
+  publication->bytes_.reserve(bytes);
   if (const engine::Status filled = fill(*publication, publish, now); !filled)
     return refuse(filled.error());
   if (publication->fields_.producer) {
@@ -117,10 +119,9 @@ bool Publisher::send(const std::shared_ptr<Session>& session, std::uint64_t id,
 }
 
 engine::Result<engine::TopicInfo> Publisher::find_topic(const std::string& name) {
-  std::optional<engine::TopicInfo>& last = last_topic_;
-  if (last && last->name == name) return *last;
+  if (last_topic_ && last_topic_->name == name) return *last_topic_;
   engine::Result<engine::TopicInfo> found = host_.log().find_topic(name);
-  if (found) last = *found;
+  if (found) last_topic_ = *found;
   return found;
 }
 
@@ -135,16 +136,16 @@ engine::Result<engine::PartitionId> Publisher::choose_partition(const v1::Publis
                             " partitions, no partition " + std::to_string(publish.partition()));
   }
   if (!publish.key().empty()) return engine::partition_of_key(as_bytes(publish.key()), partitions);
-  const std::optional<engine::ProducerId>& producer = producer_;
-  if (!producer) return engine::PartitionId(next_partition_++ % partitions);
+  if (!producer_) return engine::PartitionId(next_partition_++ % partitions);
   std::array<std::byte, 2 * sizeof(std::uint64_t)> id{};
-  engine::store(id.data(), producer->high);
-  engine::store(id.data() + sizeof(std::uint64_t), producer->low);
+  engine::store(id.data(), producer_->high);
+  engine::store(id.data() + sizeof(std::uint64_t), producer_->low);
   return engine::partition_of_key(id, partitions);
 }
 
-engine::Status Publisher::check(const v1::Publish& publish, std::uint32_t partitions) const {
-  if (const std::size_t bytes = all_bytes(publish); bytes > limits::kMessageBytesMax) {
+engine::Status Publisher::check(const v1::Publish& publish, std::size_t bytes,
+                                std::uint32_t partitions) const {
+  if (bytes > limits::kMessageBytesMax) {
     return engine::fail(ErrorCode::kTooLarge,
                         "the message has " + std::to_string(bytes) + " bytes; at most " +
                             std::to_string(limits::kMessageBytesMax) + " are taken");
@@ -197,7 +198,6 @@ engine::Status Publication::add(const Message& message, engine::Timestamp now,
 // The records view what the publication holds.
 engine::Status Publisher::fill(Publication& publication, const v1::Publish& publish,
                                Moment now) const {
-  publication.bytes_.reserve(all_bytes(publish));
   if (engine::Status added = publication.add(publish, now.wall, publication.fields_); !added)
     return added;
   if (publish.producer_number() != 0) {

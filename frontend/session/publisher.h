@@ -61,7 +61,9 @@ class Publisher {
                                                                      std::uint32_t partitions);
   [[nodiscard]] engine::Status fill(Publication& publication, const v1::Publish& publish,
                                     Moment now) const;
-  [[nodiscard]] engine::Status check(const v1::Publish& publish, std::uint32_t partitions) const;
+  // `bytes`: of all its records.
+  [[nodiscard]] engine::Status check(const v1::Publish& publish, std::size_t bytes,
+                                     std::uint32_t partitions) const;
 
   SessionHost& host_;
   Outbox& outbox_;
