@@ -35,11 +35,9 @@ class AwarenessDesk::Push final : public SessionRequest {
   }
   void save(TapeWriter& to) const override {
     put(to, NoticeKind::kAwareness);
-    put(to, stanza_.SerializeAsString());
+    put(to, stanza_);
   }
-  void restore(TapeReader& from) override {
-    if (!stanza_.ParseFromString(std::string(from.bytes()))) from.fail();
-  }
+  void restore(TapeReader& from) override { stanza_ = frontend::get<v1::Stanza>(from); }
   void deliver(Moment) override { session()->awareness().on_told(stanza_); }
 
  private:
@@ -91,9 +89,8 @@ SeatOf AwarenessDesk::seat(const std::shared_ptr<Session>& session, Moment now) 
 void AwarenessDesk::ask(const std::shared_ptr<Session>& session, std::uint64_t id, Work work) {
   ++in_flight_;
   auto answer = std::make_unique<Answer>(session, id);
-  const Tape* const tape = host_.tape();
-  // A replay has no service: the answer is on the tape, which keeps the request.
-  if (tape != nullptr && tape->replays()) return (void)answer.release();
+  // The tape keeps the request.
+  if (is_replay(host_)) return (void)answer.release();
   host_.awareness().post(
       [work = std::move(work), answer = std::move(answer)](
           AwarenessCore& core, Moment now) mutable { work(core, now, std::move(answer)); });

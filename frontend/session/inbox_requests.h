@@ -42,8 +42,7 @@ class Inboxes::Looking final : public engine::EntityRequest, public SessionReque
   }
   // The last answer may take this away.
   void begin() {
-    const Tape* const tape = session()->host().tape();
-    if (tape != nullptr && tape->replays()) return;
+    if (is_replay(session()->host())) return;
     const std::vector<std::shared_ptr<Mark>> marks = what_.marks;
     left_ = marks.size();
     for (const std::shared_ptr<Mark>& mark : marks) {

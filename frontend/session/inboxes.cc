@@ -77,8 +77,7 @@ std::optional<Inboxes::Place> Inboxes::place_of(std::uint64_t id, const std::str
 
 // A replay has no marks: what theirs said is on the tape.
 std::shared_ptr<Mark> Inboxes::mark(const Place& place, MarkKind kind) {
-  const Tape* const tape = host_.tape();
-  if (tape != nullptr && tape->replays()) return nullptr;
+  if (is_replay(host_)) return nullptr;
   return host_.inboxes().marks().of(
       {.category = place.key.category,
        .kind = kind,

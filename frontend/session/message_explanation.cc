@@ -84,11 +84,11 @@ class Inboxes::Explaining final : public engine::EntityReadRequest, public Sessi
     search_copies();
   }
   void save(TapeWriter& to) const override {
-    put(to, told_.SerializeAsString());
+    put(to, told_);
     put(to, error_);
   }
   void restore(TapeReader& told) override {
-    if (!told_.ParseFromString(get<std::string>(told))) told.fail();
+    told_ = get<v1::MessageExplanation>(told);
     error_ = get<std::optional<engine::Error>>(told);
   }
   void deliver(Moment) override { session()->inboxes().on_explained(*this); }

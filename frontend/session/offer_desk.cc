@@ -57,41 +57,38 @@ std::string fault_of(const v1::ProposeOffer& propose) {
 
 }  // namespace
 
+template <>
+struct Word<OfferRefusal> {
+  static void put(TapeWriter& to, const OfferRefusal& value) {
+    frontend::put(to, value.code);
+    frontend::put(to, value.why);
+  }
+  static OfferRefusal get(TapeReader& from) {
+    const auto code = frontend::get<Code>(from);
+    if (static_cast<std::size_t>(code) >= kCodeCount) from.fail();
+    return {.code = from.ok() ? code : Code::kInternal, .why = frontend::get<std::string>(from)};
+  }
+};
+
 class OfferDesk::Answer final : public SessionRequest {
  public:
   Answer(std::shared_ptr<Session> session, std::uint64_t id)
       : SessionRequest(std::move(session)), id_(id) {}
   // On any thread.
   void came(std::expected<OfferRef, OfferRefusal> result) {
-    if (result) {
-      result_ = wire_of(**result).SerializeAsString();
-    } else {
-      result_ = std::unexpected(std::move(result.error()));
-    }
+    result_ = result ? Result(wire_of(**result)) : std::unexpected(std::move(result.error()));
     session()->host().came_back(*this);
   }
-  void save(TapeWriter& to) const override {
-    put(to, result_.has_value());
-    if (result_) return put(to, *result_);
-    put(to, result_.error().code);
-    put(to, result_.error().why);
-  }
-  void restore(TapeReader& from) override {
-    if (get<bool>(from)) {
-      result_ = get<std::string>(from);
-    } else {
-      const auto code = get<Code>(from);
-      if (static_cast<std::size_t>(code) >= kCodeCount) return from.fail();
-      result_ = std::unexpected(OfferRefusal{.code = code, .why = get<std::string>(from)});
-    }
-  }
+  void save(TapeWriter& to) const override { put(to, result_); }
+  void restore(TapeReader& from) override { result_ = get<Result>(from); }
   void deliver(Moment) override { session()->offers().on_answered(*this); }
   [[nodiscard]] std::uint64_t id() const { return id_; }
-  [[nodiscard]] const std::expected<std::string, OfferRefusal>& result() const { return result_; }
+  using Result = std::expected<v1::Offer, OfferRefusal>;
+  [[nodiscard]] const Result& result() const { return result_; }
 
  private:
   const std::uint64_t id_;
-  std::expected<std::string, OfferRefusal> result_{};  // as it goes to the peer
+  Result result_{};  // as it goes to the peer
 };
 
 class OfferDesk::News final : public SessionRequest {
@@ -178,12 +175,11 @@ bool OfferDesk::may_begin(std::uint64_t id) {
   return false;
 }
 
-// A replay has no service: the answer is on the tape, which keeps the request.
 void OfferDesk::ask(const std::shared_ptr<Session>& session, std::uint64_t id, Work work) {
   ++in_flight_;
   auto answer = std::make_unique<Answer>(session, id);
-  const Tape* const tape = host_.tape();
-  if (tape != nullptr && tape->replays()) return (void)answer.release();
+  // The tape keeps the request.
+  if (is_replay(host_)) return (void)answer.release();
   work(host_.offers(), [answer = std::move(answer)](auto result) mutable {
     answer.release()->came(std::move(result));
   });
@@ -241,10 +237,10 @@ void OfferDesk::on_answered(Answer& answer) {
   tell(answer.id(), *answer.result());
 }
 
-void OfferDesk::tell(std::uint64_t id, const std::string& wire) {
+void OfferDesk::tell(std::uint64_t id, const v1::Offer& offer) {
   v1::Stanza stanza;
   stanza.set_id(id);
-  (void)stanza.mutable_offer_changed()->mutable_offer()->ParseFromString(wire);
+  *stanza.mutable_offer_changed()->mutable_offer() = offer;
   outbox_.send(stanza);
 }
 
@@ -263,12 +259,12 @@ void OfferDesk::watch(const std::shared_ptr<Session>& session, std::uint64_t id)
 
 void OfferDesk::pump() {
   while (seat_ && outbox_.has_room()) {
-    const auto wire = learn(host_, [this]() -> std::optional<std::string> {
+    const auto told = learn(host_, [this]() -> std::optional<v1::Offer> {
       const OfferRef offer = seat_->take();
-      return offer ? std::optional(wire_of(*offer).SerializeAsString()) : std::nullopt;
+      return offer ? std::optional(wire_of(*offer)) : std::nullopt;
     });
-    if (!wire) return;
-    tell(0, *wire);
+    if (!told) return;
+    tell(0, *told);
   }
 }
 

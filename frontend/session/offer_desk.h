@@ -13,6 +13,7 @@
 
 namespace bimip::v1 {
 class ActOnOffer;
+class Offer;
 class ProposeOffer;
 }  // namespace bimip::v1
 
@@ -53,8 +54,7 @@ class OfferDesk {
   class Seat;
   // Whether the session may ask, and has room for another request; if not, it was told.
   [[nodiscard]] bool may_begin(std::uint64_t id);
-  // `wire`: a bimip.v1.Offer.
-  void tell(std::uint64_t id, const std::string& wire);
+  void tell(std::uint64_t id, const v1::Offer& offer);
   using Work = std::move_only_function<void(OfferService&, OfferService::Done)>;
   void ask(const std::shared_ptr<Session>& session, std::uint64_t id, Work work);
 

@@ -79,10 +79,8 @@ class ListSurvey final : public SessionSurvey {
     const SessionFacts facts = visited.facts();
     if (wanted_.fits(facts)) (void)add(*answer_.mutable_session_list(), bytes_, facts);
   }
-  void save(TapeWriter& to) const override { put(to, answer_.SerializeAsString()); }
-  void restore(TapeReader& from) override {
-    if (!answer_.ParseFromString(std::string(from.bytes()))) from.fail();
-  }
+  void save(TapeWriter& to) const override { put(to, answer_); }
+  void restore(TapeReader& from) override { answer_ = get<v1::Stanza>(from); }
   void deliver(Moment) override {
     if (session()->is_open()) session()->outbox().send(answer_);
   }
@@ -106,10 +104,8 @@ class KickSurvey final : public SessionSurvey {
     visited.kick(why_);
     answer_.mutable_sessions_kicked()->set_sessions(answer_.sessions_kicked().sessions() + 1);
   }
-  void save(TapeWriter& to) const override { put(to, answer_.SerializeAsString()); }
-  void restore(TapeReader& from) override {
-    if (!answer_.ParseFromString(std::string(from.bytes()))) from.fail();
-  }
+  void save(TapeWriter& to) const override { put(to, answer_); }
+  void restore(TapeReader& from) override { answer_ = get<v1::Stanza>(from); }
   void deliver(Moment) override {
     if (session()->is_open()) session()->outbox().send(answer_);
   }
@@ -131,15 +127,14 @@ void list_sessions(const std::shared_ptr<Session>& session, std::uint64_t id,
     return session->host().survey(std::make_unique<ListSurvey>(session, id, std::move(*wanted)));
   v1::Stanza answer;
   answer.set_id(id);
-  const std::string list = learn(session->host(), [&] {
+  *answer.mutable_session_list() = learn(session->host(), [&] {
     v1::SessionList closed;
     std::size_t bytes = 0;
     session->host().closed_sessions().for_each([&](const SessionFacts& facts) {
       return !wanted->fits(facts) || add(closed, bytes, facts);
     });
-    return closed.SerializeAsString();
+    return closed;
   });
-  answer.mutable_session_list()->ParseFromString(list);
   session->outbox().send(answer);
 }
 
@@ -166,19 +161,18 @@ void list_devices(Session& session, std::uint64_t id, const v1::ListDevices& ask
   if (!wanted) return refuse_others(session, id);
   v1::Stanza answer;
   answer.set_id(id);
-  const std::string list = learn(session.host(), [&] {
+  *answer.mutable_device_list() = learn(session.host(), [&] {
     v1::DeviceList devices;
     SessionRegistry* const registry = session.host().registry();
-    if (registry == nullptr) return devices.SerializeAsString();
+    if (registry == nullptr) return devices;
     for (const SessionRegistry::Device& device :
          registry->list(wanted->eid, {.eid = asked.after_eid(), .device = asked.after_device()},
                         limits::kDevicesPerList)) {
       devices.add_devices()->ParseFromString(encode_device(device.key, device.facts));
     }
     devices.set_more(devices.devices_size() == static_cast<int>(limits::kDevicesPerList));
-    return devices.SerializeAsString();
+    return devices;
   });
-  answer.mutable_device_list()->ParseFromString(list);
   session.outbox().send(answer);
 }
 

@@ -56,6 +56,13 @@ std::optional<Presented> cursor_for(const v1::Subscribe& subscribe, engine::Part
   return std::nullopt;
 }
 
+std::unexpected<engine::Error> beyond_end(const Cursor& cursor, const engine::LogBounds& bounds) {
+  return engine::fail(ErrorCode::kOutOfRange,
+                      "offset " + std::to_string(cursor.next.value()) + " of partition " +
+                          std::to_string(cursor.partition.value()) + ": there is only " +
+                          range_text({.first = bounds.start, .end = bounds.visible_end}));
+}
+
 // A topic that is made anew has another id; one of another store was made at another time.
 std::uint64_t epoch_of(const engine::TopicInfo& topic) {
   std::array<std::byte, 2 * sizeof(std::uint64_t)> bytes{};
@@ -215,12 +222,7 @@ engine::Status Subscriber::take_up(const Subscription& subscription, Cursor& cur
     cursor.next = bounds.start;
     return {};
   }
-  if (known.next > bounds.visible_end) {
-    return engine::fail(ErrorCode::kOutOfRange,
-                        "offset " + std::to_string(known.next.value()) + " of partition " +
-                            std::to_string(cursor.partition.value()) + ": there is only " +
-                            range_text({.first = bounds.start, .end = bounds.visible_end}));
-  }
+  if (known.next > bounds.visible_end) return beyond_end(cursor, bounds);
   cursor.resume = known.next < bounds.start ? Resume::kFromRetention : Resume::kExact;
   if (cursor.resume == Resume::kExact) return {};
   cursor.lost = {.first = known.next, .end = bounds.start};
@@ -238,10 +240,7 @@ engine::Status Subscriber::place(const Subscription& subscription, Cursor& curso
     case StartRule::Kind::kOffset:
       cursor.next = rule.offset;
       if (cursor.next <= bounds.visible_end) return {};
-      return engine::fail(ErrorCode::kOutOfRange,
-                          "offset " + std::to_string(cursor.next.value()) + " of partition " +
-                              std::to_string(cursor.partition.value()) + ": there is only " +
-                              range_text({.first = bounds.start, .end = bounds.visible_end}));
+      return beyond_end(cursor, bounds);
     case StartRule::Kind::kLast:
       cursor.next = bounds.visible_end -
                     std::min<std::uint64_t>(rule.last, bounds.visible_end - bounds.start);

@@ -102,6 +102,12 @@ class Tape {
   TapeMemory memory_;
 };
 
+// There is no world behind a replay: what it would say is on the tape.
+[[nodiscard]] inline bool is_replay(SessionHost& host) {
+  const Tape* const tape = host.tape();
+  return tape != nullptr && tape->replays();
+}
+
 // What a session asks the world and is told at once.
 template <typename Ask>
 auto learn(SessionHost& host, Ask&& ask) {
@@ -114,7 +120,7 @@ template <typename Do, typename... Values>
 void tell(SessionHost& host, Do&& act, const Values&... values) {
   Tape* const tape = host.tape();
   if (tape != nullptr) tape->asked(values...);
-  if (tape == nullptr || !tape->replays()) std::forward<Do>(act)();
+  if (!is_replay(host)) std::forward<Do>(act)();
 }
 
 }  // namespace bimip::frontend

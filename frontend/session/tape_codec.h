@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <deque>
 #include <expected>
@@ -89,6 +90,20 @@ template <typename T>
 struct Word<T> {
   static void put(TapeWriter& to, T value) { to.number(static_cast<std::uint64_t>(value)); }
   static T get(TapeReader& from) { return static_cast<T>(from.number()); }
+};
+// A Protobuf message, as its bytes.
+template <typename T>
+  requires requires(const T& value, T& into, const std::string& bytes) {
+    { value.SerializeAsString() } -> std::same_as<std::string>;
+    { into.ParseFromString(bytes) } -> std::same_as<bool>;
+  }
+struct Word<T> {
+  static void put(TapeWriter& to, const T& value) { to.bytes(value.SerializeAsString()); }
+  static T get(TapeReader& from) {
+    T value;
+    if (!value.ParseFromString(std::string(from.bytes()))) from.fail();
+    return value;
+  }
 };
 template <typename Tag, typename Rep>
 struct Word<engine::Number<Tag, Rep>> {
