@@ -261,7 +261,10 @@ class Node::Parts {
   // What of the whole node's is due goes along with one shard.
   [[nodiscard]] std::function<void(Moment)> work_of_ticks(std::size_t shard) {
     if (shard > 0) return [](Moment) {};
-    return [this](Moment now) { offers_->on_tick(now.wall); };
+    return [this](Moment now) {
+      offers_->on_tick(now.wall);
+      registry_->on_tick();
+    };
   }
 
   // On any thread.

@@ -198,7 +198,6 @@ void Shard::tick() {
   const Moment at = now();
   for (const std::shared_ptr<Peer>& peer : all_peers()) peer->on_tick(at);
   parts_.on_tick(at);
-  parts_.registry.on_tick();
   keep_recording();
 }
 

@@ -88,7 +88,7 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
   [[nodiscard]] Broker& broker() override { return parts_.broker; }
   [[nodiscard]] EntityCount& entities() override { return parts_.entities; }
   [[nodiscard]] InboxService& inboxes() override { return parts_.inboxes; }
-  [[nodiscard]] ReplyHub* replies() override { return &parts_.replies; }
+  [[nodiscard]] ReplyHub& replies() override { return parts_.replies; }
   [[nodiscard]] SessionRegistry* registry() override { return &parts_.registry; }
   [[nodiscard]] AwarenessService& awareness() override { return parts_.awareness; }
   [[nodiscard]] OfferService& offers() override { return parts_.offers; }

@@ -36,7 +36,7 @@ class ReplayHost final : public SessionHost {
   [[nodiscard]] InboxService& inboxes() override { std::abort(); }
   [[nodiscard]] AwarenessService& awareness() override { std::abort(); }
   [[nodiscard]] OfferService& offers() override { std::abort(); }
-  [[nodiscard]] ReplyHub* replies() override { std::abort(); }
+  [[nodiscard]] ReplyHub& replies() override { std::abort(); }
   [[nodiscard]] EntityCount& entities() override { std::abort(); }
   void came_back(SessionRequest&) override { std::abort(); }
   [[nodiscard]] engine::Status watch(Session&, engine::TopicId, engine::PartitionId) override {

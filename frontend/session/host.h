@@ -94,7 +94,7 @@ class SessionHost {
   // The node's devices; null: no session is of one (a host without a registry).
   [[nodiscard]] virtual SessionRegistry* registry() { return nullptr; }
   // Who waits for replies on the node, and which topics have subscribers.
-  [[nodiscard]] virtual ReplyHub* replies() = 0;
+  [[nodiscard]] virtual ReplyHub& replies() = 0;
   // The node's.
   [[nodiscard]] virtual AwarenessService& awareness() = 0;
   // The node's offers.

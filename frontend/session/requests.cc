@@ -50,11 +50,11 @@ void ReplyNotice::deliver(Moment) { session()->on_reply(letter_); }
 
 Requests::Requests(const std::shared_ptr<Session>& session, SessionHost& host, Outbox& outbox)
     : session_(session), host_(host), outbox_(outbox), address_(session->id()) {
-  tell(host_, [this] { host_.replies()->listen(address_, *this); }, address_);
+  tell(host_, [this] { host_.replies().listen(address_, *this); }, address_);
 }
 
 Requests::~Requests() {
-  tell(host_, [this] { host_.replies()->unlisten(address_); }, address_);
+  tell(host_, [this] { host_.replies().unlisten(address_); }, address_);
 }
 
 void Requests::ask(const std::shared_ptr<Session>& session, std::uint64_t id,
@@ -72,7 +72,7 @@ void Requests::ask(const std::shared_ptr<Session>& session, std::uint64_t id,
   if (!session->bearer().check(Action::kPublish, request.publish().topic(), id)) return;
   const auto topic = host_.log().find_topic(request.publish().topic());
   if (!topic) return outbox_.send_error(id, topic.error());
-  if (!learn(host_, [&] { return host_.replies()->has_audience(topic->id); }))
+  if (!learn(host_, [&] { return host_.replies().has_audience(topic->id); }))
     return refuse(Code::kNotFound, "nobody answers: the topic has no subscriber");
   const std::uint64_t correlation = ++last_correlation_;
   waiting_[correlation] = {.id = id, .until = now.monotonic + within};
@@ -134,7 +134,7 @@ void send_reply(Session& session, std::uint64_t id, const v1::Reply& reply) {
   for (const v1::Header& header : reply.headers())
     letter.headers.emplace_back(header.name(), header.value());
   const bool is_sent = learn(session.host(), [&] {
-    return session.host().replies()->send(reply.reply_to(), std::move(letter));
+    return session.host().replies().send(reply.reply_to(), std::move(letter));
   });
   if (!is_sent)
     return session.outbox().send_error(id, Code::kNotFound, "who asked is not there any more");

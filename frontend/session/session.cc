@@ -72,6 +72,13 @@ std::string_view fault_of(const v1::Identity& identity) {
   return {};
 }
 
+// A part of a session that is there from the first time on that it is asked for.
+template <typename Part, typename... From>
+Part& made(std::unique_ptr<Part>& part, From&... from) {
+  if (!part) part = std::make_unique<Part>(from...);
+  return *part;
+}
+
 // Who is put out has gone; who lost the connection may be back soon.
 Leaving leaving_of(Code ended_with) {
   return ended_with == Code::kKicked || ended_with == Code::kRevoked ? Leaving::kSaid
@@ -159,30 +166,15 @@ std::uint64_t Session::state_hash() const {
   return hash.value();
 }
 
-Publisher& Session::publisher() {
-  if (!publisher_) publisher_ = std::make_unique<Publisher>(host_, outbox_);
-  return *publisher_;
-}
+Publisher& Session::publisher() { return made(publisher_, host_, outbox_); }
 
-Subscriber& Session::subscriber() {
-  if (!subscriber_) subscriber_ = std::make_unique<Subscriber>(host_, outbox_);
-  return *subscriber_;
-}
+Subscriber& Session::subscriber() { return made(subscriber_, host_, outbox_); }
 
-EntityAccess& Session::entities() {
-  if (!entities_) entities_ = std::make_unique<EntityAccess>(host_, bearer_, outbox_);
-  return *entities_;
-}
+EntityAccess& Session::entities() { return made(entities_, host_, bearer_, outbox_); }
 
-Mailer& Session::mailer() {
-  if (!mailer_) mailer_ = std::make_unique<Mailer>(host_, bearer_, outbox_);
-  return *mailer_;
-}
+Mailer& Session::mailer() { return made(mailer_, host_, bearer_, outbox_); }
 
-Inboxes& Session::inboxes() {
-  if (!inboxes_) inboxes_ = std::make_unique<Inboxes>(host_, bearer_, outbox_);
-  return *inboxes_;
-}
+Inboxes& Session::inboxes() { return made(inboxes_, host_, bearer_, outbox_); }
 
 // A session without a device's name is a device of its own.
 AwarenessDesk& Session::awareness() {
@@ -194,10 +186,7 @@ AwarenessDesk& Session::awareness() {
   return *awareness_;
 }
 
-OfferDesk& Session::offers() {
-  if (!offers_) offers_ = std::make_unique<OfferDesk>(host_, bearer_, outbox_);
-  return *offers_;
-}
+OfferDesk& Session::offers() { return made(offers_, host_, bearer_, outbox_); }
 
 void Session::on_frame(Bytes frame, Moment now) {
   if (state_ == State::kOver || state_ == State::kDraining) return;

@@ -112,7 +112,7 @@ void Subscriber::subscribe(const std::shared_ptr<Session>& session, std::uint64_
   if (!topic) return refuse(topic.error());
 
   host_.metrics().subscriptions_begun.add();
-  tell(host_, [&] { host_.replies()->came(topic->id); }, topic->id);
+  tell(host_, [&] { host_.replies().came(topic->id); }, topic->id);
   const std::uint64_t number = ++last_id_;
   const auto at = subscriptions_.emplace(number, Subscription{}).first;
   Subscription& subscription = at->second;
@@ -407,7 +407,7 @@ void Subscriber::drop(Session& session, Subscriptions::iterator at) {
     if (subscription.seat) handed_back.push_back(hand_back(cursor));
   }
   if (subscription.seat) subscription.seat->leave(std::move(handed_back), now_.wall);
-  tell(host_, [&] { host_.replies()->went(subscription.topic); }, subscription.topic);
+  tell(host_, [&] { host_.replies().went(subscription.topic); }, subscription.topic);
   subscriptions_.erase(at);
   host_.metrics().subscriptions_ended.add();
 }

@@ -84,13 +84,22 @@ void add_size(CLI::App& command, Arguments& arguments) {
       ->capture_default_str();
 }
 
-void add_publishers(CLI::App& command, Arguments& arguments) {
-  command.add_option("--connections", arguments.load.connections, "Publishers")
-      ->check(CLI::Range(1, 10'000))
+void add_connections(CLI::App& command, Arguments& arguments, const char* what,
+                     const CLI::Range& range) {
+  command.add_option("--connections", arguments.load.connections, what)
+      ->check(range)
       ->capture_default_str();
+}
+
+void add_depth(CLI::App& command, Arguments& arguments, int most) {
   command.add_option("--depth", arguments.load.depth, "Unanswered messages, each")
-      ->check(CLI::Range(1, 1024))
+      ->check(CLI::Range(1, most))
       ->capture_default_str();
+}
+
+void add_publishers(CLI::App& command, Arguments& arguments) {
+  add_connections(command, arguments, "Publishers", CLI::Range(1, 10'000));
+  add_depth(command, arguments, 1024);
   command.add_option("--partitions", arguments.load.partitions, "Of a topic that is created")
       ->check(CLI::Range(1U, engine::limits::kPartitionsPerTopicMax))
       ->capture_default_str();
@@ -142,21 +151,15 @@ void add_bench_command(CLI::App& program, const Globals& globals, int& exit_code
   const auto [direct, direct_arguments] =
       adder.add("direct", "Messages from entity to entity, then an inbox from its beginning",
                 "bimip bench direct --connections 50 --depth 1 --time 10s", load::run_direct);
-  direct->add_option("--connections", direct_arguments->load.connections, "Senders, and recipients")
-      ->check(CLI::Range(1, 5'000))
-      ->capture_default_str();
-  direct->add_option("--depth", direct_arguments->load.depth, "Unanswered messages, each")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
+  add_connections(*direct, *direct_arguments, "Senders, and recipients", CLI::Range(1, 5'000));
+  add_depth(*direct, *direct_arguments, 1000);
   add_size(*direct, *direct_arguments);
   add_time(*direct, *direct_arguments);
 
   const auto [idle, idle_arguments] = adder.add(
       "idle", "Sessions that do nothing, and what they cost the server",
       "bimip bench idle --connections 5000 --server-process $(pidof bimipd)", load::run_idle);
-  idle->add_option("--connections", idle_arguments->load.connections, "How many")
-      ->check(CLI::Range(1, 60'000))
-      ->capture_default_str();
+  add_connections(*idle, *idle_arguments, "How many", CLI::Range(1, 60'000));
   idle->add_option("--server-process", idle_arguments->server_process,
                    "The server's process id, on this machine")
       ->required()
@@ -166,9 +169,7 @@ void add_bench_command(CLI::App& program, const Globals& globals, int& exit_code
   const auto [awareness, awareness_arguments] =
       adder.add("awareness", "Entities that watch each other reconnect, and change, all at once",
                 "bimip bench awareness --connections 1000 --contacts 100", load::run_awareness);
-  awareness->add_option("--connections", awareness_arguments->load.connections, "How many")
-      ->check(CLI::Range(2, 60'000))
-      ->capture_default_str();
+  add_connections(*awareness, *awareness_arguments, "How many", CLI::Range(2, 60'000));
   awareness->add_option("--contacts", awareness_arguments->load.contacts, "Whom each watches")
       ->check(CLI::Range(1, 500))
       ->capture_default_str();

@@ -165,17 +165,24 @@ std::unique_ptr<Mark::Append> Mark::next_append() {
   return append;
 }
 
+// Those whose number is to be taken; the others stay in order.
+template <typename IsTaken>
+Mark::Waiting Mark::take_if(Waiting& from, const IsTaken& is_taken) {
+  Waiting taken;
+  for (auto& one : std::exchange(from, {}))
+    (is_taken(one.first) ? taken : from).push_back(std::move(one));
+  return taken;
+}
+
 void Mark::appended(const engine::Result<engine::Appended>& result) {
-  std::vector<std::pair<IncrementId, Stored>> answered;
+  Waiting answered;
   std::unique_ptr<Append> append;
   {
     const engine::MutexLock lock(mutex_);
     on_its_way_ = false;
     if (result) stored_ = on_its_way_to_;
-    for (auto& waiting : std::exchange(storing_, {})) {
-      const bool waits_on = result && waiting.first > stored_;
-      (waits_on ? storing_ : answered).push_back(std::move(waiting));
-    }
+    const IncrementId stored = stored_;
+    answered = take_if(storing_, [&](IncrementId to) { return !result || to <= stored; });
     // What was refused is tried again with the next advance.
     if (result) append = next_append();
   }
@@ -197,12 +204,7 @@ std::optional<Mark::Range> Mark::claim(IncrementId to) {
 
 // Those that go up to a number in [first, last].
 Mark::Waiting Mark::take_waiting(IncrementId first, IncrementId last) {
-  Waiting found;
-  for (auto& one : std::exchange(waiting_, {})) {
-    const bool stays = one.first < first || one.first > last;
-    (stays ? waiting_ : found).push_back(std::move(one));
-  }
-  return found;
+  return take_if(waiting_, [&](IncrementId to) { return to >= first && to <= last; });
 }
 
 void Mark::end_claim(const Range& range, const engine::Status& done) {

@@ -79,6 +79,8 @@ class Mark : public std::enable_shared_from_this<Mark> {
   void appended(const engine::Result<engine::Appended>& result);
   [[nodiscard]] std::unique_ptr<Append> next_append() REQUIRES(mutex_);
   using Waiting = std::vector<std::pair<engine::IncrementId, Stored>>;
+  template <typename IsTaken>
+  [[nodiscard]] static Waiting take_if(Waiting& from, const IsTaken& is_taken);
   [[nodiscard]] Waiting take_waiting(engine::IncrementId first, engine::IncrementId last)
       REQUIRES(mutex_);
 

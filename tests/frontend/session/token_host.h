@@ -83,7 +83,7 @@ class TokenHost final : public SessionHost {
   [[nodiscard]] SessionMetrics& metrics() override { return metrics_; }
   [[nodiscard]] Broker& broker() override { return *broker_; }
   [[nodiscard]] EntityCount& entities() override { return entities_; }
-  [[nodiscard]] ReplyHub* replies() override { return &replies_; }
+  [[nodiscard]] ReplyHub& replies() override { return replies_; }
   [[nodiscard]] InboxService& inboxes() override { return *inboxes_; }
   [[nodiscard]] AwarenessService& awareness() override { return *awareness_; }
   [[nodiscard]] OfferService& offers() override { return *offers_; }

@@ -136,7 +136,7 @@ class World final : public SessionHost {
   SessionMetrics& metrics() override { return metrics_; }
   Broker& broker() override { return *broker_; }
   InboxService& inboxes() override { return *inboxes_; }
-  ReplyHub* replies() override { return &replies_; }
+  ReplyHub& replies() override { return replies_; }
   SessionRegistry* registry() override { return registry_.get(); }
   AwarenessService& awareness() override { return *awareness_; }
   OfferService& offers() override { return *offers_; }

@@ -60,7 +60,7 @@ class SilentHost final : public frontend::SessionHost {
   // For groups, which no topic has here.
   [[nodiscard]] frontend::Broker& broker() override { std::abort(); }
   // Nobody asks anybody here.
-  [[nodiscard]] frontend::ReplyHub* replies() override { std::abort(); }
+  [[nodiscard]] frontend::ReplyHub& replies() override { std::abort(); }
   // No entity asks for one here.
   [[nodiscard]] frontend::InboxService& inboxes() override { std::abort(); }
   [[nodiscard]] frontend::AwarenessService& awareness() override { std::abort(); }
