@@ -67,8 +67,6 @@ void Upkeep::continue_erasure() {
       return erase_next();
     case ErasurePass::Phase::kProving:
       return prove_on();
-    case ErasurePass::Phase::kFound:
-      return erase_what_was_found();
   }
 }
 
@@ -161,7 +159,7 @@ void Upkeep::proven(const Result<bool>& done) {
   if (!*done) return prove_on();
   const ErasureReport& report = erasure_->proof->report();
   if (report.traces > 0) {
-    erasure_->phase = ErasurePass::Phase::kFound;
+    if (!erase_what_was_found(report)) return failed({ErrorCode::kDamaged, text_of(report)});
     return finish();
   }
   Erased erased = erasure_->result;
@@ -177,16 +175,14 @@ void Upkeep::proven(const Result<bool>& done) {
 // Of segments whose directories knew nothing, some may have rotted since, a directory was wrong, or
 // they have records that no directory knows (those that are held until their time): they are
 // written anew; the active one once it is sealed.
-void Upkeep::erase_what_was_found() {
-  const ErasureReport& report = erasure_->proof->report();
+bool Upkeep::erase_what_was_found(const ErasureReport& report) {
   const auto is_found = [&](const ManifestSegment& segment) {
     return std::ranges::find(report.left, std::optional(segment.epoch), &ErasureTrace::segment) !=
            report.left.end();
   };
   const bool can_go = std::ranges::all_of(
       report.left, [](const ErasureTrace& trace) { return trace.segment.has_value(); });
-  if (++erasure_->proofs == limits::kEraseProofsMax || !can_go)
-    return failed({ErrorCode::kDamaged, text_of(report)});
+  if (++erasure_->proofs == limits::kEraseProofsMax || !can_go) return false;
   erasure_->segments.clear();
   erasure_->next = 0;
   erasure_->phase = ErasurePass::Phase::kRewriting;
@@ -199,7 +195,7 @@ void Upkeep::erase_what_was_found() {
       erasure_->phase = ErasurePass::Phase::kSealing;
     }
   }
-  continue_erasure();
+  return true;
 }
 
 void Upkeep::end_erasure(Result<Erased> result) {

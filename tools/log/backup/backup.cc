@@ -23,10 +23,14 @@ class BackupTaker {
 
   Result<BackupReport> run() {
     Status done = prepare();
-    if (done) done = take_catalog();
+    if (done && writes()) done = make_room();
+    if (done && writes()) done = open_folder();
+    if (done && writes()) done = write_catalog();
     if (done) done = take_partitions();
     if (done && writes()) done = write_point();
-    if (!done) return std::unexpected(std::move(done.error()));
+    if (done && !writes()) done = check_room(*device_, request_.to, report_.bytes_copied);
+    if (!done) return std::unexpected(failed(std::move(done.error())));
+    output_.keep();
     report_.point = point_name(request_.now);
     return std::move(report_);
   }
@@ -52,7 +56,17 @@ class BackupTaker {
       hold_ = std::move(*hold);
     }
     if (Status known = learn_what_is_there(); !known) return known;
-    if (!writes()) return {};
+    return read_catalog();
+  }
+
+  Status open_folder() {
+    std::error_code ignored;
+    const bool is_new = !fs::exists(request_.to, ignored) || fs::is_empty(request_.to, ignored);
+    Result<OutputFolder> output = OutputFolder::make(
+        *device_, request_.to,
+        is_new ? OutputFolder::Contents::kOurs : OutputFolder::Contents::kOthers);
+    if (!output) return std::unexpected(std::move(output.error()));
+    output_ = std::move(*output);
     // By this one a backup that was cut short at once is known for one.
     Status done = make_folders(*device_, request_.to / kBackupPoints);
     if (done) done = make_folders(*device_, request_.to / kBackupData);
@@ -61,6 +75,20 @@ class BackupTaker {
     if (!lock) return std::unexpected(std::move(lock.error()));
     lock_ = std::move(*lock);
     return {};
+  }
+
+  // Whole files of partitions stay: the next backup does not copy them again.
+  Error failed(Error error) {
+    std::error_code ignored;
+    const Path data = request_.to / kBackupData;
+    for (const auto& entry : fs::recursive_directory_iterator(data, ignored)) {
+      if (!writes() || !entry.is_regular_file(ignored) || entry.path().parent_path() == data)
+        continue;
+      output_.keep();
+      error.message += "; no backup was finished, what was copied is there for the next one";
+      break;
+    }
+    return error;
   }
 
   Status learn_what_is_there() {
@@ -80,16 +108,17 @@ class BackupTaker {
     return {};
   }
 
-  Status take_catalog() {
+  Status read_catalog() {
     const Path path = request_.store / file_names::kCatalog;
-    const Result<std::vector<std::byte>> bytes = read_whole(path, kTableBytesMax);
-    if (!bytes) return std::unexpected(bytes.error());
+    Result<std::vector<std::byte>> bytes = read_whole(path, kTableBytesMax);
+    if (!bytes) return std::unexpected(std::move(bytes.error()));
     Result<Catalog> catalog = decode_catalog(*bytes);
     if (!catalog) return fail_at(path.string(), std::move(catalog.error()));
     catalog_ = std::move(*catalog);
+    catalog_bytes_ = std::move(*bytes);
     if (expected_store_ && *expected_store_ != catalog_.store)
       return fail(ErrorCode::kForeign, request_.to.string() + ": holds backups of another store");
-    const Copied copied = checksum_bytes(*bytes);
+    const Copied copied = checksum_bytes(catalog_bytes_);
     const std::string name = std::string(file_names::kCatalog) + "." +
                              id_text(copied.checksum.high, copied.checksum.low);
     point_ = {.store = catalog_.store, .begun_at = request_.now};
@@ -97,8 +126,23 @@ class BackupTaker {
                       .object = Path(kBackupData) / name,
                       .bytes = copied.bytes,
                       .checksum = copied.checksum};
-    return writes() ? replace_file(*device_, request_.to / point_.catalog.object, *bytes)
-                    : Status{};
+    return {};
+  }
+  Status write_catalog() {
+    return replace_file(*device_, request_.to / point_.catalog.object, catalog_bytes_);
+  }
+
+  // Where not even everything fits, what is new is looked at: the backup is gone through without
+  // writing. A server that goes on writing may make it more.
+  Status make_room() {
+    measure();
+    if (check_room(*device_, request_.to, bytes_total_)) return {};
+    const Result<std::vector<PartitionBackup>> foreseen = take_all(Effect::kDryRun);
+    if (!foreseen) return std::unexpected(foreseen.error());
+    bytes_done_ = 0;
+    std::uint64_t bytes = 0;
+    for (const PartitionBackup& one : *foreseen) bytes += one.bytes_copied;
+    return check_room(*device_, request_.to, bytes);
   }
 
   // What the server itself keeps (cursors, marks, revocations) first: a cursor must not be ahead of
@@ -107,24 +151,42 @@ class BackupTaker {
     return topic.starts_with('$') && !topic.starts_with("$inbox.");
   }
   Status take_partitions() {
+    measure();
+    Result<std::vector<PartitionBackup>> taken = take_all(request_.effect);
+    if (!taken) return std::unexpected(std::move(taken.error()));
+    for (PartitionBackup& one : *taken) {
+      report_.files_kept += one.files_kept;
+      report_.files_copied += one.files_copied;
+      report_.bytes_copied += one.bytes_copied;
+      std::ranges::move(one.findings, std::back_inserter(report_.findings));
+      point_.partitions.push_back(one.taken);
+      report_.partitions.push_back(std::move(one.taken));
+    }
+    return {};
+  }
+
+  Result<std::vector<PartitionBackup>> take_all(Effect effect) {
     std::vector<const CatalogTopic*> own;
     std::vector<const CatalogTopic*> others;
     for (const CatalogTopic& topic : catalog_.topics)
       (counts_others(topic.name) ? own : others).push_back(&topic);
-    measure();
-    if (Status done = take_topics(own); !done) return done;
-    return take_topics(others);
+    std::vector<PartitionBackup> taken;
+    Status done = take_topics(own, effect, taken);
+    if (done) done = take_topics(others, effect, taken);
+    if (!done) return std::unexpected(std::move(done.error()));
+    return taken;
   }
 
   void measure() {
+    bytes_total_ = 0;
     std::error_code ignored;
     fs::recursive_directory_iterator entry(request_.store / file_names::kTopics, ignored);
-    for (; entry != fs::recursive_directory_iterator(); entry.increment(ignored)) {
-      if (entry->path().extension() == ".segment") bytes_total_ += entry->file_size(ignored);
-    }
+    for (; entry != fs::recursive_directory_iterator(); entry.increment(ignored))
+      if (entry->is_regular_file(ignored)) bytes_total_ += entry->file_size(ignored);
   }
 
-  Status take_topics(const std::vector<const CatalogTopic*>& topics) {
+  Status take_topics(const std::vector<const CatalogTopic*>& topics, Effect effect,
+                     std::vector<PartitionBackup>& all) {
     std::vector<PartitionBackupTask> tasks;
     for (const CatalogTopic* topic : topics) {
       for (std::uint32_t i = 0; i < topic->config.partitions; ++i) {
@@ -138,7 +200,7 @@ class BackupTaker {
                                       .epoch = {}},
                          .topic = topic->name,
                          .backup = request_.to,
-                         .effect = request_.effect,
+                         .effect = effect,
                          .known = known_,
                          .bytes_done = bytes_done_});
       }
@@ -153,12 +215,7 @@ class BackupTaker {
                       }});
     for (Result<PartitionBackup>& one : taken) {
       if (!one) return std::unexpected(std::move(one.error()));
-      report_.files_kept += one->files_kept;
-      report_.files_copied += one->files_copied;
-      report_.bytes_copied += one->bytes_copied;
-      std::ranges::move(one->findings, std::back_inserter(report_.findings));
-      point_.partitions.push_back(one->taken);
-      report_.partitions.push_back(std::move(one->taken));
+      all.push_back(std::move(*one));
     }
     return {};
   }
@@ -172,10 +229,12 @@ class BackupTaker {
   const BackupRequest& request_;
   const std::unique_ptr<Device> device_;
   StoreHold hold_;
+  OutputFolder output_;
   std::unique_ptr<FileLock> lock_;
   std::optional<StoreId> expected_store_;
   std::map<std::string, BackupFile> known_;
   Catalog catalog_;
+  std::vector<std::byte> catalog_bytes_;
   BackupPoint point_;
   std::uint64_t bytes_total_ = 0;
   std::atomic<std::uint64_t> bytes_done_{0};

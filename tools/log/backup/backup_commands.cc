@@ -40,7 +40,8 @@ Json backup_json(const BackupReport& report, const BackupArguments& arguments) {
   for (const Finding& finding : report.findings) findings.push_back(finding_json(finding));
   Json json{{"schema", "bimip.log.backup/1"},
             {"path", arguments.path.string()},
-            {"to", arguments.to.string()}};
+            {"to", arguments.to.string()},
+            {"dry_run", arguments.effect == Effect::kDryRun}};
   if (arguments.effect == Effect::kWrite) json["point"] = report.point;
   json["files_copied"] = report.files_copied;
   json["bytes_copied"] = report.bytes_copied;
@@ -70,6 +71,7 @@ Json restore_json(const RestoreReport& report, const RestoreArguments& arguments
   }
   Json json{{"schema", "bimip.log.restore/1"}, {"path", arguments.path.string()}};
   if (arguments.to) json["to"] = arguments.to->string();
+  json["dry_run"] = arguments.effect == Effect::kDryRun;
   json["point"] = report.point;
   json["begun_at"] = time_text(report.begun_at);
   if (arguments.until) json["until"] = time_text(*arguments.until);
@@ -133,9 +135,9 @@ Exit run_restore(const RestoreArguments& arguments, const Console& console) {
     return cannot_run({ErrorCode::kInvalidArgument, "give --to DIR, --list or --dry-run"}, console);
   }
   ProgressLine progress(console);
-  const Result<RestoreReport> report =
+  Result<RestoreReport> report =
       restore({.backup = arguments.path,
-               .to = arguments.to.value_or(Path()),
+               .to = arguments.to,
                .point = arguments.point,
                .until = arguments.until,
                .effect = arguments.effect,
@@ -148,6 +150,7 @@ Exit run_restore(const RestoreArguments& arguments, const Console& console) {
   const Exit exit =
       arguments.effect == Effect::kWrite ? verify_restored(arguments, console) : Exit::kClean;
   if (exit == Exit::kCannotRun) return exit;
+  report->output.keep();
   console.out(arguments.format == Format::kJson ? line(restore_json(*report, arguments))
                                                 : restore_text(*report, arguments));
   return exit;

@@ -15,6 +15,13 @@
 namespace bimip::log_tools {
 namespace {
 
+// One partition of the backup, and what of it is restored.
+struct PartitionPlan {
+  const BackupPartition* partition = nullptr;
+  SegmentIdentity identity{};
+  std::vector<const BackupFile*> files{};
+};
+
 class Restorer {
  public:
   explicit Restorer(const RestoreRequest& request)
@@ -22,11 +29,13 @@ class Restorer {
 
   Result<RestoreReport> run() {
     Status done = choose_point();
-    if (done && writes()) done = check_output_folder(request_.to, request_.backup);
+    if (done && request_.to) done = check_output_folder(*request_.to, request_.backup);
     if (done) done = read_catalog();
+    if (done) done = plan_partitions();
+    if (done) done = make_room();
     if (done) done = restore_partitions();
     if (done && writes()) {
-      done = replace_file(*device_, request_.to / file_names::kCatalog, catalog_bytes_);
+      done = replace_file(*device_, *request_.to / file_names::kCatalog, catalog_bytes_);
     }
     if (!done) return std::unexpected(std::move(done.error()));
     return std::move(report_);
@@ -93,23 +102,53 @@ class Restorer {
             .epoch = {}};
   }
 
-  Status restore_partitions() {
+  Status plan_partitions() {
     report_.partitions = point_.partitions;
     for (const BackupPartition& partition : point_.partitions) {
-      for (const BackupFile& file : partition.files) report_.bytes += file.bytes;
+      Result<PartitionPlan> plan = plan_partition(partition);
+      if (!plan) return std::unexpected(std::move(plan.error()));
+      for (const BackupFile* file : plan->files) report_.bytes += file->bytes;
+      plans_.push_back(std::move(*plan));
     }
-    if (writes()) {
-      if (Status room = make_room(); !room) return room;
+    return {};
+  }
+
+  Result<PartitionPlan> plan_partition(const BackupPartition& partition) const {
+    const auto manifest_file =
+        std::ranges::find(partition.files, file_names::kManifest, &BackupFile::name);
+    if (manifest_file == partition.files.end())
+      return fail(ErrorCode::kDamaged, partition.topic + ": a partition has no manifest");
+    PartitionPlan plan{.partition = &partition, .identity = identity_of(partition)};
+    const Result<std::vector<std::byte>> bytes = read_table(*manifest_file);
+    if (!bytes) return std::unexpected(bytes.error());
+    const Result<Manifest> manifest = decode_manifest(plan.identity, *bytes);
+    if (!manifest) return fail_at(manifest_file->object, manifest.error());
+    for (const BackupFile& file : partition.files) {
+      if (is_wanted(file, *manifest)) plan.files.push_back(&file);
     }
-    std::vector<Result<OffsetRange>> restored(point_.partitions.size(), OffsetRange{});
-    run_parallel(
-        {.count = restored.size(),
-         .jobs = request_.jobs,
-         .work = [&](std::size_t i) { restored[i] = restore_partition(point_.partitions[i]); },
-         .meanwhile =
-             [&] {
-               if (request_.on_progress) request_.on_progress(bytes_done_, report_.bytes);
-             }});
+    return plan;
+  }
+
+  Status make_room() {
+    if (!request_.to) return {};
+    Status fits = check_room(*device_, *request_.to, report_.bytes + point_.catalog.bytes);
+    if (!fits || !writes()) return fits;
+    Result<OutputFolder> output =
+        OutputFolder::make(*device_, *request_.to, OutputFolder::Contents::kOurs);
+    if (!output) return std::unexpected(std::move(output.error()));
+    report_.output = std::move(*output);
+    return make_folders(*device_, *request_.to / file_names::kTopics);
+  }
+
+  Status restore_partitions() {
+    std::vector<Result<OffsetRange>> restored(plans_.size(), OffsetRange{});
+    run_parallel({.count = restored.size(),
+                  .jobs = request_.jobs,
+                  .work = [&](std::size_t i) { restored[i] = restore_partition(plans_[i]); },
+                  .meanwhile =
+                      [&] {
+                        if (request_.on_progress) request_.on_progress(bytes_done_, report_.bytes);
+                      }});
     for (Result<OffsetRange>& one : restored) {
       if (!one) return std::unexpected(std::move(one.error()));
       report_.restored.push_back(*one);
@@ -117,46 +156,24 @@ class Restorer {
     return {};
   }
 
-  Status make_room() {
-    Status made = make_folders(*device_, request_.to / file_names::kTopics);
-    if (!made) return made;
-    Result<std::uint64_t> free = device_->free_bytes(request_.to);
-    if (!free) return std::unexpected(std::move(free.error()));
-    if (*free < report_.bytes) {
-      return fail(ErrorCode::kNoSpace, request_.to.string() + ": " + std::to_string(report_.bytes) +
-                                           " bytes are needed, " + std::to_string(*free) +
-                                           " are free");
-    }
-    return {};
-  }
-
-  Result<OffsetRange> restore_partition(const BackupPartition& partition) {
-    const auto manifest_file =
-        std::ranges::find(partition.files, file_names::kManifest, &BackupFile::name);
-    if (manifest_file == partition.files.end())
-      return fail(ErrorCode::kDamaged, partition.topic + ": a partition has no manifest");
-    const SegmentIdentity identity = identity_of(partition);
-    const Result<std::vector<std::byte>> bytes = read_table(*manifest_file);
-    if (!bytes) return std::unexpected(bytes.error());
-    const Result<Manifest> manifest = decode_manifest(identity, *bytes);
-    if (!manifest) return fail_at(manifest_file->object, manifest.error());
-
-    const Path folder = request_.to / file_names::kTopics / partition.topic /
-                        file_names::partition(partition.partition);
+  Result<OffsetRange> restore_partition(const PartitionPlan& plan) {
+    const BackupPartition& partition = *plan.partition;
+    Path folder;
     if (writes()) {
+      folder = *request_.to / file_names::kTopics / partition.topic /
+               file_names::partition(partition.partition);
       if (Status made = make_folders(*device_, folder); !made)
         return std::unexpected(std::move(made.error()));
     }
-    for (const BackupFile& file : partition.files) {
-      if (!is_wanted(file, *manifest)) continue;
-      if (Status done = restore_file(file, folder); !done)
+    for (const BackupFile* file : plan.files) {
+      if (Status done = restore_file(*file, folder); !done)
         return std::unexpected(std::move(done.error()));
     }
     OffsetRange offsets = partition.offsets;
     if (!writes()) return offsets;
     if (request_.until) {
       Result<Offset> end = cut_partition(
-          *device_, {.folder = folder, .identity = identity, .until = *request_.until});
+          *device_, {.folder = folder, .identity = plan.identity, .until = *request_.until});
       if (!end) return std::unexpected(std::move(end.error()));
       offsets.end = *end;
     }
@@ -194,6 +211,7 @@ class Restorer {
   BackupPoint point_;
   Catalog catalog_;
   std::vector<std::byte> catalog_bytes_;
+  std::vector<PartitionPlan> plans_;
   std::atomic<std::uint64_t> bytes_done_{0};
   RestoreReport report_;
 };

@@ -22,13 +22,16 @@ class LineFile {
     aside_ += kAsideSuffix;
   }
   ~LineFile() {
-    if (file_ != nullptr) (void)device_.remove(aside_);
+    if (file_ != nullptr) (void)device_.remove(aside_);  // before the folders that were made for it
   }
   LineFile(const LineFile&) = delete;
   LineFile& operator=(const LineFile&) = delete;
 
   Status open() {
-    if (Status made = make_folders(device_, path_.parent_path()); !made) return made;
+    Result<OutputFolder> folder =
+        OutputFolder::make(device_, path_.parent_path(), OutputFolder::Contents::kOthers);
+    if (!folder) return std::unexpected(std::move(folder.error()));
+    folder_ = std::move(*folder);
     Result<std::shared_ptr<File>> file = device_.open(aside_, OpenMode::kCreate);
     if (!file) return std::unexpected(std::move(file.error()));
     file_ = std::move(*file);
@@ -50,6 +53,7 @@ class LineFile {
     if (state_) state_ = device_.rename(aside_, path_);
     if (!state_) return state_;
     file_.reset();
+    folder_.keep();
     const Path folder = path_.parent_path();
     return device_.sync_directory(folder.empty() ? Path(".") : folder);
   }
@@ -64,6 +68,7 @@ class LineFile {
   Device& device_;
   const Path path_;
   Path aside_;
+  OutputFolder folder_;
   std::shared_ptr<File> file_;
   std::string waiting_;
   FilePosition end_{};
@@ -90,6 +95,24 @@ Status check(const ExtractArguments& arguments, const Inventory& inventory) {
   return {};
 }
 
+// What the file will have at least: a line says more of a record than a block does. How many
+// records a key or a time chooses is not known before they are read.
+std::uint64_t least_bytes(const ExtractArguments& arguments, const Inventory& inventory) {
+  const RecordFilter& filter = arguments.filter;
+  if (arguments.count_max || filter.since || filter.until || filter.key || !filter.headers.empty())
+    return 0;
+  std::uint64_t bytes = 0;
+  for (const PartitionPlace& partition : inventory.partitions) {
+    for (const SegmentPlace& segment : partition.segments) {
+      const auto& listed = segment.listed;
+      if (listed && listed->state == SegmentState::kSealed && segment.exists &&
+          listed->base_offset >= filter.offsets.first && listed->end_offset <= filter.offsets.end)
+        bytes += listed->record_bytes;
+    }
+  }
+  return bytes;
+}
+
 ExtractHeader header_of(const Inventory& inventory) {
   const PartitionPlace* first =
       inventory.partitions.empty() ? nullptr : &inventory.partitions.front();
@@ -103,6 +126,11 @@ ExtractHeader header_of(const Inventory& inventory) {
 Result<Outcome> extract(const ExtractArguments& arguments, const Inventory& inventory,
                         const Console& console) {
   const std::unique_ptr<Device> device = make_posix_device();
+  if (arguments.out) {
+    const Path folder = std::filesystem::absolute(*arguments.out).parent_path();
+    if (Status fits = check_room(*device, folder, least_bytes(arguments, inventory)); !fits)
+      return std::unexpected(std::move(fits.error()));
+  }
   LineFile file(*device, arguments.out.value_or(Path()));
   if (arguments.effect == Effect::kWrite) {
     if (Status opened = file.open(); !opened) return std::unexpected(std::move(opened.error()));
@@ -144,11 +172,9 @@ Exit run_extract(const ExtractArguments& arguments, const Console& console) {
   if (!outcome) return cannot_run(outcome.error(), console);
   const bool writes = arguments.effect == Effect::kWrite;
   if (arguments.format == Format::kJson) {
-    Json json{{"schema", "bimip.log.extract/1"},
-              {"path", inventory->root.string()},
-              {"records", outcome->records},
-              {"value_bytes", outcome->value_bytes},
-              {"damaged", outcome->is_damaged}};
+    Json json{{"schema", "bimip.log.extract/1"}, {"path", inventory->root.string()},
+              {"records", outcome->records},     {"value_bytes", outcome->value_bytes},
+              {"damaged", outcome->is_damaged},  {"dry_run", !writes}};
     if (writes) json["out"] = arguments.out->string();
     console.out(line(json));
   } else {

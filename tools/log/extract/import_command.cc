@@ -1,14 +1,17 @@
 #include "tools/log/extract/import_command.h"
 
+#include <algorithm>
 #include <future>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "engine/format/catalog.h"
 #include "engine/format/file_names.h"
 #include "engine/store/store.h"
 #include "tools/log/extract/extract_format.h"
 #include "tools/log/report_text.h"
+#include "tools/log/store_hold.h"
 #include "tools/log/text.h"
 
 namespace bimip::log_tools {
@@ -146,10 +149,24 @@ Result<Checked> check_file(const Path& path) {
   return checked;
 }
 
-Status check_store(const Path& into) {
+// That the store is there, that no server holds it, and that it has the topic. The hold is over
+// when this returns.
+Status check_store(const Path& into, const std::string& topic) {
   std::error_code ignored;
-  if (std::filesystem::exists(into / file_names::kCatalog, ignored)) return {};
-  return fail(ErrorCode::kForeign, into.string() + ": is not a Bimip data directory");
+  if (!std::filesystem::exists(into / file_names::kCatalog, ignored))
+    return fail(ErrorCode::kForeign, into.string() + ": is not a Bimip data directory");
+  const Result<StoreHold> hold = StoreHold::take(into);
+  if (!hold) return std::unexpected(hold.error());
+  const Path path = into / file_names::kCatalog;
+  const Result<std::vector<std::byte>> bytes = read_whole(path, kTableBytesMax);
+  if (!bytes) return std::unexpected(bytes.error());
+  const Result<Catalog> catalog = decode_catalog(*bytes);
+  if (!catalog) return fail_at(path.string(), catalog.error());
+  const bool has_topic = std::ranges::any_of(
+      catalog->topics, [&](const CatalogTopic& one) { return one.name == topic; });
+  if (has_topic) return {};
+  return fail(ErrorCode::kNotFound,
+              into.string() + ": has no topic '" + topic + "'; --topic names another");
 }
 
 Result<Imported> import(const ImportArguments& arguments, const std::string& topic_name,
@@ -179,19 +196,17 @@ std::uint64_t sum(const std::map<PartitionId, std::uint64_t>& counts) {
 Exit run_import(const ImportArguments& arguments, const Console& console) {
   const Result<Checked> checked = check_file(arguments.path);
   if (!checked) return cannot_run(checked.error(), console);
-  if (const Status good = check_store(arguments.into); !good)
-    return cannot_run(good.error(), console);
   const std::string topic = arguments.topic.value_or(checked->header.topic);
-  Json json{{"schema", "bimip.log.import/1"},
-            {"path", arguments.path.string()},
-            {"into", arguments.into.string()},
-            {"topic", topic},
-            {"records", checked->records}};
+  if (const Status good = check_store(arguments.into, topic); !good)
+    return cannot_run(good.error(), console);
+  Json json{{"schema", "bimip.log.import/1"},  {"path", arguments.path.string()},
+            {"into", arguments.into.string()}, {"topic", topic},
+            {"records", checked->records},     {"dry_run", arguments.effect == Effect::kDryRun}};
   if (arguments.effect == Effect::kDryRun) {
     console.out(arguments.format == Format::kJson
                     ? line(json)
-                    : count_text(checked->records, "record") + " for topic " + topic +
-                          "; nothing was stored (--dry-run)\n");
+                    : count_text(checked->records, "record") + " for topic " + topic + " of " +
+                          arguments.into.string() + "; nothing was stored (--dry-run)\n");
     return Exit::kClean;
   }
   const Result<Imported> imported = import(arguments, topic, checked->released);

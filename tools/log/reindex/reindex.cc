@@ -51,6 +51,13 @@ class Reindexer {
       add_work(partition, work);
     }
     for (const Work& one : work) bytes += one.bytes;
+    OutputFolder output;
+    if (request_.target == Target::kFolder) {
+      Result<OutputFolder> made =
+          OutputFolder::make(*device_, request_.folder, OutputFolder::Contents::kOurs);
+      if (!made) return std::unexpected(std::move(made.error()));
+      output = std::move(*made);
+    }
     run_parallel({.count = work.size(),
                   .jobs = request_.jobs,
                   .work = [&](std::size_t i) { work[i].made = make(work[i]); },
@@ -64,6 +71,7 @@ class Reindexer {
       report.files.push_back(std::move(*one.made));
     }
     report.bytes_read = bytes_read_;
+    output.keep();
     return report;
   }
 

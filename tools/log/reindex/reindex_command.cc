@@ -13,13 +13,14 @@ namespace {
 
 Status check(const ReindexArguments& arguments) {
   const bool replaces = arguments.replace == InPlace::kYes;
-  if (arguments.effect == Effect::kDryRun) return {};
-  if (arguments.to.has_value() == replaces)
+  const bool writes = arguments.effect == Effect::kWrite;
+  if (writes && arguments.to.has_value() == replaces)
     return fail(ErrorCode::kInvalidArgument, "give --to DIR, --replace or --dry-run");
   return arguments.to ? check_output_folder(*arguments.to, arguments.path) : Status{};
 }
 
-std::string reindex_text(const ReindexReport& report) {
+std::string reindex_text(const ReindexReport& report, const ReindexArguments& arguments) {
+  const bool writes = arguments.effect == Effect::kWrite;
   std::string out;
   std::uint64_t wrong = 0;
   std::uint64_t written = 0;
@@ -32,11 +33,13 @@ std::string reindex_text(const ReindexReport& report) {
     out += file.path.string() + ": " + file.why +
            (file.written == file.path ? "; made again" : "") + "\n";
   }
+  if (!writes) written = arguments.to ? report.files.size() : wrong;
   return out + count_text(report.files.size(), "derived file") + ", " + std::to_string(wrong) +
-         " missing or wrong, " + std::to_string(written) + " written\n";
+         " missing or wrong, " + std::to_string(written) +
+         (writes ? " written\n" : " to be written; nothing was written (--dry-run)\n");
 }
 
-Json reindex_json(const ReindexReport& report, const Inventory& inventory) {
+Json reindex_json(const ReindexReport& report, const Inventory& inventory, Effect effect) {
   Json files = Json::array();
   for (const DerivedFile& file : report.files) {
     Json json{{"file", file.path.string()},
@@ -48,11 +51,9 @@ Json reindex_json(const ReindexReport& report, const Inventory& inventory) {
     if (!file.written.empty()) json["written"] = file.written.string();
     files.push_back(std::move(json));
   }
-  return {{"schema", "bimip.log.reindex/1"},
-          {"path", inventory.root.string()},
-          {"right", report.is_right()},
-          {"bytes_read", report.bytes_read},
-          {"files", std::move(files)}};
+  return {{"schema", "bimip.log.reindex/1"},      {"path", inventory.root.string()},
+          {"dry_run", effect == Effect::kDryRun}, {"right", report.is_right()},
+          {"bytes_read", report.bytes_read},      {"files", std::move(files)}};
 }
 
 }  // namespace
@@ -74,8 +75,9 @@ Exit run_reindex(const ReindexArguments& arguments, const Console& console) {
   const Result<ReindexReport> report = reindex(request);
   progress.wipe();
   if (!report) return cannot_run(report.error(), console);
-  console.out(arguments.format == Format::kJson ? line(reindex_json(*report, *inventory))
-                                                : reindex_text(*report));
+  console.out(arguments.format == Format::kJson
+                  ? line(reindex_json(*report, *inventory, arguments.effect))
+                  : reindex_text(*report, arguments));
   return report->is_right() ? Exit::kClean : Exit::kDamage;
 }
 

@@ -138,6 +138,8 @@ Exit run_compact(const CompactArguments& asked, const Console& console) {
   arguments.topic = store->topic;
   const std::unique_ptr<Device> device = make_posix_device();
   if (arguments.effect == Effect::kDryRun) {
+    if (const Status fits = check_to(*device, inventory, arguments.to); !fits)
+      return cannot_run(fits.error(), console);
     ProgressLine progress(console);
     const Result<Partitions> foreseen = foresee(arguments, inventory, *device, progress);
     progress.wipe();

@@ -150,8 +150,11 @@ Exit run_erase(const EraseArguments& asked, const Console& console) {
   const Inventory& inventory = store->inventory;
   EraseArguments arguments = asked;
   arguments.topic = store->topic;
-  if (arguments.effect == Effect::kDryRun) return foretell(arguments, inventory, console);
   const std::unique_ptr<Device> device = make_posix_device();
+  if (arguments.effect == Effect::kDryRun) {
+    const Status fits = check_to(*device, inventory, arguments.to);
+    return fits ? foretell(arguments, inventory, console) : cannot_run(fits.error(), console);
+  }
   Result<WorkingCopy> copy = copy_to_work_on(*device, inventory, arguments.to, console);
   if (!copy) return cannot_run(copy.error(), console);
   const Result<Erased> erased = erase(arguments, copy->folder(), *device);

@@ -10,12 +10,15 @@
 #include <system_error>
 #include <utility>
 
+#include "tools/log/aligned_bytes.h"
 #include "tools/log/output_folder.h"
 
 namespace bimip::log_tools {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::size_t kPieceBytes = 1024 * 1024;
 
 Status failed(const Path& path, const char* what, const std::error_code& error) {
   const bool full = error == std::errc::no_space_on_device;
@@ -37,17 +40,33 @@ std::set<Path> sealed_segments(const Inventory& store) {
 
 class Copier {
  public:
-  Copier(const WorkingCopy::Plan& plan, Path root, Path into)
-      : plan_(plan), root_(std::move(root)), into_(std::move(into)) {
+  Copier(Device& device, const WorkingCopy::Plan& plan, Path root, Path into)
+      : device_(device), plan_(plan), root_(std::move(root)), into_(std::move(into)) {
     if (!plan.to) linked_ = sealed_segments(plan.store);
   }
 
   Status run() {
-    std::error_code error;
-    for (const auto& entry : fs::recursive_directory_iterator(root_, error)) {
-      if (entry.is_regular_file(error)) total_ += entry.file_size(error);
-    }
+    const Sizes sizes = measure();
+    total_ = sizes.copied + sizes.linked;
     return copy_folder(root_, into_);
+  }
+
+  struct Sizes {
+    std::uint64_t copied = 0;
+    std::uint64_t linked = 0;  // need no room
+  };
+  [[nodiscard]] Sizes measure() const {
+    Sizes sizes;
+    std::error_code error;
+    fs::recursive_directory_iterator entry(root_, error);
+    for (; entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+      if (!is_wanted(entry->path())) {
+        entry.disable_recursion_pending();
+      } else if (entry->is_regular_file(error)) {
+        (linked_.contains(entry->path()) ? sizes.linked : sizes.copied) += entry->file_size(error);
+      }
+    }
+    return sizes;
   }
 
  private:
@@ -77,22 +96,47 @@ class Copier {
   }
 
   Status copy_file(const Path& from, const Path& to) {
+    if (!linked_.contains(from)) return copy_bytes(from, to);
     std::error_code error;
-    if (linked_.contains(from)) {
-      fs::create_hard_link(from, to, error);
-    } else {
-      fs::copy_file(from, to, error);
-    }
+    fs::create_hard_link(from, to, error);
     if (error) return failed(to, "cannot write it", error);
-    done_ += fs::file_size(from, error);
-    if (plan_.on_progress) plan_.on_progress(done_, total_);
+    tell(fs::file_size(from, error));
     return {};
   }
 
+  // By hand: what the library's copy says of a disk that fills up is no more than "I/O error".
+  Status copy_bytes(const Path& from, const Path& to) {
+    const Result<std::unique_ptr<ReadOnlyFile>> source =
+        ReadOnlyFile::open(from, ReadVia::kPageCache);
+    if (!source) return std::unexpected(source.error());
+    const Result<std::shared_ptr<File>> target = device_.open(to, OpenMode::kCreate);
+    if (!target) return std::unexpected(target.error());
+    for (FilePosition at(0);;) {
+      const Result<std::size_t> got = (*source)->read_at(at, piece_.bytes());
+      if (!got) return std::unexpected(got.error());
+      if (*got == 0) break;
+      if (Status done = (*target)->write_at(at, Bytes(piece_.bytes()).first(*got)); !done)
+        return done;
+      at += *got;
+      tell(*got);
+    }
+    std::error_code error;
+    fs::permissions(to, fs::status(from, error).permissions(), error);
+    return error ? failed(to, "cannot give it the rights of the one it is copied from", error)
+                 : Status{};
+  }
+
+  void tell(std::uint64_t bytes) {
+    done_ += bytes;
+    if (plan_.on_progress) plan_.on_progress(done_, total_);
+  }
+
+  Device& device_;
   const WorkingCopy::Plan& plan_;
   const Path root_;
   const Path into_;
   std::set<Path> linked_{};
+  AlignedBytes piece_{kPieceBytes};
   std::uint64_t done_ = 0;
   std::uint64_t total_ = 0;
 };
@@ -108,9 +152,14 @@ Path parent_of(const Path& path) {
   return parent.empty() ? Path(".") : parent;
 }
 
-}  // namespace
+bool is_mount_point(const Path& path) {
+  struct statx facts{};
+  return ::statx(AT_FDCWD, path.c_str(), 0, 0, &facts) == 0 &&
+         (facts.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
 
-Result<WorkingCopy> WorkingCopy::make(Device& device, const Plan& plan) {
+// Which folder is replaced, as the file system has it: links are followed.
+Result<Path> checked_target(const WorkingCopy::Plan& plan) {
   if (plan.store.scope != Scope::kStore || !plan.store.data_directory) {
     return fail(ErrorCode::kInvalidArgument,
                 plan.store.root.string() +
@@ -118,25 +167,55 @@ Result<WorkingCopy> WorkingCopy::make(Device& device, const Plan& plan) {
                     "a whole");
   }
   std::error_code error;
-  const Path root = fs::canonical(*plan.store.data_directory, error);
-  if (error) return std::unexpected(failed(root, "cannot be found", error).error());
+  Path target = fs::canonical(*plan.store.data_directory, error);
+  if (error) return std::unexpected(failed(target, "cannot be found", error).error());
   if (plan.to) {
-    if (Status good = check_output_folder(*plan.to, root); !good)
+    if (Status good = check_output_folder(*plan.to, target); !good)
       return std::unexpected(std::move(good.error()));
+    target = fs::weakly_canonical(fs::absolute(*plan.to), error);
+    if (!target.has_filename()) target = target.parent_path();  // given with a slash behind it
   }
-  const Path target = plan.to ? fs::weakly_canonical(fs::absolute(*plan.to), error) : root;
-  if (Status made = make_folders(device, target.parent_path()); !made)
-    return std::unexpected(std::move(made.error()));
-  const Path folder = target.parent_path() / ("." + target.filename().string() + ".rewriting");
-  if (Status gone = remove_tree(folder); !gone) return std::unexpected(std::move(gone.error()));
-  WorkingCopy copy(device, folder, target);
-  if (Status copied = Copier(plan, *plan.store.data_directory, folder).run(); !copied)
+  if (is_mount_point(target)) {
+    return fail(ErrorCode::kInvalidArgument,
+                target.string() +
+                    ": is a mount point, so no other folder can take its place; give --to and a "
+                    "folder that is none, in it for instance");
+  }
+  return target;
+}
+
+// What is copied; how much more the segments are that are written anew is not known yet.
+Status fits(Device& device, const WorkingCopy::Plan& plan, const Path& target) {
+  const Copier copier(device, plan, *plan.store.data_directory, target);
+  return check_room(device, target.parent_path(), copier.measure().copied);
+}
+
+}  // namespace
+
+Status WorkingCopy::check(Device& device, const Plan& plan) {
+  const Result<Path> target = checked_target(plan);
+  return target ? fits(device, plan, *target) : Status(std::unexpected(target.error()));
+}
+
+Result<WorkingCopy> WorkingCopy::make(Device& device, const Plan& plan) {
+  const Result<Path> target = checked_target(plan);
+  if (!target) return std::unexpected(target.error());
+  const Path folder = target->parent_path() / ("." + target->filename().string() + ".rewriting");
+  Status done = remove_tree(folder);
+  if (done) done = fits(device, plan, *target);
+  if (!done) return std::unexpected(std::move(done.error()));
+  Result<OutputFolder> parent =
+      OutputFolder::make(device, target->parent_path(), OutputFolder::Contents::kOthers);
+  if (!parent) return std::unexpected(std::move(parent.error()));
+  WorkingCopy copy(device, std::move(*parent), folder, *target);
+  if (Status copied = Copier(device, plan, *plan.store.data_directory, folder).run(); !copied)
     return std::unexpected(std::move(copied.error()));
   return copy;
 }
 
 WorkingCopy::WorkingCopy(WorkingCopy&& other) noexcept
     : device_(other.device_),
+      parent_(std::move(other.parent_)),
       folder_(std::exchange(other.folder_, {})),
       target_(std::move(other.target_)) {}
 
@@ -177,6 +256,7 @@ Status WorkingCopy::put_in_place() {
                                                 : std::generic_category().message(why)));
   }
   if (Status synced = device_->sync_directory(parent_of(target_)); !synced) return synced;
+  parent_.keep();
   const Path old = std::exchange(folder_, {});
   if (!replaces) return {};
   if (Status gone = remove_tree(old); !gone) return gone;

@@ -6,6 +6,7 @@
 
 #include "engine/device/device.h"
 #include "tools/log/inventory.h"
+#include "tools/log/output_folder.h"
 
 namespace bimip::log_tools {
 
@@ -35,13 +36,21 @@ class WorkingCopy {
   // was there is there.
   [[nodiscard]] Status put_in_place();
 
+  // What make() looks at before it writes: that the target can be taken, and that a copy fits
+  // beside it. kInvalidArgument, kNoSpace, kIo.
+  [[nodiscard]] static Status check(Device& device, const Plan& plan);
+
  private:
-  WorkingCopy(Device& device, Path folder, Path target)
-      : device_(&device), folder_(std::move(folder)), target_(std::move(target)) {}
+  WorkingCopy(Device& device, OutputFolder parent, Path folder, Path target)
+      : device_(&device),
+        parent_(std::move(parent)),
+        folder_(std::move(folder)),
+        target_(std::move(target)) {}
   [[nodiscard]] Status belong_to_owner_of(const Path& store) const;
 
   Device* device_;
-  Path folder_;  // empty: there is none any more
+  OutputFolder parent_;  // of both
+  Path folder_;          // empty: there is none any more
   Path target_;
 };
 

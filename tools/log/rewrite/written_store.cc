@@ -49,6 +49,10 @@ Result<WholeStore> take_whole_store(const Path& path, const std::string& topic) 
   return whole;
 }
 
+Status check_to(Device& device, const Inventory& store, const std::optional<Path>& to) {
+  return to ? WorkingCopy::check(device, {.store = store, .to = to}) : Status{};
+}
+
 Result<WorkingCopy> copy_to_work_on(Device& device, const Inventory& store,
                                     const std::optional<Path>& to, const Console& console) {
   ProgressLine progress(console);

@@ -22,6 +22,9 @@ struct WholeStore {
 // such topic. And as take_inventory().
 [[nodiscard]] Result<WholeStore> take_whole_store(const Path& path, const std::string& topic);
 
+// Whether the folder that a dry run names could be written to. As WorkingCopy::check.
+[[nodiscard]] Status check_to(Device& device, const Inventory& store,
+                              const std::optional<Path>& to);
 // The copy that is worked on, while the console shows how far it is. As WorkingCopy::make.
 [[nodiscard]] Result<WorkingCopy> copy_to_work_on(Device& device, const Inventory& store,
                                                   const std::optional<Path>& to,

@@ -50,19 +50,21 @@ class Salvager {
     if (done) done = gather();
     if (done) done = plan();
     if (done) done = carry_over();
-    if (done && request_.to) done = finish();
+    if (done && writes()) done = finish();
     if (!done) return std::unexpected(std::move(done.error()));
     report_.evidence = std::move(evidence_);
     return std::move(report_);
   }
 
  private:
+  bool writes() const { return request_.effect == Effect::kWrite; }
+
   Status prepare() {
     std::error_code error;
     root_ = fs::canonical(request_.root, error);
     if (error) return fail(ErrorCode::kNotFound, request_.root.string() + ": " + error.message());
     report_.root = root_;
-    report_.to = request_.to;
+    if (writes()) report_.to = request_.to;
     report_.at = request_.now;
     store_ = data_directory_of(root_);
     if (request_.to) {
@@ -144,9 +146,7 @@ class Salvager {
         for (const BlockEvidence* block : partition.blocks) bytes += block->header.block_bytes;
       }
     }
-    if (request_.to) {
-      if (Status ready = make_room(jobs, bytes); !ready) return ready;
-    }
+    if (Status ready = make_room(jobs, bytes); !ready) return ready;
     std::atomic<std::uint64_t> bytes_done{0};
     run_parallel({.count = jobs.size(),
                   .jobs = request_.jobs,
@@ -166,22 +166,22 @@ class Salvager {
   void carry_over(Job& job, std::atomic<std::uint64_t>& bytes_done) {
     const PartitionTask task{
         .evidence = evidence_, .plan = *job.plan, .now = request_.now, .bytes_done = bytes_done};
-    job.outcome = request_.to ? write_partition(
-                                    task, {.device = *device_,
-                                           .folder = folder_of(*job.topic, *job.plan),
-                                           .segment_bytes = job.topic->topic.config.segment_bytes})
-                              : inspect_partition(task);
+    job.outcome =
+        writes() ? write_partition(task, {.device = *device_,
+                                          .folder = folder_of(*job.topic, *job.plan),
+                                          .segment_bytes = job.topic->topic.config.segment_bytes})
+                 : inspect_partition(task);
   }
 
   Status make_room(const std::vector<Job>& jobs, std::uint64_t bytes) {
-    if (Status made = make_folders(*device_, *request_.to); !made) return made;
-    Result<std::uint64_t> free = device_->free_bytes(*request_.to);
-    if (!free) return std::unexpected(std::move(free.error()));
-    if (*free < bytes) {
-      return fail(ErrorCode::kNoSpace, request_.to->string() + ": " + std::to_string(bytes) +
-                                           " bytes are needed, " + std::to_string(*free) +
-                                           " are free");
-    }
+    if (!request_.to) return {};
+    for (const Doubt& doubt : doubts()) bytes += doubt.block->header.block_bytes;
+    Status fits = check_room(*device_, *request_.to, bytes);
+    if (!fits || !writes()) return fits;
+    Result<OutputFolder> output =
+        OutputFolder::make(*device_, *request_.to, OutputFolder::Contents::kOurs);
+    if (!output) return std::unexpected(std::move(output.error()));
+    report_.output = std::move(*output);
     for (const Job& job : jobs) {
       if (Status made = make_folders(*device_, folder_of(*job.topic, *job.plan)); !made)
         return made;
@@ -189,14 +189,18 @@ class Salvager {
     return make_folders(*device_, *request_.to / file_names::kTopics);
   }
 
-  Status keep_doubts() {
+  std::vector<Doubt> doubts() const {
     std::vector<Doubt> doubts = plan_.strangers;
     for (const TopicPlan& topic : plan_.topics) {
       for (const PartitionPlan& partition : topic.partitions)
         doubts.insert(doubts.end(), partition.doubts.begin(), partition.doubts.end());
     }
-    AsideRequest aside{.evidence = evidence_, .doubts = std::move(doubts)};
-    if (request_.to) {
+    return doubts;
+  }
+
+  Status keep_doubts() {
+    AsideRequest aside{.evidence = evidence_, .doubts = doubts()};
+    if (writes()) {
       aside.device = device_.get();
       aside.folder = *request_.to / kSalvageFolder / "aside";
     }

@@ -2,7 +2,9 @@
 // docs/design/salvage.md; guide: docs/guides/recover.md.
 #pragma once
 
+#include "tools/log/console.h"
 #include "tools/log/finding.h"
+#include "tools/log/output_folder.h"
 #include "tools/log/salvage/partition_salvage.h"
 #include "tools/log/salvage/store_plan.h"
 
@@ -17,7 +19,8 @@ struct SalvageProgress {
 
 struct SalvageRequest {
   Path root{};
-  std::optional<Path> to{};  // none: says what would be done
+  std::optional<Path> to{};
+  Effect effect = Effect::kWrite;  // a dry run looks whether it would fit, and needs no `to`
   unsigned jobs = 1;
   Timestamp now{};
   std::function<void(const SalvageProgress&)> on_progress{};
@@ -55,15 +58,16 @@ struct SalvageReport {
   std::vector<DamagedFile> damaged_files{};
   std::uint64_t files = 0;
   std::uint64_t bytes_read = 0;
+  OutputFolder output{};  // what was written, which goes with this unless it is kept
 
   // Nothing is lost that was not known to be, and nothing is in doubt or made up.
   [[nodiscard]] bool is_complete() const;
 };
 
 // The input is only read. The output is a store once its catalog is there, which is written last;
-// it is then verified, every record decoded. kInvalidArgument (the target is not empty, or input
-// and output lie in each other), kLocked, kNotFound (nothing of a store), kUnsupportedVersion,
-// kNoSpace, kIo.
+// it is then verified, every record decoded. An error leaves nothing of it. kInvalidArgument (the
+// target is not empty, or input and output lie in each other), kLocked, kNotFound (nothing of a
+// store), kUnsupportedVersion, kNoSpace, kIo.
 [[nodiscard]] Result<SalvageReport> salvage(const SalvageRequest& request);
 
 }  // namespace bimip::log_tools

@@ -42,17 +42,22 @@ Status write_new(Device& device, const Path& path, std::string_view text) {
   return replace_file(device, std::filesystem::absolute(path), as_bytes(text));
 }
 
-Status keep_reports(const SalvageArguments& arguments, const SalvageReport& report) {
-  const std::unique_ptr<Device> device = make_posix_device();
-  const std::string json = line(salvage_json(report));
-  Status done;
+// Beside the store that was written.
+Status keep_reports(Device& device, const SalvageReport& report) {
+  if (!report.to) return {};
+  const Path folder = *report.to / kSalvageFolder;
+  Status done = write_new(device, folder / "report.json", line(salvage_json(report)));
+  return done ? write_new(device, folder / "report.txt", salvage_text(report)) : done;
+}
+
+// The store is there and whole, and has the report: losing another copy of it loses nothing.
+Exit without_report(const Error& error, const SalvageReport& report, const Console& console) {
+  const Exit exit = cannot_run(error, console);
   if (report.to) {
-    const Path folder = *report.to / kSalvageFolder;
-    done = write_new(*device, folder / "report.json", json);
-    if (done) done = write_new(*device, folder / "report.txt", salvage_text(report));
+    console.err("bimip log: the store in " + report.to->string() + " is whole; the report is in " +
+                (*report.to / kSalvageFolder).string() + "\n");
   }
-  if (done && arguments.report) done = write_new(*device, *arguments.report, json);
-  return done;
+  return exit;
 }
 
 }  // namespace
@@ -60,20 +65,27 @@ Status keep_reports(const SalvageArguments& arguments, const SalvageReport& repo
 Exit run_salvage(const SalvageArguments& arguments, const Console& console) {
   if (const Status good = check(arguments); !good) return cannot_run(good.error(), console);
   ProgressLine progress(console);
-  SalvageRequest request{.root = arguments.path,
-                         .jobs = arguments.jobs,
-                         .now = system_clock().now(),
-                         .on_progress = [&](const SalvageProgress& now) {
-                           progress.draw(name_of(now.phase), now.bytes_done, now.bytes_total);
-                         }};
-  if (arguments.effect == Effect::kWrite) request.to = arguments.to;
-  const Result<SalvageReport> report = salvage(request);
+  Result<SalvageReport> report =
+      salvage({.root = arguments.path,
+               .to = arguments.to,
+               .effect = arguments.effect,
+               .jobs = arguments.jobs,
+               .now = system_clock().now(),
+               .on_progress = [&](const SalvageProgress& now) {
+                 progress.draw(name_of(now.phase), now.bytes_done, now.bytes_total);
+               }});
   progress.wipe();
   if (!report) return cannot_run(report.error(), console);
-  if (const Status kept = keep_reports(arguments, *report); !kept)
+  const std::unique_ptr<Device> device = make_posix_device();
+  if (const Status kept = keep_reports(*device, *report); !kept)
     return cannot_run(kept.error(), console);
-  console.out(arguments.format == Format::kJson ? line(salvage_json(*report))
-                                                : salvage_text(*report));
+  report->output.keep();
+  const std::string json = line(salvage_json(*report));
+  console.out(arguments.format == Format::kJson ? json : salvage_text(*report));
+  if (arguments.report) {
+    if (const Status written = write_new(*device, *arguments.report, json); !written)
+      return without_report(written.error(), *report, console);
+  }
   return report->is_complete() ? Exit::kClean : Exit::kDamage;
 }
 

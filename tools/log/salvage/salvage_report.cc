@@ -249,6 +249,7 @@ Json salvage_json(const SalvageReport& report) {
   const Sums sums = sums_of(report);
   Json json{{"schema", "bimip.log.salvage/1"}, {"path", report.root.string()}};
   if (report.to) json["to"] = report.to->string();
+  json["dry_run"] = !report.to;
   json["time"] = time_text(report.at);
   json["store"] = id_text(report.store.high, report.store.low);
   json["complete"] = report.is_complete();
