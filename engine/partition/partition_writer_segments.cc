@@ -279,13 +279,16 @@ void PartitionWriter::start_next_job() {
   if (degraded_) jobs_.clear();  // each builds on the one before
   if (jobs_.empty()) return;
   job_running_ = true;
+  keeper_->lend();
   auto job = std::make_shared<KeeperJob>(std::move(jobs_.front()));
   jobs_.pop_front();
   parts_.jobs.post([this, job] {
     auto status = std::make_shared<Status>(job->work());
     parts_.post([this, job, status] {
-      job_running_ = false;
+      keeper_->take_back();
+      // It looks at the keeper, and what it wants of it waits until it has returned.
       if (!degraded_) job->done(std::move(*status));
+      job_running_ = false;
       start_next_job();
       advance_roll();
       pump();

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/base/assert.h"
 #include "engine/device/device.h"
 #include "engine/format/log_tail.h"
 #include "engine/format/manifest.h"
@@ -29,8 +30,8 @@ struct SegmentSpace {
 
 enum class ZeroAhead : std::uint8_t { kNo, kYes };
 
-// One at a time: its calls must not overlap. After an error other than kNoSpace the partition is to
-// be reopened.
+// One at a time: its calls must not overlap, on whichever thread each is. After an error other than
+// kNoSpace the partition is to be reopened.
 class SegmentKeeper {
  public:
   struct Place {
@@ -51,7 +52,18 @@ class SegmentKeeper {
   // The file of a segment that was given back.
   [[nodiscard]] Result<std::shared_ptr<File>> open_segment(Epoch epoch) const;
 
-  [[nodiscard]] const Manifest& manifest() const { return manifest_; }
+  // Between the two it is a job's, on another thread. For its owner's thread.
+  void lend() {
+    BIMIP_ASSERT(!lent_);
+    lent_ = true;
+  }
+  void take_back() { lent_ = false; }
+
+  // Not while it is lent: for the owner, between jobs.
+  [[nodiscard]] const Manifest& manifest() const {
+    BIMIP_ASSERT(!lent_);
+    return manifest_;
+  }
   [[nodiscard]] const Path& folder() const { return place_.folder; }
   [[nodiscard]] SegmentIdentity identity(Epoch epoch) const;
   [[nodiscard]] Path path(const std::string& name) const { return place_.folder / name; }
@@ -138,7 +150,10 @@ class SegmentKeeper {
     FilePosition log_end{};  // what they cover
     Offset end_offset{};
   };
-  [[nodiscard]] const Runs& runs() const { return runs_; }
+  [[nodiscard]] const Runs& runs() const {
+    BIMIP_ASSERT(!lent_);
+    return runs_;
+  }
   [[nodiscard]] ActiveSegment::Runs runs_of(const SegmentIdentity& segment) const;
   // For recovery.
   void adopt_runs(Runs runs) { runs_ = std::move(runs); }
@@ -170,6 +185,7 @@ class SegmentKeeper {
   Manifest manifest_;
   Runs runs_{};
   Keyed owed_ = Keyed::kNone;  // to the runs, by a checkpoint that failed
+  bool lent_ = false;          // the owner's thread alone looks at it
 };
 
 // Writes zeros over [from, end) and syncs.

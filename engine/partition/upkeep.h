@@ -59,9 +59,9 @@ struct ErasureHooks {
 };
 
 // One erasure: what has the key is sealed, then looked for in directories, then written anew, then
-// forgotten beside the segments, then proven gone.
+// forgotten beside the segments, then proven gone. What the proof found is written anew too.
 struct ErasurePass {
-  enum class Phase : std::uint8_t { kSealing, kLooking, kRewriting, kProving };
+  enum class Phase : std::uint8_t { kSealing, kLooking, kRewriting, kProving, kFound };
   EraseRequest* request = nullptr;
   std::vector<std::byte> key{};
   EntityHash hash{};
@@ -159,7 +159,7 @@ class Upkeep {
   void begin_proof();
   void prove_on();
   void proven(const Result<bool>& done);
-  [[nodiscard]] bool erase_what_was_found(const ErasureReport& report);
+  void erase_what_was_found();
   void end_erasure(Result<Erased> result);
 
   struct Task {

@@ -67,6 +67,8 @@ void Upkeep::continue_erasure() {
       return erase_next();
     case ErasurePass::Phase::kProving:
       return prove_on();
+    case ErasurePass::Phase::kFound:
+      return erase_what_was_found();
   }
 }
 
@@ -159,7 +161,7 @@ void Upkeep::proven(const Result<bool>& done) {
   if (!*done) return prove_on();
   const ErasureReport& report = erasure_->proof->report();
   if (report.traces > 0) {
-    if (!erase_what_was_found(report)) return failed({ErrorCode::kDamaged, text_of(report)});
+    erasure_->phase = ErasurePass::Phase::kFound;
     return finish();
   }
   Erased erased = erasure_->result;
@@ -175,14 +177,16 @@ void Upkeep::proven(const Result<bool>& done) {
 // Of segments whose directories knew nothing, some may have rotted since, a directory was wrong, or
 // they have records that no directory knows (those that are held until their time): they are
 // written anew; the active one once it is sealed.
-bool Upkeep::erase_what_was_found(const ErasureReport& report) {
+void Upkeep::erase_what_was_found() {
+  const ErasureReport& report = erasure_->proof->report();
   const auto is_found = [&](const ManifestSegment& segment) {
     return std::ranges::find(report.left, std::optional(segment.epoch), &ErasureTrace::segment) !=
            report.left.end();
   };
   const bool can_go = std::ranges::all_of(
       report.left, [](const ErasureTrace& trace) { return trace.segment.has_value(); });
-  if (++erasure_->proofs == limits::kEraseProofsMax || !can_go) return false;
+  if (++erasure_->proofs == limits::kEraseProofsMax || !can_go)
+    return failed({ErrorCode::kDamaged, text_of(report)});
   erasure_->segments.clear();
   erasure_->next = 0;
   erasure_->phase = ErasurePass::Phase::kRewriting;
@@ -195,7 +199,7 @@ bool Upkeep::erase_what_was_found(const ErasureReport& report) {
       erasure_->phase = ErasurePass::Phase::kSealing;
     }
   }
-  return true;
+  continue_erasure();
 }
 
 void Upkeep::end_erasure(Result<Erased> result) {
