@@ -68,7 +68,7 @@ class Viewer final : public AwarenessListener, public std::enable_shared_from_th
     sent_.stanzas += 1;
     sent_.bytes += stanza.SerializeAsString().size() + sizeof(std::uint32_t);
     sent_.last = Clock::now().time_since_epoch().count();
-    service_.post([seat = told.seat](AwarenessCore& core, Moment now) { core.ready(seat, now); });
+    service_.post([seat = told.seat](TapedAwareness& core, Moment now) { core.ready(seat, now); });
   }
 
  private:
@@ -153,7 +153,7 @@ class Bench {
     auto viewer = std::make_shared<Viewer>(*service_, sent_);
     viewer->heard(engine::system_clock().monotonic());
     *seat = {.eid = name_of(i), .device = "phone", .seat = service_->take_seat(viewer)};
-    service_->post([of = *seat](AwarenessCore& core, Moment now) {
+    service_->post([of = *seat](TapedAwareness& core, Moment now) {
       (void)core.announce(of, {.state = UserState::kOnline}, now);
       (void)core.watch(of.seat, of.eid, true, {}, now);
     });
@@ -221,12 +221,12 @@ class Bench {
               for (int round = 0; round < kRounds; ++round) {
                 const auto state = round % 2 == 0 ? UserState::kBusy : UserState::kOnline;
                 for (const SeatOf& seat : seats_) {
-                  service_->post([seat, state](AwarenessCore& core, Moment now) {
+                  service_->post([seat, state](TapedAwareness& core, Moment now) {
                     (void)core.announce(seat, {.state = state}, now);
                   });
                 }
                 std::promise<void> done;
-                service_->post([&done](AwarenessCore&, Moment) { done.set_value(); });
+                service_->post([&done](TapedAwareness&, Moment) { done.set_value(); });
                 done.get_future().wait();
                 std::this_thread::sleep_until(began + (round + 1) * 1100ms);
               }

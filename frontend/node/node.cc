@@ -85,6 +85,27 @@ AwarenessService::Options awareness_of(const Settings& settings) {
           .history = std::chrono::floor<std::chrono::seconds>(settings.awareness_history)};
 }
 
+// Each shard has a file, and awareness has one.
+std::uint64_t record_bytes_each(const Settings& settings) {
+  return settings.record_bytes / (shards_of(settings) + 1);
+}
+
+// Makes the folder of the whole recording, too. Null: nothing is recorded.
+std::expected<std::unique_ptr<CoreRecording>, std::string> record_awareness(
+    const Settings& settings) {
+  if (settings.record.empty()) return nullptr;
+  if (auto made = make_recording_folder(settings.record); !made)
+    return std::unexpected(std::move(made.error()));
+  return CoreRecording::create(
+      awareness_recording_file(settings.record),
+      {.core = RecordedCore::kAwareness, .began = engine::system_clock().now()},
+      record_bytes_each(settings), [] {
+        log_warning(
+            "recording of awareness has ended: record_bytes is reached, or the file cannot be "
+            "written");
+      });
+}
+
 // The rest is for the bytes on their way.
 constexpr double kDrainShareForLeaving = 0.8;
 
@@ -94,13 +115,15 @@ class Node::Parts {
  public:
   Parts(const Settings& settings, std::unique_ptr<engine::Store> store,
         std::unique_ptr<Broker> broker, std::unique_ptr<InboxService> inboxes,
-        std::unique_ptr<SessionRegistry> registry, std::unique_ptr<AwarenessService> awareness,
-        std::unique_ptr<OfferService> offers)
+        std::unique_ptr<SessionRegistry> registry,
+        std::unique_ptr<CoreRecording> awareness_recording,
+        std::unique_ptr<AwarenessService> awareness, std::unique_ptr<OfferService> offers)
       : settings_(settings),
         store_(std::move(store)),
         broker_(std::move(broker)),
         inboxes_(std::move(inboxes)),
         registry_(std::move(registry)),
+        awareness_recording_(std::move(awareness_recording)),
         awareness_(std::move(awareness)),
         offers_(std::move(offers)) {}
 
@@ -114,10 +137,6 @@ class Node::Parts {
     if (!security) return cannot_run(std::move(security.error()));
     security_ = std::move(*security);
     const std::size_t shards = shards_of(settings_);
-    if (!settings_.record.empty()) {
-      if (auto made = make_recording_folder(settings_.record); !made)
-        return cannot_run(made.error());
-    }
     for (std::size_t i = 0; i < shards; ++i) {
       std::unique_ptr<ShardRecording> recording;
       if (!settings_.record.empty()) {
@@ -125,7 +144,7 @@ class Node::Parts {
                                               {.shard = i,
                                                .began = engine::system_clock().now(),
                                                .checks_tokens = security_->tokens() != nullptr},
-                                              settings_.record_bytes / shards);
+                                              record_bytes_each(settings_));
         if (!created) return cannot_run(created.error());
         recording = std::move(*created);
       }
@@ -339,6 +358,7 @@ class Node::Parts {
   std::unique_ptr<Broker> broker_;
   std::unique_ptr<InboxService> inboxes_;
   std::unique_ptr<SessionRegistry> registry_;
+  std::unique_ptr<CoreRecording> awareness_recording_;  // null: nothing is recorded
   std::unique_ptr<AwarenessService> awareness_;
   std::unique_ptr<OfferService> offers_;
   boost::asio::thread_pool blocking_{1};
@@ -393,13 +413,17 @@ std::expected<std::unique_ptr<Node>, NodeError> Node::open(const Settings& setti
   if (!inboxes) return cannot_run(inboxes.error().message);
   auto registry = SessionRegistry::open(**store, engine::system_clock());
   if (!registry) return cannot_run(registry.error().message);
-  auto awareness = AwarenessService::open(**store, engine::system_clock(), awareness_of(settings));
+  auto recording = record_awareness(settings);
+  if (!recording) return cannot_run(std::move(recording.error()));
+  AwarenessService::Options options = awareness_of(settings);
+  options.tape = recording->get();
+  auto awareness = AwarenessService::open(**store, engine::system_clock(), options);
   if (!awareness) return cannot_run(awareness.error().message);
   auto offers = OfferService::open(**store, **inboxes);
   if (!offers) return cannot_run(offers.error().message);
-  auto parts =
-      std::make_unique<Parts>(settings, std::move(*store), std::move(*broker), std::move(*inboxes),
-                              std::move(*registry), std::move(*awareness), std::move(*offers));
+  auto parts = std::make_unique<Parts>(
+      settings, std::move(*store), std::move(*broker), std::move(*inboxes), std::move(*registry),
+      std::move(*recording), std::move(*awareness), std::move(*offers));
   if (auto started = parts->start(); !started) return std::unexpected(std::move(started.error()));
   return std::unique_ptr<Node>(new Node(std::move(parts)));
 }

@@ -22,6 +22,7 @@ RecordingWriter::RecordingWriter(std::ostream& out, const RecordingHead& head,
   TapeMemory memory;
   TapeWriter to(block_, memory);
   to.number(kRecordingVersion);
+  frontend::put(to, head.core);
   to.number(head.shard);
   frontend::put(to, head.began);
   frontend::put(to, head.checks_tokens);
@@ -83,10 +84,12 @@ engine::Result<RecordingReader> RecordingReader::open(std::istream& in) {
                         "a recording of version " + std::to_string(version) +
                             "; this program reads version " + std::to_string(kRecordingVersion));
   }
+  reader.head_.core = get<RecordedCore>(from);
   reader.head_.shard = from.number();
   reader.head_.began = get<engine::Timestamp>(from);
   reader.head_.checks_tokens = get<bool>(from);
-  if (!from.ok()) return engine::fail(engine::ErrorCode::kDamaged, "its first block is too short");
+  if (!from.ok() || reader.head_.core > RecordedCore::kAwareness)
+    return engine::fail(engine::ErrorCode::kDamaged, "its first block says too little");
   reader.at_ = reader.block_.size();
   return reader;
 }

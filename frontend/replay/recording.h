@@ -1,5 +1,5 @@
-// A recording: what one thread's sessions were told, in a file. Normative page:
-// docs/design/format-recording.md.
+// A recording: what one thread's sessions, or the node's awareness, were told, in a file. Normative
+// page: docs/design/format-recording.md.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@
 namespace bimip::frontend {
 
 inline constexpr std::uint32_t kRecordingMagic = 0x43524D42;  // "BMRC"
-inline constexpr std::uint64_t kRecordingVersion = 1;
+inline constexpr std::uint64_t kRecordingVersion = 2;
 inline constexpr std::size_t kRecordingBlockHeaderBytes = 16;
 // A block is closed once it has so many bytes of events.
 inline constexpr std::size_t kRecordingBlockBytes = 64 * 1024;
@@ -23,8 +23,12 @@ inline constexpr std::size_t kRecordingBlockBytes = 64 * 1024;
 inline constexpr std::size_t kRecordingBlockBytesMax = 64 * 1024 * 1024;
 inline constexpr std::string_view kRecordingExtension = ".recording";
 
+// Whose inputs they are.
+enum class RecordedCore : std::uint8_t { kSessions = 0, kAwareness = 1 };
+
 // What stands in a recording's first block.
 struct RecordingHead {
+  RecordedCore core = RecordedCore::kSessions;
   std::uint64_t shard = 0;
   engine::Timestamp began{};
   bool checks_tokens = false;

@@ -6,13 +6,43 @@ namespace bimip::frontend {
 
 namespace fs = std::filesystem;
 
-std::expected<std::unique_ptr<ShardRecording>, std::string> ShardRecording::create(
-    const fs::path& file, const RecordingHead& head, std::uint64_t bytes_max) {
+namespace {
+
+std::expected<std::ofstream, std::string> open_file(const fs::path& file) {
   std::ofstream out(file, std::ios::binary | std::ios::trunc);
   std::error_code error;
   if (out) fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write, error);
   if (!out || error) return std::unexpected("record: " + file.string() + " cannot be written");
-  return std::unique_ptr<ShardRecording>(new ShardRecording(std::move(out), head, bytes_max));
+  return out;
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<ShardRecording>, std::string> ShardRecording::create(
+    const fs::path& file, const RecordingHead& head, std::uint64_t bytes_max) {
+  auto out = open_file(file);
+  if (!out) return std::unexpected(std::move(out.error()));
+  return std::unique_ptr<ShardRecording>(new ShardRecording(std::move(*out), head, bytes_max));
+}
+
+std::expected<std::unique_ptr<CoreRecording>, std::string> CoreRecording::create(
+    const fs::path& file, const RecordingHead& head, std::uint64_t bytes_max, Ended on_ended) {
+  auto out = open_file(file);
+  if (!out) return std::unexpected(std::move(out.error()));
+  return std::unique_ptr<CoreRecording>(
+      new CoreRecording(std::move(*out), head, bytes_max, std::move(on_ended)));
+}
+
+void CoreRecording::write(TapeEvent event, std::string_view words) {
+  if (!writer_.is_open()) return;
+  (void)writer_.add(event, words);
+  if (!writer_.is_open()) on_ended_();
+}
+
+void CoreRecording::flush() {
+  if (!writer_.is_open()) return;
+  (void)writer_.flush();
+  if (!writer_.is_open()) on_ended_();
 }
 
 std::expected<void, std::string> make_recording_folder(const fs::path& folder) {
@@ -28,6 +58,10 @@ std::expected<void, std::string> make_recording_folder(const fs::path& folder) {
 
 fs::path recording_file(const fs::path& folder, std::uint64_t shard) {
   return folder / ("shard-" + std::to_string(shard) + std::string(kRecordingExtension));
+}
+
+fs::path awareness_recording_file(const fs::path& folder) {
+  return folder / ("awareness" + std::string(kRecordingExtension));
 }
 
 }  // namespace bimip::frontend

@@ -1,13 +1,15 @@
-// The folder that a server records into: a file for each shard.
+// The folder that a server records into: a file for each shard, and one for awareness.
 #pragma once
 
 #include <expected>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "frontend/replay/recorder.h"
+#include "frontend/session/core_tape.h"
 
 namespace bimip::frontend {
 
@@ -26,11 +28,34 @@ class ShardRecording {
   Recorder recorder_;
 };
 
+// The file of a core of the node. Owner-thread only.
+class CoreRecording final : public CoreTape {
+ public:
+  // Once, when it is at its bound or can't be written.
+  using Ended = std::function<void()>;
+  [[nodiscard]] static std::expected<std::unique_ptr<CoreRecording>, std::string> create(
+      const std::filesystem::path& file, const RecordingHead& head, std::uint64_t bytes_max,
+      Ended on_ended);
+  void write(TapeEvent event, std::string_view words) override;
+  void flush() override;
+  void end() override { writer_.end(); }
+  [[nodiscard]] bool is_open() const override { return writer_.is_open(); }
+
+ private:
+  CoreRecording(std::ofstream file, const RecordingHead& head, std::uint64_t bytes_max,
+                Ended on_ended)
+      : file_(std::move(file)), writer_(file_, head, bytes_max), on_ended_(std::move(on_ended)) {}
+  std::ofstream file_;
+  RecordingWriter writer_;
+  const Ended on_ended_;
+};
+
 // Makes the folder, for its owner's eyes only. One that has something in it is refused: a recording
 // is of one run of a server.
 [[nodiscard]] std::expected<void, std::string> make_recording_folder(
     const std::filesystem::path& folder);
 [[nodiscard]] std::filesystem::path recording_file(const std::filesystem::path& folder,
                                                    std::uint64_t shard);
+[[nodiscard]] std::filesystem::path awareness_recording_file(const std::filesystem::path& folder);
 
 }  // namespace bimip::frontend

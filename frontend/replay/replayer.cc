@@ -5,6 +5,7 @@
 
 #include "bimip/v1/stanza.pb.h"
 #include "engine/base/hash.h"
+#include "frontend/replay/awareness_replay.h"
 #include "frontend/replay/limits_word.h"
 #include "frontend/replay/replay_host.h"
 #include "frontend/session/notices.h"
@@ -184,6 +185,7 @@ void Replay::input(Session& session, TapeEvent event, TapeReader& from) {
 engine::Result<ReplayReport> replay(std::istream& recording) {
   auto reader = RecordingReader::open(recording);
   if (!reader) return std::unexpected(std::move(reader.error()));
+  if (reader->head().core == RecordedCore::kAwareness) return replay_awareness(std::move(*reader));
   return Replay(std::move(*reader)).run();
 }
 

@@ -1,4 +1,4 @@
-// Runs a recording through the sessions' core again, without sockets, threads, clock or log.
+// Runs a recording through the core it is of again, without sockets, threads, clock or log.
 #pragma once
 
 #include <cstdint>

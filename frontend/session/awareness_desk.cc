@@ -93,7 +93,7 @@ void AwarenessDesk::ask(const std::shared_ptr<Session>& session, std::uint64_t i
   if (is_replay(host_)) return (void)answer.release();
   host_.awareness().post(
       [work = std::move(work), answer = std::move(answer)](
-          AwarenessCore& core, Moment now) mutable { work(core, now, std::move(answer)); });
+          TapedAwareness& core, Moment now) mutable { work(core, now, std::move(answer)); });
 }
 
 void AwarenessDesk::on_answer(Answer& answer) {
@@ -180,8 +180,9 @@ void AwarenessDesk::pump() {
   tell(
       host_,
       [this] {
-        host_.awareness().post(
-            [seat = SeatNumber(seat_)](AwarenessCore& core, Moment now) { core.ready(seat, now); });
+        host_.awareness().post([seat = SeatNumber(seat_)](TapedAwareness& core, Moment now) {
+          core.ready(seat, now);
+        });
       },
       seat_);
 }

@@ -19,7 +19,7 @@ class Stanza;
 
 namespace bimip::frontend {
 
-class AwarenessCore;
+class TapedAwareness;
 class AwarenessListener;
 class Bearer;
 class StateHash;
@@ -59,7 +59,7 @@ class AwarenessDesk {
 
  private:
   class Ear;
-  using Work = std::move_only_function<void(AwarenessCore&, Moment, std::unique_ptr<Answer>)>;
+  using Work = std::move_only_function<void(TapedAwareness&, Moment, std::unique_ptr<Answer>)>;
   [[nodiscard]] SeatOf seat(const std::shared_ptr<Session>& session, Moment now);
   // Does it at the service; the answer is to come back.
   void ask(const std::shared_ptr<Session>& session, std::uint64_t id, Work work);

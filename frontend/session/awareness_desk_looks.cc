@@ -28,7 +28,7 @@ void AwarenessDesk::list(const std::shared_ptr<Session>& session, const v1::Stan
   const v1::ListAwareness& asked = stanza.list_awareness();
   ask(session, stanza.id(),
       [self = bearer_.grant().eid, after = asked.after(),
-       most = page_of(asked.limit(), limits::kSeenPerStanza)](const AwarenessCore& core, Moment,
+       most = page_of(asked.limit(), limits::kSeenPerStanza)](const TapedAwareness& core, Moment,
                                                               std::unique_ptr<Answer> answer) {
         Answer::end(std::move(answer),
                     [found = core.relations_of(self, after, most)](v1::Stanza& into) {
@@ -53,7 +53,7 @@ void AwarenessDesk::watch(const std::shared_ptr<Session>& session, const v1::Sta
   }
   ask(session, stanza.id(),
       [seat = seat(session, now), contacts = asked.contacts(), eids = std::move(eids)](
-          AwarenessCore& core, Moment at, std::unique_ptr<Answer> answer) {
+          TapedAwareness& core, Moment at, std::unique_ptr<Answer> answer) {
         const auto watching = core.watch(seat.seat, seat.eid, contacts, eids, at);
         if (!watching) return Answer::fail(std::move(answer), watching.error());
         Answer::end(std::move(answer), [watching = *watching](v1::Stanza& into) {
@@ -66,7 +66,7 @@ void AwarenessDesk::watch(const std::shared_ptr<Session>& session, const v1::Sta
 
 void AwarenessDesk::unwatch(const std::shared_ptr<Session>& session, const v1::Stanza& stanza) {
   ask(session, stanza.id(),
-      [seat = SeatNumber(seat_)](AwarenessCore& core, Moment, std::unique_ptr<Answer> answer) {
+      [seat = SeatNumber(seat_)](TapedAwareness& core, Moment, std::unique_ptr<Answer> answer) {
         core.unwatch(seat);
         Answer::end(std::move(answer),
                     [](v1::Stanza& into) { (void)into.mutable_awareness_unwatched(); });
@@ -84,7 +84,7 @@ void AwarenessDesk::get(const std::shared_ptr<Session>& session, const v1::Stanz
     if (refuse(stanza.id(), fault_of_eid(eid))) return;
   }
   ask(session, stanza.id(),
-      [self = bearer_.grant().eid, eids = std::move(eids)](const AwarenessCore& core, Moment,
+      [self = bearer_.grant().eid, eids = std::move(eids)](const TapedAwareness& core, Moment,
                                                            std::unique_ptr<Answer> answer) {
         std::vector<Seen> all;
         for (const std::string& eid : eids) all.push_back(core.see(self, eid));
@@ -109,7 +109,7 @@ void AwarenessDesk::read_history(const std::shared_ptr<Session>& session,
   if (query.until <= query.from)
     return outbox_.send_error(stanza.id(), Code::kInvalidArgument, "from_us to until_us: none");
   ask(session, stanza.id(),
-      [&host = host_, self, query = std::move(query)](const AwarenessCore& core, Moment,
+      [&host = host_, self, query = std::move(query)](const TapedAwareness& core, Moment,
                                                       std::unique_ptr<Answer> answer) mutable {
         query.reader = {.is_own = query.eid == self, .relation = core.relation(query.eid, self)};
         auto then = [eid = query.eid,
@@ -155,7 +155,7 @@ void AwarenessDesk::look_back(const std::shared_ptr<Session>& session, const v1:
   const v1::ContactsAt& asked = stanza.contacts_at();
   ask(session, stanza.id(),
       [&host = host_, self = bearer_.grant().eid, after = asked.after(),
-       at = time_of(asked.at_us())](const AwarenessCore& core, Moment,
+       at = time_of(asked.at_us())](const TapedAwareness& core, Moment,
                                     std::unique_ptr<Answer> answer) {
         std::vector<std::string> contacts =
             core.contacts_of(self, after, limits::kContactsPerLook + 1);

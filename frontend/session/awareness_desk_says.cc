@@ -30,7 +30,7 @@ void AwarenessDesk::set_state(const std::shared_ptr<Session>& session, const v1:
   });
   ask(session, stanza.id(),
       [seat = seat(session, now), announcement = std::move(announcement), lease](
-          AwarenessCore& core, Moment at, std::unique_ptr<Answer> answer) mutable {
+          TapedAwareness& core, Moment at, std::unique_ptr<Answer> answer) mutable {
         const auto state = core.announce(seat, std::move(announcement), at);
         if (!state) return Answer::fail(std::move(answer), state.error());
         Answer::end(std::move(answer), [state = *state, lease](v1::Stanza& into) {
@@ -53,7 +53,7 @@ void AwarenessDesk::set_activity(const std::shared_ptr<Session>& session, const 
   }
   ask(session, stanza.id(),
       [seat = seat(session, now), activity = std::move(activity), lasts](
-          AwarenessCore& core, Moment at, std::unique_ptr<Answer> answer) mutable {
+          TapedAwareness& core, Moment at, std::unique_ptr<Answer> answer) mutable {
         const Status done = core.set_activity(seat, std::move(activity), lasts, at);
         if (!done) return Answer::fail(std::move(answer), done.error());
         Answer::end(std::move(answer));
@@ -73,7 +73,7 @@ void AwarenessDesk::set_location(const std::shared_ptr<Session>& session, const 
     return;
   }
   ask(session, stanza.id(),
-      [seat = seat(session, now), position, lasts](AwarenessCore& core, Moment at,
+      [seat = seat(session, now), position, lasts](TapedAwareness& core, Moment at,
                                                    std::unique_ptr<Answer> answer) {
         const Status done = core.set_position(seat, position, lasts, at);
         if (!done) return Answer::fail(std::move(answer), done.error());
@@ -107,7 +107,7 @@ void AwarenessDesk::relate(const std::shared_ptr<Session>& session, std::uint64_
     return;
   }
   ask(session, id,
-      [&host = host_, act, self, other](AwarenessCore& core, Moment at,
+      [&host = host_, act, self, other](TapedAwareness& core, Moment at,
                                         std::unique_ptr<Answer> answer) mutable {
         auto done = [&core, self, other, answer = std::move(answer)](const Status& status) mutable {
           if (!status) return Answer::fail(std::move(answer), status.error());
@@ -131,7 +131,7 @@ void AwarenessDesk::set_privacy(const std::shared_ptr<Session>& session, const v
                        .last_seen = static_cast<Audience>(set.last_seen()),
                        .location = static_cast<Audience>(set.location())};
   ask(session, stanza.id(),
-      [&host = host_, self = bearer_.grant().eid, change](AwarenessCore& core, Moment at,
+      [&host = host_, self = bearer_.grant().eid, change](TapedAwareness& core, Moment at,
                                                           std::unique_ptr<Answer> answer) mutable {
         auto done = [&core, self, answer = std::move(answer)](const Status& status) mutable {
           if (!status) return Answer::fail(std::move(answer), status.error());

@@ -82,6 +82,31 @@ std::uint64_t TapeReader::fixed() {
   return value;
 }
 
+void Word<engine::OffsetRange>::put(TapeWriter& to, const engine::OffsetRange& value) {
+  frontend::put(to, value.first);
+  frontend::put(to, value.end);
+}
+
+engine::OffsetRange Word<engine::OffsetRange>::get(TapeReader& from) {
+  const auto first = frontend::get<engine::Offset>(from);
+  return {.first = first, .end = frontend::get<engine::Offset>(from)};
+}
+
+void Word<engine::Error>::put(TapeWriter& to, const engine::Error& value) {
+  frontend::put(to, value.code);
+  frontend::put(to, value.message);
+  frontend::put(to, value.range);
+}
+
+engine::Error Word<engine::Error>::get(TapeReader& from) {
+  const auto code = frontend::get<engine::ErrorCode>(from);
+  if (code > engine::ErrorCode::kIo) from.fail();
+  std::string message = frontend::get<std::string>(from);
+  return {.code = from.ok() ? code : engine::ErrorCode::kIo,
+          .message = std::move(message),
+          .range = frontend::get<engine::OffsetRange>(from)};
+}
+
 // A wall clock may go back: the difference is one modulo 2^64.
 void Word<Moment>::put(TapeWriter& to, const Moment& value) {
   Moment& last = to.memory().last;

@@ -131,6 +131,16 @@ struct Word<std::string> {
   static void put(TapeWriter& to, const std::string& value) { to.bytes(value); }
   static std::string get(TapeReader& from) { return std::string(from.bytes()); }
 };
+template <>
+struct Word<engine::OffsetRange> {
+  static void put(TapeWriter& to, const engine::OffsetRange& value);
+  static engine::OffsetRange get(TapeReader& from);
+};
+template <>
+struct Word<engine::Error> {
+  static void put(TapeWriter& to, const engine::Error& value);
+  static engine::Error get(TapeReader& from);
+};
 // As the difference to the one before.
 template <>
 struct Word<Moment> {
@@ -178,5 +188,15 @@ struct Word<std::expected<T, E>> {
     }
   }
 };
+
+// The words of some values, by themselves.
+template <typename... Values>
+[[nodiscard]] std::string words_on_tape(const Values&... values) {
+  std::string words;
+  TapeMemory alone;
+  TapeWriter to(words, alone);
+  (put(to, values), ...);
+  return words;
+}
 
 }  // namespace bimip::frontend

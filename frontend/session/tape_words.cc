@@ -112,33 +112,6 @@ engine::Record get_record(TapeReader& from, KeptRecords& kept) {
 }  // namespace
 
 template <>
-void SpelledOut<engine::OffsetRange>::put(TapeWriter& to, const engine::OffsetRange& value) {
-  frontend::put(to, value.first);
-  frontend::put(to, value.end);
-}
-template <>
-engine::OffsetRange SpelledOut<engine::OffsetRange>::get(TapeReader& from) {
-  const auto first = frontend::get<engine::Offset>(from);
-  return {.first = first, .end = frontend::get<engine::Offset>(from)};
-}
-
-template <>
-void SpelledOut<engine::Error>::put(TapeWriter& to, const engine::Error& value) {
-  frontend::put(to, value.code);
-  frontend::put(to, value.message);
-  frontend::put(to, value.range);
-}
-template <>
-engine::Error SpelledOut<engine::Error>::get(TapeReader& from) {
-  const auto code = frontend::get<engine::ErrorCode>(from);
-  if (code > engine::ErrorCode::kIo) from.fail();
-  std::string message = frontend::get<std::string>(from);
-  return {.code = from.ok() ? code : engine::ErrorCode::kIo,
-          .message = std::move(message),
-          .range = frontend::get<engine::OffsetRange>(from)};
-}
-
-template <>
 void SpelledOut<engine::TopicInfo>::put(TapeWriter& to, const engine::TopicInfo& value) {
   frontend::put(to, value.id);
   frontend::put(to, value.name);

@@ -21,10 +21,6 @@ struct SpelledOut {
 };
 
 template <>
-struct Word<engine::OffsetRange> : SpelledOut<engine::OffsetRange> {};
-template <>
-struct Word<engine::Error> : SpelledOut<engine::Error> {};
-template <>
 struct Word<engine::TopicInfo> : SpelledOut<engine::TopicInfo> {};
 template <>
 struct Word<engine::LogBounds> : SpelledOut<engine::LogBounds> {};

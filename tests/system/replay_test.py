@@ -11,10 +11,10 @@ class Replay(case.SystemTest):
     def recorded_server(self, *flags):
         return self.server("--record", self.folder / "recording", *flags)
 
-    def replayed(self, code=0):
+    def replayed(self, core="sessions"):
         done = bimip("replay", self.folder / "recording", "--json")
-        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return [one for one in map(json.loads, done.stdout.splitlines()) if one["core"] == core]
 
     def work(self, node):
         """Publishes, reads, groups, inboxes and entities, over many sessions."""
@@ -42,6 +42,27 @@ class Replay(case.SystemTest):
         self.assertGreaterEqual(sum(one["sessions"] for one in shards), 8)
         self.assertTrue(all(one["outputs_compared"] > 0 and one["states_compared"] > 0 for one in shards))
         self.assertGreater(sum(one["outputs_compared"] for one in shards), 20)
+
+    def test_what_awareness_was_told_replays_through_two_lives(self):
+        """The second life begins with what the first one left in the log."""
+        people = [f"person-{i}" for i in range(1, 9)]
+        for life in ("recording", "again"):
+            node = self.server("--record", self.folder / life, "--shards", 1)
+            for person in people:
+                node.must("--as", person, "awareness", "subscribe", "person-0")
+                node.must("--as", "person-0", "awareness", "grant", person)
+                watcher = self.background(node.start_bimip("--as", person, "awareness", "watch", "--count", 1))
+                setter = self.background(node.start_bimip("--as", "person-0", "awareness", "set", "busy"))
+                self.must_end_well(watcher)
+                setter.terminate()
+            self.assertEqual(node.stop(), 0)
+            done = bimip("replay", self.folder / life)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertIn("awareness.recording: awareness, ", done.stdout)
+        told = self.replayed("awareness")
+        self.assertEqual(told[0]["recorded"], "to the server's end")
+        self.assertGreater(told[0]["inputs"], 24)
+        self.assertGreater(told[0]["outputs_compared"], 16)
 
     def test_a_recording_is_good_up_to_where_the_server_was_killed(self):
         node = self.recorded_server("--shards", 1)
@@ -72,7 +93,8 @@ class Replay(case.SystemTest):
         file.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1:])
         # Its block is not believed, and what follows neither.
         self.assertEqual(self.replayed()[0]["recorded"], "until the server was killed")
-        file.write_bytes(b"no recording")
+        for every in (self.folder / "recording").iterdir():
+            every.write_bytes(b"no recording")
         self.refused(bimip("replay", self.folder / "recording"), 2, "no recording")
         self.refused(bimip("replay", self.folder / "nowhere"), 2, "no recording")
 

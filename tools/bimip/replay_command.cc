@@ -15,6 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
+using frontend::RecordedCore;
 using frontend::ReplayReport;
 
 struct Arguments {
@@ -34,6 +35,10 @@ std::string_view end_text(ReplayReport::End end) {
   return "";
 }
 
+std::string_view core_text(RecordedCore core) {
+  return core == RecordedCore::kSessions ? "sessions" : "awareness";
+}
+
 std::vector<fs::path> recordings_in(const fs::path& folder) {
   std::vector<fs::path> found;
   std::error_code error;
@@ -47,17 +52,24 @@ std::vector<fs::path> recordings_in(const fs::path& folder) {
 void tell(const fs::path& file, const ReplayReport& report, bool as_json) {
   Output output;
   if (as_json) {
-    Json json{{"file", file.filename().string()}, {"events", report.events},
-              {"sessions", report.sessions},      {"inputs", report.inputs},
-              {"states_compared", report.states}, {"outputs_compared", report.outputs},
-              {"recorded", end_text(report.end)}, {"same", !report.difference}};
+    Json json{{"file", file.filename().string()},
+              {"core", core_text(report.head.core)},
+              {"events", report.events},
+              {"sessions", report.sessions},
+              {"inputs", report.inputs},
+              {"states_compared", report.states},
+              {"outputs_compared", report.outputs},
+              {"recorded", end_text(report.end)},
+              {"same", !report.difference}};
     if (report.difference) {
       json["difference"] = {{"event", report.difference->event}, {"what", report.difference->what}};
     }
     output.write(json.dump() + "\n");
     return;
   }
-  output.write(file.filename().string() + ": " + std::to_string(report.sessions) + " sessions, " +
+  const bool has_sessions = report.head.core == RecordedCore::kSessions;
+  output.write(file.filename().string() + ": " +
+               (has_sessions ? std::to_string(report.sessions) + " sessions, " : "awareness, ") +
                std::to_string(report.inputs) + " inputs, recorded " +
                std::string(end_text(report.end)) + "; " + std::to_string(report.states) +
                " states and " + std::to_string(report.outputs) +
@@ -94,9 +106,9 @@ int run(const Arguments& arguments) {
 void add_replay_command(CLI::App& program, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = program.add_subcommand(
-      "replay", "Run what a server recorded through the sessions' core again, without a server");
+      "replay", "Run what a server recorded through the same cores again, without a server");
   command->footer(
-      "Everything that the sessions say and are is compared with what it was then.\n\n"
+      "Everything that sessions and awareness say and are is compared with what it was then.\n\n"
       "Example:\n  bimipd --data-dir data --dev --record recording\n  bimip replay recording\n\n"
       "Exit codes: 0 the same, 1 something differs, 2 there is nothing that can be replayed");
   command->add_option("DIR", arguments->folder, "What was given to bimipd as --record")->required();

@@ -176,6 +176,9 @@ class AwarenessCore {
   };
   [[nodiscard]] const Numbers& numbers();
 
+  // Of everything that decides what it will say. Costs all that is known.
+  [[nodiscard]] std::uint64_t state_hash() const;
+
  private:
   struct Due {
     bool is_watch = false;
@@ -186,8 +189,8 @@ class AwarenessCore {
   [[nodiscard]] Device* find_device(const SeatOf& seat, EntityNumber* entity);
   [[nodiscard]] Sides sides(EntityNumber owner, EntityNumber viewer) const;
   [[nodiscard]] bool may(Aspect aspect, EntityNumber viewer, EntityNumber owner) const;
-  [[nodiscard]] Seen see(EntityNumber viewer, EntityNumber owner) const;
-  [[nodiscard]] RelationSeen relation_seen(EntityNumber viewer, EntityNumber other) const;
+  [[nodiscard]] Seen seen_by(EntityNumber viewer, EntityNumber owner) const;
+  [[nodiscard]] RelationSeen between(EntityNumber viewer, EntityNumber other) const;
 
   // Devices, and what is published of them.
   void touch(EntityNumber entity, Moment now);

@@ -43,7 +43,7 @@ RelationSeen AwarenessCore::relation_seen(const std::string& viewer,
                                           const std::string& other) const {
   const auto one = book_.find(viewer);
   const auto two = book_.find(other);
-  return one && two ? relation_seen(*one, *two) : RelationSeen{.eid = other};
+  return one && two ? between(*one, *two) : RelationSeen{.eid = other};
 }
 
 AwarenessCore::Relations AwarenessCore::relations_of(const std::string& eid,
@@ -60,13 +60,13 @@ AwarenessCore::Relations AwarenessCore::relations_of(const std::string& eid,
   std::vector<std::string> names;
   for (const EntityNumber other : others) {
     // What one asked and nobody heard of is nothing to who does not hear of it.
-    const RelationSeen seen = relation_seen(*self, other);
+    const RelationSeen seen = between(*self, other);
     const RelationSeen nothing{.eid = seen.eid};
     if (seen.eid > after && seen != nothing) names.push_back(seen.eid);
   }
   found.has_more = cut(names, most);
   for (const std::string& name : names)
-    found.relations.push_back(relation_seen(*self, *book_.find(name)));
+    found.relations.push_back(between(*self, *book_.find(name)));
   return found;
 }
 

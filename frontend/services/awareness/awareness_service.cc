@@ -46,14 +46,14 @@ AwarenessService::AwarenessService(engine::Log& log, const engine::Clock& clock,
               .in_flight = in_flight_,
               .post =
                   [this](std::move_only_function<void()> work) {
-                    post([work = std::move(work)](AwarenessCore&, Moment) mutable { work(); });
+                    post([work = std::move(work)](TapedAwareness&, Moment) mutable { work(); });
                   }}),
       rules_({.log = log,
               .rules = topics.rules.id,
               .in_flight = in_flight_,
               .post = [this](Work work) { post(std::move(work)); }}),
       history_(log, topics.history.id, in_flight_),
-      core_(options.rules) {}
+      core_(options.rules, options.tape) {}
 
 AwarenessService::~AwarenessService() {
   {
@@ -62,6 +62,7 @@ AwarenessService::~AwarenessService() {
   }
   posted_.notify_one();
   if (thread_.joinable()) thread_.join();
+  core_.end_tape();
 }
 
 Status AwarenessService::load(const Topics& topics) {
@@ -136,14 +137,14 @@ void AwarenessService::post(Work work) {
 
 SeatNumber AwarenessService::take_seat(std::shared_ptr<AwarenessListener> listener) {
   const SeatNumber seat(last_seat_.fetch_add(1) + 1);
-  post([this, seat, listener = std::move(listener)](AwarenessCore&, Moment) mutable {
+  post([this, seat, listener = std::move(listener)](TapedAwareness&, Moment) mutable {
     seats_.emplace(seat, std::move(listener));
   });
   return seat;
 }
 
 void AwarenessService::leave_seat(SeatOf seat, Leaving leaving) {
-  post([this, seat = std::move(seat), leaving](AwarenessCore& core, Moment now) {
+  post([this, seat = std::move(seat), leaving](TapedAwareness& core, Moment now) {
     core.leave(seat, leaving, now);
     core.unwatch(seat.seat);
     seats_.erase(seat.seat);
@@ -151,7 +152,7 @@ void AwarenessService::leave_seat(SeatOf seat, Leaving leaving) {
 }
 
 void AwarenessService::drain() {
-  post([this](AwarenessCore& core, Moment now) {
+  post([this](TapedAwareness& core, Moment now) {
     core.stop_lapsing();
     if (core.numbers().there > 0) trail_.mark_alive(now.wall);
   });
@@ -166,7 +167,7 @@ void AwarenessService::settle() {
       continue;
     }
     std::promise<void> done;
-    post([&done](AwarenessCore&, Moment) { done.set_value(); });
+    post([&done](TapedAwareness&, Moment) { done.set_value(); });
     done.get_future().wait();
   } while (in_flight_.count() > 0);
 }
@@ -219,13 +220,14 @@ void AwarenessService::do_all(std::vector<Work> all) {
     hand_out();
   }
   const std::chrono::nanoseconds at = clock_.monotonic();
-  const AwarenessCore::Numbers& numbers = core_.numbers();
+  const TapedAwareness::Numbers& numbers = core_.numbers();
   if (numbers.there > 0 && at - marked_alive_at_ >= limits::kAliveEvery) {
     marked_alive_at_ = at;
     trail_.mark_alive(clock_.now());
   }
+  if (options_.tape != nullptr) options_.tape->flush();
   const engine::MutexLock lock(mutex_);
-  static_cast<AwarenessCore::Numbers&>(numbers_) = numbers;
+  static_cast<TapedAwareness::Numbers&>(numbers_) = numbers;
   numbers_.records_refused = trail_.refused().value();
 }
 

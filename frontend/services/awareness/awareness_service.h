@@ -14,9 +14,9 @@
 #include "engine/base/clock.h"
 #include "engine/base/thread_annotations.h"
 #include "engine/store/log.h"
-#include "frontend/services/awareness/awareness_core.h"
 #include "frontend/services/awareness/history.h"
 #include "frontend/services/awareness/rule_writer.h"
+#include "frontend/services/awareness/taped_awareness.h"
 #include "frontend/services/awareness/trail.h"
 #include "frontend/services/in_flight.h"
 
@@ -51,6 +51,9 @@ class AwarenessService final : private HeardAt {
     std::chrono::seconds history{};  // kept this long; also last seen
     // No thread: step() does its work.
     bool is_driven = false;
+    // What the core is told goes there; null: nowhere. Outlives the service, and is its thread's
+    // once it has begun.
+    CoreTape* tape = nullptr;
   };
   // Makes the topics that are missing, and reads states and rules; blocks.
   [[nodiscard]] static engine::Result<std::unique_ptr<AwarenessService>> open(
@@ -58,7 +61,7 @@ class AwarenessService final : private HeardAt {
   ~AwarenessService() override;
 
   // On the service's thread, in order. Must not block.
-  using Work = std::move_only_function<void(AwarenessCore& core, Moment now)>;
+  using Work = std::move_only_function<void(TapedAwareness& core, Moment now)>;
   void post(Work work);
 
   [[nodiscard]] SeatNumber take_seat(std::shared_ptr<AwarenessListener> listener);
@@ -77,7 +80,7 @@ class AwarenessService final : private HeardAt {
   // With is_driven: all there is to do now. Whether there was anything.
   bool step();
 
-  struct Numbers : AwarenessCore::Numbers {
+  struct Numbers : TapedAwareness::Numbers {
     std::uint64_t records_refused = 0;
   };
   [[nodiscard]] Numbers numbers() const;
@@ -110,7 +113,7 @@ class AwarenessService final : private HeardAt {
   std::atomic<std::uint64_t> last_seat_{0};
 
   // Of the service's thread.
-  AwarenessCore core_;
+  TapedAwareness core_;
   std::unordered_map<SeatNumber, std::shared_ptr<AwarenessListener>> seats_;
   std::chrono::nanoseconds marked_alive_at_{};
 

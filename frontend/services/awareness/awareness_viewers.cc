@@ -52,7 +52,7 @@ AwarenessCore::Visible AwarenessCore::visible(EntityNumber viewer, EntityNumber 
   return visible;
 }
 
-Seen AwarenessCore::see(EntityNumber viewer, EntityNumber owner) const {
+Seen AwarenessCore::seen_by(EntityNumber viewer, EntityNumber owner) const {
   const Entity& entity = book_[owner];
   const Visible visible = this->visible(viewer, owner);
   Seen seen{.eid = entity.eid, .state = visible.state};
@@ -94,11 +94,11 @@ Seen AwarenessCore::see(const std::string& viewer, const std::string& owner) con
   const auto two = book_.find(owner);
   // Who is not known has nothing to hide and nobody to see.
   if (!two) return {.eid = owner};
-  if (one) return see(*one, *two);
-  return see(kNobody, *two);
+  if (one) return seen_by(*one, *two);
+  return seen_by(kNobody, *two);
 }
 
-RelationSeen AwarenessCore::relation_seen(EntityNumber viewer, EntityNumber other) const {
+RelationSeen AwarenessCore::between(EntityNumber viewer, EntityNumber other) const {
   const Relation& given = book_.relation(viewer, other);
   const Relation& taken = book_.relation(other, viewer);
   RelationSeen seen{.eid = book_[other].eid,
@@ -157,7 +157,7 @@ Result<AwarenessCore::Watching> AwarenessCore::watch(SeatNumber seat, const std:
   drop_unwanted(number);
   // Who has asked is part of what there is to know.
   for (const Entity::HeldRelation& held : book_[*self].relations) {
-    if (contacts && relation_seen(*self, held.other).given == Consent::kRequested)
+    if (contacts && between(*self, held.other).given == Consent::kRequested)
       watches_.mark_relation(number, book_[held.other].eid);
   }
   watches_.look_at(number);
@@ -250,16 +250,16 @@ void AwarenessCore::apply_relation(const std::string& owner, const std::string& 
                                    const Relation& relation, Moment now) {
   const EntityNumber one = book_.add(owner);
   const EntityNumber two = book_.add(other);
-  const RelationSeen before_one = relation_seen(one, two);
-  const RelationSeen before_two = relation_seen(two, one);
+  const RelationSeen before_one = between(one, two);
+  const RelationSeen before_two = between(two, one);
   const bool was_contact = book_.relation(one, two).consent == Consent::kGranted;
   book_.set_relation(one, two, relation);
   const bool is_contact = relation.consent == Consent::kGranted;
   if (was_contact != is_contact) set_contact(two, one, is_contact);
   mark_viewers(one, two);
   mark_viewers(two, one);
-  if (relation_seen(one, two) != before_one) mark_relation(one, two);
-  if (relation_seen(two, one) != before_two) mark_relation(two, one);
+  if (between(one, two) != before_one) mark_relation(one, two);
+  if (between(two, one) != before_two) mark_relation(two, one);
   tell_marked(now);
   book_.forget_stranger(one);
   book_.forget_stranger(two);
@@ -304,7 +304,7 @@ void AwarenessCore::tell_target(Watch& watch, WatchTarget& target, Told& told) {
   }
   target.aspects = visible.aspects;
   target.version = visible.version;
-  Seen seen = see(watch.viewer, target.entity);
+  Seen seen = seen_by(watch.viewer, target.entity);
   const std::uint64_t fingerprint = fingerprint_of(seen);
   if (target.is_told && target.fingerprint == fingerprint) {
     ++numbers_.changes_saved;

@@ -103,6 +103,8 @@ class EntityBook {
     return entities_[number.value()];
   }
   [[nodiscard]] std::size_t size() const { return by_eid_.size(); }
+  // Those that are in use and those that are free: numbers are below it.
+  [[nodiscard]] std::size_t places() const { return entities_.size(); }
   // A stranger's place is given to the next who comes; others stay.
   void forget_stranger(EntityNumber number);
 

@@ -36,7 +36,7 @@ KeyedRecord record_of(const RuleRecord& rule) {
 
 }  // namespace
 
-void RuleWriter::queue(AwarenessCore& core, const std::string& about, Moment now, Step step) {
+void RuleWriter::queue(TapedAwareness& core, const std::string& about, Moment now, Step step) {
   const auto [at, is_first] = waiting_.try_emplace(about);
   if (is_first) {
     step(core, now);
@@ -45,7 +45,7 @@ void RuleWriter::queue(AwarenessCore& core, const std::string& about, Moment now
   }
 }
 
-void RuleWriter::next(AwarenessCore& core, const std::string& about, Moment now) {
+void RuleWriter::next(TapedAwareness& core, const std::string& about, Moment now) {
   const auto at = waiting_.find(about);
   if (at->second.empty()) {
     waiting_.erase(at);
@@ -57,10 +57,10 @@ void RuleWriter::next(AwarenessCore& core, const std::string& about, Moment now)
 }
 
 // Decides by what is in force when its turn has come.
-void RuleWriter::act(AwarenessCore& core, ConsentAct act, const std::string& actor,
+void RuleWriter::act(TapedAwareness& core, ConsentAct act, const std::string& actor,
                      const std::string& other, Moment now, Done done) {
   const std::string about = pair_of(actor, other);
-  const auto begin = [this, act, actor, other, about](AwarenessCore& state, Moment at, Done end) {
+  const auto begin = [this, act, actor, other, about](TapedAwareness& state, Moment at, Done end) {
     const auto refuse = [&](Status status) {
       end(std::move(status));
       next(state, about, at);
@@ -80,14 +80,15 @@ void RuleWriter::act(AwarenessCore& core, ConsentAct act, const std::string& act
     }
     append(about, std::move(rules), std::move(end));
   };
-  queue(core, about, now, [begin, done = std::move(done)](AwarenessCore& state, Moment at) mutable {
-    begin(state, at, std::move(done));
-  });
+  queue(core, about, now,
+        [begin, done = std::move(done)](TapedAwareness& state, Moment at) mutable {
+          begin(state, at, std::move(done));
+        });
 }
 
-void RuleWriter::set_privacy(AwarenessCore& core, const std::string& eid, const Privacy& change,
+void RuleWriter::set_privacy(TapedAwareness& core, const std::string& eid, const Privacy& change,
                              Moment now, Done done) {
-  const auto begin = [this, eid, change](AwarenessCore& state, Moment at, Done end) {
+  const auto begin = [this, eid, change](TapedAwareness& state, Moment at, Done end) {
     const Privacy before = state.privacy(eid);
     const auto chosen = [](Audience to, Audience from) {
       return to == Audience::kUnspecified ? from : to;
@@ -102,7 +103,7 @@ void RuleWriter::set_privacy(AwarenessCore& core, const std::string& eid, const 
     }
     append(eid, {{.eid = eid, .privacy = privacy}}, std::move(end));
   };
-  queue(core, eid, now, [begin, done = std::move(done)](AwarenessCore& state, Moment at) mutable {
+  queue(core, eid, now, [begin, done = std::move(done)](TapedAwareness& state, Moment at) mutable {
     begin(state, at, std::move(done));
   });
 }
@@ -111,7 +112,7 @@ void RuleWriter::append(const std::string& about, std::vector<RuleRecord> rules,
   std::vector<KeyedRecord> records;
   for (const RuleRecord& rule : rules) records.push_back(record_of(rule));
   auto in_force = [this, about, rules = std::move(rules), done = std::move(done)](
-                      Status status, AwarenessCore& core, Moment now) mutable {
+                      Status status, TapedAwareness& core, Moment now) mutable {
     for (const RuleRecord& rule : rules) {
       if (!status) break;
       if (rule.other.empty()) {
@@ -128,7 +129,7 @@ void RuleWriter::append(const std::string& about, std::vector<RuleRecord> rules,
                        const engine::Result<engine::Appended>& result) mutable {
                      Status status = result ? Status{} : std::unexpected(result.error());
                      parts_.post([in_force = std::move(in_force), status = std::move(status)](
-                                     AwarenessCore& core, Moment now) mutable {
+                                     TapedAwareness& core, Moment now) mutable {
                        in_force(std::move(status), core, now);
                      });
                    });

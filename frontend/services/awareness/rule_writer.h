@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "engine/store/log.h"
-#include "frontend/services/awareness/awareness_core.h"
 #include "frontend/services/awareness/records.h"
+#include "frontend/services/awareness/taped_awareness.h"
 #include "frontend/services/in_flight.h"
 
 namespace bimip::frontend {
@@ -19,7 +19,7 @@ namespace bimip::frontend {
 // is decided by what is in force. On the service's thread.
 class RuleWriter {
  public:
-  using Post = std::function<void(std::move_only_function<void(AwarenessCore&, Moment)>)>;
+  using Post = std::function<void(std::move_only_function<void(TapedAwareness&, Moment)>)>;
   using Done = std::move_only_function<void(engine::Status)>;
   struct Parts {
     engine::Log& log;
@@ -31,17 +31,17 @@ class RuleWriter {
 
   // `done` once it is in force and survives power loss, or is refused: kNotFound (nothing was asked
   // or given), kBusy (no room), or what the log says.
-  void act(AwarenessCore& core, ConsentAct act, const std::string& actor, const std::string& other,
+  void act(TapedAwareness& core, ConsentAct act, const std::string& actor, const std::string& other,
            Moment now, Done done);
   // kUnspecified: as it was.
-  void set_privacy(AwarenessCore& core, const std::string& eid, const Privacy& change, Moment now,
+  void set_privacy(TapedAwareness& core, const std::string& eid, const Privacy& change, Moment now,
                    Done done);
 
  private:
-  using Step = std::move_only_function<void(AwarenessCore&, Moment)>;
-  void queue(AwarenessCore& core, const std::string& about, Moment now, Step step);
+  using Step = std::move_only_function<void(TapedAwareness&, Moment)>;
+  void queue(TapedAwareness& core, const std::string& about, Moment now, Step step);
   void append(const std::string& about, std::vector<RuleRecord> rules, Done done);
-  void next(AwarenessCore& core, const std::string& about, Moment now);
+  void next(TapedAwareness& core, const std::string& about, Moment now);
 
   const Parts parts_;
   // Those behind one that has begun.

@@ -7,7 +7,7 @@
 
 namespace bimip::frontend {
 
-void Trail::write(AwarenessCore& core) {
+void Trail::write(TapedAwareness& core) {
   for (const Transition& transition : core.take_transitions()) {
     OwnAppend::begin({parts_.log, parts_.history, parts_.in_flight},
                      {{.key = transition.eid, .value = encode(transition)}},

@@ -9,7 +9,7 @@
 
 #include "engine/base/counters.h"
 #include "engine/store/log.h"
-#include "frontend/services/awareness/awareness_core.h"
+#include "frontend/services/awareness/taped_awareness.h"
 #include "frontend/services/in_flight.h"
 
 namespace bimip::frontend {
@@ -28,7 +28,7 @@ class Trail {
   };
   explicit Trail(Parts parts) : parts_(std::move(parts)) {}
 
-  void write(AwarenessCore& core);
+  void write(TapedAwareness& core);
   // The server is alive.
   void mark_alive(engine::Timestamp at);
   void forget(const std::string& eid);

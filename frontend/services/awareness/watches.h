@@ -76,6 +76,8 @@ class Watches {
   void look_at(WatchNumber number);
 
   [[nodiscard]] std::size_t size() const { return by_seat_.size(); }
+  // Those that are in use and those that are free: numbers are below it.
+  [[nodiscard]] std::size_t places() const { return watches_.size(); }
   [[nodiscard]] std::size_t edges() const { return edges_; }
 
  private:

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "frontend/replay/replayer.h"
 #include "tests/engine/format/hex_dump.h"
+#include "tests/frontend/recorded_events.h"
 #include "tests/frontend/session/world.h"
 
 namespace bimip::testing {
@@ -25,32 +25,6 @@ std::string some_recording() {
     EXPECT_TRUE(client->said().at(0).has_error());
   }
   return world.recorded();
-}
-
-struct Event {
-  TapeEvent event;
-  std::string words;
-};
-
-std::vector<Event> events_of(const std::string& recording) {
-  std::istringstream in(recording);
-  auto reader = RecordingReader::open(in);
-  EXPECT_TRUE(reader);
-  std::vector<Event> events;
-  while (const auto event = reader->next())
-    events.push_back({.event = event->event, .words = std::string(event->words)});
-  EXPECT_FALSE(reader->is_torn());
-  return events;
-}
-
-ReplayReport replay_of(const std::vector<Event>& events) {
-  std::stringstream file;
-  RecordingWriter writer(file, {}, World::kRecordingBytesMax);
-  for (const Event& event : events) EXPECT_TRUE(writer.add(event.event, event.words));
-  EXPECT_TRUE(writer.flush());
-  auto report = replay(file);
-  EXPECT_TRUE(report);
-  return *report;
 }
 
 TEST(Recording, GivesBackWhatWasPutIn) {
@@ -131,9 +105,9 @@ TEST(Replay, SaysThatNothingDiffersAndHowMuchWasCompared) {
 }
 
 TEST(Replay, FindsEveryEventThatIsMissingOrTwiceThere) {
-  const std::vector<Event> events = events_of(some_recording());
+  const std::vector<KeptEvent> events = events_of(some_recording());
   for (std::size_t i = 0; i + 1 < events.size(); ++i) {
-    std::vector<Event> without = events;
+    std::vector<KeptEvent> without = events;
     without.erase(without.begin() + static_cast<std::ptrdiff_t>(i));
     // A state that is not compared, a session that lives on after its end: nobody can tell.
     const bool is_needed =
@@ -143,9 +117,9 @@ TEST(Replay, FindsEveryEventThatIsMissingOrTwiceThere) {
 }
 
 TEST(Replay, FindsAnAnswerThatWasAnother) {
-  std::vector<Event> events = events_of(some_recording());
+  std::vector<KeptEvent> events = events_of(some_recording());
   std::size_t changed = 0;
-  for (Event& event : events) {
+  for (KeptEvent& event : events) {
     if (event.event != TapeEvent::kAnswer) continue;
     event.words.back() = static_cast<char>(event.words.back() ^ 1);
     ++changed;
@@ -155,8 +129,8 @@ TEST(Replay, FindsAnAnswerThatWasAnother) {
 }
 
 TEST(Replay, FindsAStateThatWasAnother) {
-  std::vector<Event> events = events_of(some_recording());
-  for (Event& event : events) {
+  std::vector<KeptEvent> events = events_of(some_recording());
+  for (KeptEvent& event : events) {
     if (event.event == TapeEvent::kState) event.words.back() ^= 1;
   }
   const ReplayReport report = replay_of(events);

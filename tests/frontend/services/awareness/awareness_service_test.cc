@@ -62,20 +62,20 @@ class AwarenessServiceTest : public ::testing::Test {
   }
   template <typename Do>
   void on_core(Do what) {
-    service->post([&what](AwarenessCore& core, Moment now) { what(core, now); });
+    service->post([&what](TapedAwareness& core, Moment now) { what(core, now); });
     service->settle();
   }
   SeatOf sit(const std::string& eid, UserState state) {
     const SeatOf seat{
         .eid = eid, .device = "phone", .seat = service->take_seat(std::make_shared<Silent>())};
-    on_core([&](AwarenessCore& core, Moment now) {
+    on_core([&](TapedAwareness& core, Moment now) {
       EXPECT_TRUE(core.announce(seat, {.state = state}, now));
     });
     return seat;
   }
   engine::Status act(ConsentAct how, const std::string& actor, const std::string& other) {
     engine::Status done = engine::fail(ErrorCode::kClosed, "not yet");
-    on_core([&](AwarenessCore& core, Moment now) {
+    on_core([&](TapedAwareness& core, Moment now) {
       service->rules().act(core, how, actor, other, now,
                            [&done](engine::Status status) { done = std::move(status); });
     });
@@ -84,7 +84,7 @@ class AwarenessServiceTest : public ::testing::Test {
   }
   Seen see(const std::string& viewer, const std::string& owner) {
     Seen seen;
-    on_core([&](const AwarenessCore& core, Moment) { seen = core.see(viewer, owner); });
+    on_core([&](const TapedAwareness& core, Moment) { seen = core.see(viewer, owner); });
     return seen;
   }
   engine::Store& store() { return *store_; }
@@ -101,7 +101,7 @@ TEST_F(AwarenessServiceTest, FindsWhoWasThereAndWhatWasGranted) {
   sit("ann", UserState::kBusy);
   open_again();
   EXPECT_EQ(see("bob", "ann").state, UserState::kBusy);
-  on_core([](const AwarenessCore& core, Moment) {
+  on_core([](const TapedAwareness& core, Moment) {
     EXPECT_EQ(core.relation("ann", "eve").restriction, Restriction::kBlocked);
   });
   pass(31s);
@@ -113,7 +113,7 @@ TEST_F(AwarenessServiceTest, WhatWasTakenBackStaysSo) {
   EXPECT_TRUE(act(ConsentAct::kGrant, "ann", "bob"));
   EXPECT_TRUE(act(ConsentAct::kCancel, "ann", "bob"));
   open_again();
-  on_core([](const AwarenessCore& core, Moment) {
+  on_core([](const TapedAwareness& core, Moment) {
     EXPECT_EQ(core.relation("ann", "bob"), Relation{});
     EXPECT_EQ(core.relation("bob", "ann").consent, Consent::kGranted);
   });
@@ -125,7 +125,7 @@ TEST_F(AwarenessServiceTest, IsMarkedAliveWhileSomebodyIsThere) {
   EXPECT_TRUE(act(ConsentAct::kSubscribe, "bob", "ann"));
   EXPECT_TRUE(act(ConsentAct::kGrant, "ann", "bob"));
   for (int i = 0; i < 20; ++i) {
-    on_core([&](AwarenessCore& core, Moment now) {
+    on_core([&](TapedAwareness& core, Moment now) {
       EXPECT_TRUE(core.announce(seat, {.state = UserState::kOnline}, now));
     });
     pass(20s);
@@ -175,7 +175,7 @@ TEST_F(AwarenessServiceTest, ToldOfLessRoomThanThereIsItDoesNotForget) {
   EXPECT_EQ(opened.error().code, ErrorCode::kBusy);
   options.rules.entities_max = 1000;
   open();
-  on_core([](const AwarenessCore& core, Moment) {
+  on_core([](const TapedAwareness& core, Moment) {
     EXPECT_EQ(core.relation("ann", "eve").restriction, Restriction::kBlocked);
   });
 }
@@ -184,7 +184,7 @@ TEST_F(AwarenessServiceTest, ReadsTheHistoryPageByPage) {
   const SeatOf seat = sit("ann", UserState::kOnline);
   for (int i = 0; i < 1200; ++i) {
     clock.pass(2s);
-    on_core([&](AwarenessCore& core, Moment now) {
+    on_core([&](TapedAwareness& core, Moment now) {
       EXPECT_TRUE(
           core.announce(seat, {.state = i % 2 == 0 ? UserState::kAway : UserState::kBusy}, now));
     });

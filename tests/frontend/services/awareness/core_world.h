@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "frontend/services/awareness/awareness_core.h"
+#include "frontend/replay/replayer.h"
+#include "frontend/services/awareness/taped_awareness.h"
 
 namespace bimip::testing {
 
@@ -25,14 +27,40 @@ inline constexpr AwarenessRules kRules{.lease = 60s,
                                        .entities_max = 1000,
                                        .relations_max = 1000};
 
+// A recording in memory.
+class TapeInMemory final : public CoreTape {
+ public:
+  void write(TapeEvent event, std::string_view words) override { (void)writer_.add(event, words); }
+  void flush() override { (void)writer_.flush(); }
+  void end() override { writer_.end(); }
+  [[nodiscard]] bool is_open() const override { return writer_.is_open(); }
+  [[nodiscard]] std::string bytes() const { return out_.str(); }
+
+ private:
+  static constexpr std::uint64_t kBytesMax = 1'000'000'000;
+  std::ostringstream out_;
+  RecordingWriter writer_{out_, {.core = RecordedCore::kAwareness}, kBytesMax};
+};
+
+// What each core was told is recorded, and replayed when it is over.
 class CoreWorld : public HeardAt {
  public:
-  explicit CoreWorld(AwarenessRules rules = kRules)
-      : rules_(rules), core_(std::make_unique<AwarenessCore>(rules)) {}
+  explicit CoreWorld(AwarenessRules rules = kRules) : rules_(rules) { begin(); }
+  CoreWorld(const CoreWorld&) = delete;
+  CoreWorld& operator=(const CoreWorld&) = delete;
+  ~CoreWorld() override { end(); }
 
-  AwarenessCore& core() { return *core_; }
+  TapedAwareness& core() { return *core_; }
   // One that knows nothing.
-  void forget() { core_ = std::make_unique<AwarenessCore>(rules_); }
+  void forget() {
+    end();
+    begin();
+  }
+  // Ends the tape.
+  std::string recorded() {
+    core_->end_tape();
+    return tape_->bytes();
+  }
   std::chrono::nanoseconds passed = 1s;
   engine::Timestamp wall = engine::Timestamp(1'700'000'000s);
   // When the peers of seats were heard last; kAlways: they are there.
@@ -124,8 +152,23 @@ class CoreWorld : public HeardAt {
   }
 
  private:
+  void begin() {
+    tape_ = std::make_unique<TapeInMemory>();
+    core_ = std::make_unique<TapedAwareness>(rules_, tape_.get());
+  }
+  void end() {
+    std::istringstream recorded(this->recorded());
+    const auto report = replay(recorded);
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_EQ(report->end, ReplayReport::End::kWhole);
+    EXPECT_GT(report->states, 0U);
+    EXPECT_FALSE(report->difference)
+        << "event " << report->difference->event << ": " << report->difference->what;
+  }
+
   const AwarenessRules rules_;
-  std::unique_ptr<AwarenessCore> core_;
+  std::unique_ptr<TapeInMemory> tape_;
+  std::unique_ptr<TapedAwareness> core_;
   std::uint64_t last_seat_ = 0;
 };
 
