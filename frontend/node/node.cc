@@ -283,6 +283,7 @@ class Node::Parts {
     return [this](Moment now) {
       offers_->on_tick(now.wall);
       registry_->on_tick();
+      inboxes_->receipts().on_tick(now.monotonic);
     };
   }
 

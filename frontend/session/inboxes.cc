@@ -298,14 +298,18 @@ void Inboxes::tell_delivered(const Inbox& inbox, IncrementId up_to) {
                });
 }
 
-// The cursor stays behind them in the log until it was told of them.
+// The cursor stays behind them in the log until it was told of them: no other device can, and after
+// a restart this one has them again.
 void Inboxes::tell_delivered_here(const Inbox& inbox, const Mark::Range& given) {
   const auto range = claim(inbox.cursor, given.last);
   if (!range) return;
   tell_authors(inbox.place,
-               {.name = "delivered", .scope = ReceiptScope::kForThisDevice, .range = given},
+               {.name = "delivered",
+                .scope = ReceiptScope::kForThisDevice,
+                .range = given,
+                .until_told = true},
                [mark = inbox.cursor, range = *range](const engine::Status& told) {
-                 mark->end_claim(range, told);
+                 if (told) mark->end_claim(range, told);
                });
 }
 
@@ -320,7 +324,8 @@ void Inboxes::tell_authors(const Place& place, const Words& words, Receipts::Don
                                          .partition = place.partition,
                                          .device = bearer_.device(),
                                          .first = words.range.first,
-                                         .last = words.range.last},
+                                         .last = words.range.last,
+                                         .until_told = words.until_told},
                                         std::move(done));
       },
       words.name, words.scope, words.range);

@@ -130,6 +130,7 @@ class Inboxes {
     std::string name{};
     ReceiptScope scope = ReceiptScope::kAll;
     Mark::Range range{};
+    bool until_told = false;
   };
   void tell_authors(const Place& place, const Words& words, Receipts::Done done);
   void pump(const std::shared_ptr<Session>& session, Inbox& inbox);

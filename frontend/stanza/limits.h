@@ -69,6 +69,10 @@ inline constexpr std::size_t kInboxRequestsMax = 16;
 // Messages of one read, and of one receipt.
 inline constexpr std::size_t kInboxRecordsPerRead = 500;
 inline constexpr std::size_t kReceiptMessagesMax = 500;
+// Receipts that the log refused and that are tried again: how many, how many at once, how often.
+inline constexpr std::size_t kReceiptsUntoldMax = 10'000;
+inline constexpr std::size_t kReceiptsAgainAtOnce = 100;
+inline constexpr std::chrono::seconds kReceiptsAgainEvery{1};
 // Devices of an entity that are remembered, to tell of each what became of a message; and messages
 // of an inbox that are looked at to find the one that is asked about, the newest first.
 inline constexpr std::size_t kDevicesRememberedMax = 64;

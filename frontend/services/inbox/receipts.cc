@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "bimip/v1/stanza.pb.h"
@@ -61,17 +62,18 @@ class Receipts::Run final : public engine::EntityReadRequest {
   void go_on() {
     if (failed_) return end(std::unexpected(*failed_));
     if (at_end_) return end({});
+    job_.first = next_;
     from = next_;
     read();
   }
   void end(Status status) {
     const std::unique_ptr<Run> self(this);
-    done_(std::move(status));
+    if (status || !receipts_.keep(job_, done_)) done_(std::move(status));
     receipts_.in_flight_.ended();
   }
 
   Receipts& receipts_;
-  const ReceiptJob job_;
+  ReceiptJob job_;  // what is left of it
   Done done_;
   IncrementId next_{};
   bool at_end_ = false;
@@ -138,6 +140,39 @@ void Receipts::tell(ReceiptJob job, Done done) {
   in_flight_.begun();
   auto run = std::make_unique<Run>(*this, std::move(job), std::move(done));
   run.release()->read();
+}
+
+bool Receipts::keep(const ReceiptJob& job, Done& done) {
+  const engine::MutexLock lock(mutex_);
+  if (!job.until_told || settling_ || untold_.size() >= limits::kReceiptsUntoldMax) return false;
+  untold_.push_back({.job = job, .done = std::move(done)});
+  return true;
+}
+
+void Receipts::on_tick(std::chrono::nanoseconds now) {
+  std::vector<Untold> again;
+  {
+    const engine::MutexLock lock(mutex_);
+    if (untold_.empty() || now - tried_at_ < limits::kReceiptsAgainEvery) return;
+    tried_at_ = now;
+    while (!untold_.empty() && again.size() < limits::kReceiptsAgainAtOnce) {
+      again.push_back(std::move(untold_.front()));
+      untold_.pop_front();
+    }
+  }
+  for (Untold& one : again) tell(std::move(one.job), std::move(one.done));
+}
+
+void Receipts::settle() {
+  std::deque<Untold> left;
+  {
+    const engine::MutexLock lock(mutex_);
+    settling_ = true;
+    left = std::exchange(untold_, {});
+  }
+  for (Untold& one : left)
+    one.done(engine::fail(ErrorCode::kClosed, "the server ends before its author was told"));
+  in_flight_.wait();
 }
 
 }  // namespace bimip::frontend

@@ -1,10 +1,13 @@
 // Tells authors what became of their messages.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <string>
 
+#include "engine/base/thread_annotations.h"
 #include "engine/store/log.h"
 #include "frontend/services/in_flight.h"
 #include "frontend/services/inbox/inbox_hub.h"
@@ -27,6 +30,8 @@ struct ReceiptJob {
   std::string device{};             // of the inbox's owner, which says it
   engine::IncrementId first{};
   engine::IncrementId last{};
+  // What the log refuses is tried again until it takes it, while the server runs; `done` waits.
+  bool until_told = false;
 };
 
 // Reads the messages and stores, in the inbox of each author, one receipt for those of a page. A
@@ -38,17 +43,29 @@ class Receipts {
       : log_(log), topic_(std::move(topic)), hub_(hub) {}
 
   using Done = std::move_only_function<void(engine::Status)>;
-  // `done` once all of them survive power loss, on any thread.
+  // `done` once all of them survive power loss, or the log refused one; on any thread.
   void tell(ReceiptJob job, Done done);
-  // Waits until the log has answered for everything: before it is closed.
-  void settle() { in_flight_.wait(); }
+  // Tries again what is to be tried again and has waited long enough. Often.
+  void on_tick(std::chrono::nanoseconds now);
+  // Waits until the log has answered for everything: before it is closed. Nothing is tried again.
+  void settle();
 
  private:
   class Run;
+  struct Untold {
+    ReceiptJob job;
+    Done done;
+  };
+  // Whether it will be tried again; `done` is taken then.
+  bool keep(const ReceiptJob& job, Done& done);
   engine::Log& log_;
   const engine::TopicInfo topic_;
   const InboxHub& hub_;
   InFlight in_flight_;
+  engine::Mutex mutex_;
+  std::deque<Untold> untold_ GUARDED_BY(mutex_);
+  std::chrono::nanoseconds tried_at_ GUARDED_BY(mutex_){};
+  bool settling_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace bimip::frontend

@@ -121,6 +121,58 @@ TEST_F(ReceiptsTest, MoreThanAPageAreToldPageByPage) {
   EXPECT_THAT(all[1].second, SizeIs(3));
 }
 
+TEST_F(ReceiptsTest, WhatTheLogRefusedIsToldOnceItTakesItIfThatIsAskedFor) {
+  message("alice", "1");
+  message("alice", "2");
+  const engine::TopicId receipts = service_->find("receipt")->id;
+  sim_.device().fail_next({.operation = engine::SimOperation::kWrite, .path_contains = "receipt/0/"});
+  EXPECT_FALSE(tell(1, 1));  // the partition is degraded from now on
+
+  std::optional<engine::Status> told_at_last;
+  service_->receipts().tell({.name = "read",
+                             .category = "chat",
+                             .inbox = {.category = service_->find("chat")->id, .eid = "bob"},
+                             .partition = engine::PartitionId(0),
+                             .device = "phone",
+                             .first = IncrementId(2),
+                             .last = IncrementId(2),
+                             .until_told = true},
+                            [&](engine::Status status) { told_at_last = std::move(status); });
+  const auto wait = [&](std::chrono::seconds time) {
+    for (std::chrono::seconds waited{0}; waited < time; waited += 1s) {
+      service_->receipts().on_tick(sim_.clock().monotonic());
+      sim_.pass(1s);
+    }
+  };
+  wait(5s);
+  EXPECT_FALSE(told_at_last);
+  ASSERT_TRUE(sim_.reopen(receipts));
+  wait(3s);
+  ASSERT_TRUE(told_at_last);
+  EXPECT_TRUE(*told_at_last);
+  EXPECT_THAT(told(), ElementsAre(Pair("alice", ElementsAre("2"))));
+}
+
+TEST_F(ReceiptsTest, WhatIsNotYetToldAtTheEndIsSaidToBe) {
+  message("alice", "1");
+  sim_.device().fail_next({.operation = engine::SimOperation::kWrite, .path_contains = "receipt/0/"});
+  std::optional<engine::Status> told;
+  service_->receipts().tell({.name = "read",
+                             .category = "chat",
+                             .inbox = {.category = service_->find("chat")->id, .eid = "bob"},
+                             .partition = engine::PartitionId(0),
+                             .device = "phone",
+                             .first = IncrementId(1),
+                             .last = IncrementId(1),
+                             .until_told = true},
+                            [&](engine::Status status) { told = std::move(status); });
+  sim_.pass(1s);
+  EXPECT_FALSE(told);
+  service_->settle();
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->error().code, engine::ErrorCode::kClosed);
+}
+
 TEST_F(ReceiptsTest, WhoHasHisReceiptsOpenIsToldAtOnce) {
   Ear ear;
   const InboxKey key{.category = service_->find("receipt")->id, .eid = "alice"};
