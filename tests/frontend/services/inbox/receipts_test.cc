@@ -125,7 +125,8 @@ TEST_F(ReceiptsTest, WhatTheLogRefusedIsToldOnceItTakesItIfThatIsAskedFor) {
   message("alice", "1");
   message("alice", "2");
   const engine::TopicId receipts = service_->find("receipt")->id;
-  sim_.device().fail_next({.operation = engine::SimOperation::kWrite, .path_contains = "receipt/0/"});
+  sim_.device().fail_next(
+      {.operation = engine::SimOperation::kWrite, .path_contains = "receipt/0/"});
   EXPECT_FALSE(tell(1, 1));  // the partition is degraded from now on
 
   std::optional<engine::Status> told_at_last;
@@ -155,7 +156,8 @@ TEST_F(ReceiptsTest, WhatTheLogRefusedIsToldOnceItTakesItIfThatIsAskedFor) {
 
 TEST_F(ReceiptsTest, WhatIsNotYetToldAtTheEndIsSaidToBe) {
   message("alice", "1");
-  sim_.device().fail_next({.operation = engine::SimOperation::kWrite, .path_contains = "receipt/0/"});
+  sim_.device().fail_next(
+      {.operation = engine::SimOperation::kWrite, .path_contains = "receipt/0/"});
   std::optional<engine::Status> told;
   service_->receipts().tell({.name = "read",
                              .category = "chat",
