@@ -24,6 +24,7 @@ function(bimip_program name)
 endfunction()
 
 # bimip_test(engine_base_test SOURCES a_test.cc LIBS engine_base): one program a folder, one ctest entry a test.
+# What may take longest begins first: else it is what the others' end is followed by.
 function(bimip_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LIBS" ${ARGN})
   if(NOT ARG_TIMEOUT)
@@ -33,7 +34,7 @@ function(bimip_test name)
   target_link_libraries(${name} PRIVATE bimip_options ${ARG_LIBS} GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST
-                       PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+                       PROPERTIES TIMEOUT ${ARG_TIMEOUT} COST ${ARG_TIMEOUT})
 endfunction()
 
 # bimip_fuzz(fuzz_record SOURCES fuzz_record.cc LIBS engine_format CORPUS corpus/record)
