@@ -11,6 +11,7 @@
 
 #include "engine/base/assert.h"
 #include "engine/base/limits.h"
+#include "engine/device/mapped_pages.h"
 #include "engine/device/posix_error.h"
 
 namespace bimip::engine {
@@ -21,11 +22,15 @@ constexpr std::size_t kZerosBytes = 64 * 1024;
 
 class PosixMapping final : public Mapping {
  public:
-  explicit PosixMapping(Bytes bytes) : bytes_(bytes) {}
+  explicit PosixMapping(Bytes bytes) : bytes_(bytes) {
+    if (!bytes_.empty()) MappedPages::watch(bytes_);
+  }
   PosixMapping(const PosixMapping&) = delete;
   PosixMapping& operator=(const PosixMapping&) = delete;
   ~PosixMapping() override {
-    if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+    if (bytes_.empty()) return;
+    MappedPages::forget(bytes_);
+    ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
   }
   [[nodiscard]] Bytes bytes() const override { return bytes_; }
 

@@ -6,6 +6,7 @@
 #include <queue>
 #include <vector>
 
+#include "engine/device/mapped_pages.h"
 #include "engine/format/file_names.h"
 
 namespace bimip::engine {
@@ -115,6 +116,10 @@ LostRecords not_naming(LostRecords lost, const std::optional<EntityHash>& erased
   return lost;
 }
 
+std::unexpected<Error> unreadable(const Path& path) {
+  return fail(ErrorCode::kIo, path.string() + ": a part of it cannot be read");
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const BaseFile>> BaseFile::open(Device& device, const Path& folder,
@@ -125,9 +130,14 @@ Result<std::shared_ptr<const BaseFile>> BaseFile::open(Device& device, const Pat
   Result<std::unique_ptr<Mapping>> mapping = (*file)->map();
   if (!mapping) return std::unexpected(std::move(mapping.error()));
   Result<EntityBaseView> view = EntityBaseView::open(partition, (*mapping)->bytes());
-  if (!view) return fail_at(path.string(), std::move(view.error()));
+  if (!view) {
+    if (MappedPages::have_failed((*mapping)->bytes())) return unreadable(path);
+    return fail_at(path.string(), std::move(view.error()));
+  }
   return std::shared_ptr<const BaseFile>(new BaseFile(std::move(*mapping), std::move(*view)));
 }
+
+bool BaseFile::is_readable() const { return !MappedPages::have_failed(mapping_->bytes()); }
 
 Status fold_into_base(Device& device, const BaseFold& fold) {
   const EntityBaseView* base = fold.base ? &fold.base->view() : nullptr;
@@ -178,6 +188,7 @@ Status fold_into_base(Device& device, const BaseFold& fold) {
     }
   }
   const EntityBaseWriter::Finished finished = out.finish();
+  if ((fold.base && !fold.base->is_readable()) || !fold.are_readable()) return unreadable(path);
   Status done = write(finished.last_pages);
   if (done) done = (*file)->write_at(FilePosition(0), finished.header_page);
   if (done) done = (*file)->sync();

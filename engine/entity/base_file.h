@@ -2,6 +2,7 @@
 // add. Format page: docs/design/format-entities.md; when and why: docs/design/entities.md.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -20,6 +21,8 @@ class BaseFile {
       Device& device, const Path& folder, const SegmentIdentity& partition);
 
   [[nodiscard]] const EntityBaseView& view() const { return view_; }
+  // Asked after it was looked at: no, and what was found, or not, counts for nothing.
+  [[nodiscard]] bool is_readable() const;
 
  private:
   BaseFile(std::unique_ptr<Mapping> mapping, EntityBaseView view)
@@ -35,6 +38,8 @@ struct BaseFold {
   // Of the stretches of log from the base's end to `end`, in the order of the log.
   std::span<const EntityDirectoryView> directories{};
   std::span<const LostRecords> lost{};  // what is in neither
+  // Asked when all was read; no: kIo.
+  std::function<bool()> are_readable = [] { return true; };
   // Below the base's end when the log was cut there: an entity that goes on behind it, and is in no
   // directory, keeps its number, unless that is its first.
   Offset end{};

@@ -64,6 +64,10 @@ Result<std::optional<Known>> directory_at(const PartitionReader& reader, Offset 
   return std::nullopt;
 }
 
+std::unexpected<Error> unreadable_directory() {
+  return fail(ErrorCode::kIo, "a directory of entities cannot be read");
+}
+
 // Goes from an entity's newest record back to older ones.
 class Walk {
  public:
@@ -97,10 +101,11 @@ class Walk {
       return std::unexpected(std::move(known.error()));
     if (known && *known) {
       const std::optional<EntityEntry> entry = (*known)->view.find(hash_);
-      if (entry && entry->record(0).offset <= offset) {
-        take(*entry, offset);
-        return entry->previous();
-      }
+      const bool is_here = entry && entry->record(0).offset <= offset;
+      if (is_here) take(*entry, offset);
+      const std::optional<Offset> older = is_here ? entry->previous() : std::nullopt;
+      if (!(*known)->keeps->is_readable()) return unreadable_directory();
+      if (is_here) return older;
       return below((*known)->view.offsets().first);
     }
     const Result<std::optional<Record>> record = lens_.at(offset);
@@ -132,8 +137,11 @@ class Walk {
         offset = first;
         continue;
       }
+      std::optional<Offset> newest;
       if (const std::optional<EntityEntry> entry = (*known)->view.find(hash_))
-        return entry->newest().offset;
+        newest = entry->newest().offset;
+      if (!(*known)->keeps->is_readable()) return unreadable_directory();
+      if (newest) return newest;
       offset = (*known)->view.offsets().first;
     }
     return std::nullopt;
@@ -328,16 +336,39 @@ class Gatherer {
   bool stopped_ = false;
 };
 
+// Once more when the log's start moved meanwhile: what was to be read may have gone, and what was
+// said of it is elsewhere.
+template <typename Read>
+auto while_start_stays(const PartitionReader& reader, Read&& read) {
+  while (true) {
+    const Offset start = reader.bounds().start;
+    auto result = read();
+    if (result || result.error().code != ErrorCode::kOutOfRange || reader.bounds().start == start)
+      return result;
+  }
+}
+
 }  // namespace
 
 Result<EntityReader::Cold> EntityReader::find(const EntityHash& hash) const {
+  return while_start_stays(reader_, [&] { return look_for(hash); });
+}
+
+Result<EntityBatch> EntityReader::read(const EntityReadRequest& request,
+                                       const EntityRecord& newest) const {
+  return while_start_stays(reader_, [&] { return read_from(request, newest); });
+}
+
+Result<EntityReader::Cold> EntityReader::look_for(const EntityHash& hash) const {
   Cold cold;
+  // Before the base: the segments that go after this are counted there.
+  const std::vector<OffsetRange> segments = reader_.segments();
   Result<std::shared_ptr<const BaseFile>> base = reader_.entity_base();
   if (!base && base.error().code != ErrorCode::kNotFound &&
       base.error().code != ErrorCode::kDamaged)
     return std::unexpected(std::move(base.error()));
   const Offset counted = base ? (*base)->view().header().end_offset : Offset(0);
-  for (const OffsetRange& range : reader_.segments()) {
+  for (const OffsetRange& range : segments) {
     if (range.end <= counted) break;
     Result<std::shared_ptr<const Segment>> segment = reader_.segment_at(range.first);
     Result<std::shared_ptr<const EntityDirectories>> directories =
@@ -352,13 +383,15 @@ Result<EntityReader::Cold> EntityReader::find(const EntityHash& hash) const {
     }
     for (const EntityDirectoryView& view : std::views::reverse((*directories)->views())) {
       const std::optional<EntityEntry> entry = view.find(hash);
-      if (!entry) continue;
-      cold.newest = entry->newest();
-      return cold;
+      if (entry) cold.newest = entry->newest();
+      if (entry) break;
     }
+    if (!(*directories)->is_readable()) return unreadable_directory();
+    if (cold.newest) return cold;
   }
   if (!base) return cold;
   Result<std::optional<EntityNewest>> found = (*base)->view().find(hash);
+  if (!(*base)->is_readable()) return unreadable_directory();
   if (!found) {
     cold.lost.push_back(
         {.offsets = {.first = Offset(0), .end = counted}, .first = hash, .last = hash});
@@ -368,8 +401,8 @@ Result<EntityReader::Cold> EntityReader::find(const EntityHash& hash) const {
   return cold;
 }
 
-Result<EntityBatch> EntityReader::read(const EntityReadRequest& request,
-                                       const EntityRecord& newest) const {
+Result<EntityBatch> EntityReader::read_from(const EntityReadRequest& request,
+                                            const EntityRecord& newest) const {
   const bool forward = request.order == EntityOrder::kOldestFirst;
   IncrementId first(1);
   IncrementId last = newest.increment;

@@ -30,6 +30,10 @@ class EntityReader {
   [[nodiscard]] Result<EntityListRequest::Page> list(const EntityListRequest& request) const;
 
  private:
+  [[nodiscard]] Result<Cold> look_for(const EntityHash& hash) const;
+  [[nodiscard]] Result<EntityBatch> read_from(const EntityReadRequest& request,
+                                              const EntityRecord& newest) const;
+
   const PartitionReader& reader_;
   const EntityIndex& index_;
 };

@@ -52,9 +52,10 @@ Result<bool> may_hold(Device& device, BufferPool& pool, const SealedSegment::Pla
       open_entities(device, pool, segment, file ? *file : std::shared_ptr<File>());
   if (!opened && opened.error().code == ErrorCode::kDamaged) return true;
   if (!opened) return std::unexpected(std::move(opened.error()));
-  return std::ranges::any_of(opened->directories->views(), [&](const EntityDirectoryView& view) {
-    return !view.lost().empty() || view.find(entity);
-  });
+  const bool may = std::ranges::any_of(
+      opened->directories->views(),
+      [&](const EntityDirectoryView& view) { return !view.lost().empty() || view.find(entity); });
+  return may || !opened->directories->is_readable();
 }
 
 }  // namespace bimip::engine

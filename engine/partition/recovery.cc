@@ -276,6 +276,7 @@ class Recovery {
     out_.entities->set_evictable_end(header.end_offset);
     for (std::uint64_t number = 0; number < header.pages(); ++number) {
       Result<EntityPage> page = view.page(number);
+      if (!page && !(*base)->is_readable()) return fail(ErrorCode::kIo, page.error().message);
       if (!page) {
         note(page.error().message);
         out_.entities->lose(view.lost_with(number));

@@ -325,19 +325,23 @@ Status SegmentKeeper::fold_entities() {
     kept.push_back(std::move(opened->directories));
   }
   if (end == from) return {};
-  return fold_into_base(device_, {.folder = place_.folder,
-                                  .partition = place_.partition,
-                                  .base = base ? *base : nullptr,
-                                  .directories = views,
-                                  .lost = lost,
-                                  .end = end});
+  return fold_into_base(
+      device_, {.folder = place_.folder,
+                .partition = place_.partition,
+                .base = base ? *base : nullptr,
+                .directories = views,
+                .lost = lost,
+                .are_readable =
+                    [&kept] { return std::ranges::all_of(kept, &EntityDirectories::is_readable); },
+                .end = end});
 }
 
 void SegmentKeeper::remove_segments(std::span<const ManifestSegment> segments) {
   for (const ManifestSegment& segment : segments) remove_segment(segment.epoch);
 }
 
-// Nobody who has it open is disturbed.
+// Nobody who has it open is disturbed. The segment goes first: whoever makes a derived file anew
+// looks whether it is there.
 void SegmentKeeper::remove_segment(Epoch epoch) {
   remove_quietly(file_names::segment(epoch));
   remove_quietly(file_names::index(epoch));
@@ -434,7 +438,10 @@ Result<std::vector<std::byte>> SegmentKeeper::directory_of(const Seal& seal) {
   Result<EntityDirectoryView> newest = EntityDirectoryView::open(segment, *rest);
   BIMIP_ASSERT(newest.has_value());
   views.push_back(*newest);
-  return merge_directories(segment, views, offsets);
+  std::vector<std::byte> merged = merge_directories(segment, views, offsets);
+  if (runs && !(*runs)->is_readable())
+    return fail(ErrorCode::kIo, file_names::entity_runs(segment.epoch) + ": cannot be read");
+  return merged;
 }
 
 // What it removes is derived and no longer needed; a file that stays is removed by the next

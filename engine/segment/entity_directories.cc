@@ -4,6 +4,7 @@
 #include <array>
 #include <tuple>
 
+#include "engine/device/mapped_pages.h"
 #include "engine/segment/block_reader.h"
 
 namespace bimip::engine {
@@ -90,6 +91,10 @@ Result<std::shared_ptr<const EntityDirectories>> EntityDirectories::of(
   if (!view) return std::unexpected(std::move(view.error()));
   opened->views_.push_back(std::move(*view));
   return opened;
+}
+
+bool EntityDirectories::is_readable() const {
+  return !mapping_ || !MappedPages::have_failed(mapping_->bytes());
 }
 
 Result<std::vector<std::byte>> build_directory(const LogStretch& stretch, BufferPool& pool) {

@@ -33,6 +33,8 @@ class EntityDirectories {
 
   // In the order of the log.
   [[nodiscard]] const std::vector<EntityDirectoryView>& views() const { return views_; }
+  // Asked after they were looked at: no, and what was found counts for nothing.
+  [[nodiscard]] bool is_readable() const;
   // Behind the last record that they know.
   [[nodiscard]] Offset end() const {
     return views_.empty() ? Offset(0) : views_.back().offsets().end;

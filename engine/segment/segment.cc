@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/assert.h"
+#include "engine/device/mapped_pages.h"
 #include "engine/format/file_names.h"
 #include "engine/segment/block_reader.h"
 
@@ -43,6 +44,14 @@ Result<std::unique_ptr<Mapping>> map_file(Device& device, const Path& path) {
   Result<std::shared_ptr<File>> file = device.open(path, OpenMode::kRead);
   if (!file) return std::unexpected(std::move(file.error()));
   return (*file)->map();
+}
+
+// What is derived from a segment, and goes with it: not left behind when that went meanwhile.
+Status write_beside(Device& device, const Path& segment, const Path& path, Bytes bytes) {
+  Status written = replace_file(device, path, bytes);
+  const Result<bool> there = device.exists(segment);
+  if (there && !*there) (void)device.remove(path);
+  return written;
 }
 
 }  // namespace
@@ -86,7 +95,7 @@ Result<std::shared_ptr<const EntityDirectories>> ActiveSegment::entities() const
   Runs runs;
   {
     const MutexLock lock(mutex_);
-    if (directories_) return directories_;
+    if (directories_ && directories_->is_readable()) return directories_;
     if (runs_.lengths.empty()) return std::make_shared<const EntityDirectories>();
     runs = runs_;
   }
@@ -163,7 +172,7 @@ Result<std::shared_ptr<SealedSegment>> SealedSegment::open(Device& device, const
     if (!rebuilt) return std::unexpected(std::move(rebuilt.error()));
     // Where it cannot be written (a full or read-only device) it serves from memory.
     const std::vector<std::byte> encoded = encode_index(place.segment, rebuilt->entries());
-    (void)replace_file(device, index_path, encoded);
+    (void)write_beside(device, path, index_path, encoded);
     mapping = std::make_unique<MappingInMemory>(encoded);
     index = view_index(**mapping, place.segment);
     BIMIP_ASSERT(index.has_value());
@@ -193,27 +202,37 @@ Result<OpenedEntities> open_entities(Device& device, BufferPool& pool,
                        .offsets = offsets},
                       pool);
   if (!built) return std::unexpected(std::move(built.error()));
-  if (Status written = replace_file(device, path, *built); !written)
-    return std::unexpected(std::move(written.error()));
+  const Status written =
+      write_beside(device, place.folder / file_names::segment(place.segment.epoch), path, *built);
+  if (!written && (written.error().code == ErrorCode::kIo || is_shortage(written.error())))
+    return std::unexpected(written.error());
   opened = EntityDirectories::open(device, path, place.segment);
+  // Another thread made it anew at the same time, or the segment is no more.
+  if (!opened) opened = EntityDirectories::of(place.segment, std::move(*built));
   if (!opened) return std::unexpected(std::move(opened.error()));
   return OpenedEntities{.directories = std::move(*opened), .why = std::move(why)};
 }
 
 Result<std::shared_ptr<const EntityDirectories>> SealedSegment::entities() const {
   const MutexLock lock(mutex_);
-  if (directories_) return directories_;
+  if (directories_ && directories_->is_readable()) return directories_;
   Result<OpenedEntities> opened = open_entities(device_, pool_, place_, file());
   if (!opened) return std::unexpected(std::move(opened.error()));
   return directories_ = std::move(opened->directories);
 }
 
 IndexEntry SealedSegment::find(Offset target) const {
-  return index_.find(target).value_or(first_block());
+  return unless_unreadable(index_.find(target));
 }
 
 IndexEntry SealedSegment::find(Timestamp target) const {
-  return index_.find(target).value_or(first_block());
+  return unless_unreadable(index_.find(target));
+}
+
+// Without an index reading begins with the first block.
+IndexEntry SealedSegment::unless_unreadable(const std::optional<IndexEntry>& found) const {
+  if (!found || MappedPages::have_failed(mapping_->bytes())) return first_block();
+  return *found;
 }
 
 }  // namespace bimip::engine

@@ -121,6 +121,7 @@ class SealedSegment final : public Segment {
   [[nodiscard]] Result<std::shared_ptr<const EntityDirectories>> entities() const override;
 
  private:
+  [[nodiscard]] IndexEntry unless_unreadable(const std::optional<IndexEntry>& found) const;
   SealedSegment(Device& device, BufferPool& pool, const Place& place, std::shared_ptr<File> file,
                 std::unique_ptr<Mapping> mapping, IndexView index)
       : Segment(place.segment, std::move(file), place.base_offset),

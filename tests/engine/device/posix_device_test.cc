@@ -2,6 +2,7 @@
 #include "engine/device/posix_device.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 
@@ -10,6 +11,7 @@
 #include <filesystem>
 
 #include "engine/base/limits.h"
+#include "engine/device/mapped_pages.h"
 #include "engine/device/posix_file.h"
 #include "engine/device/posix_write_queue.h"
 #include "tests/engine/device/device_kinds.h"
@@ -29,6 +31,34 @@ INSTANTIATE_TEST_SUITE_P(On, EachRealDevice,
                          ::testing::ValuesIn(all_device_kinds().begin(),
                                              std::prev(all_device_kinds().end())),
                          [](const auto& kind) { return kind.param.name; });
+
+// As an unreadable sector does, the end of a file makes the kernel send a signal.
+TEST_P(EachRealDevice, GivesZerosForAMappedPageThatCannotBeReadAndSaysSo) {
+  const auto file = create("a", std::string(3 * 4096, 'x'));
+  const auto whole = create("b", std::string(4096, 'y'));
+  const auto mapping = file->map();
+  const auto other = whole->map();
+  ASSERT_TRUE(mapping && other);
+  const Bytes bytes = (*mapping)->bytes();
+  EXPECT_EQ(bytes[4096], std::byte{'x'});
+  EXPECT_FALSE(MappedPages::have_failed(bytes));
+  ASSERT_TRUE(file->truncate(4096));
+  EXPECT_EQ(bytes[0], std::byte{'x'});
+  EXPECT_EQ(bytes[2 * 4096 + 1], std::byte{0});
+  EXPECT_TRUE(MappedPages::have_failed(bytes));
+  EXPECT_EQ((*other)->bytes()[0], std::byte{'y'});
+  EXPECT_FALSE(MappedPages::have_failed((*other)->bytes()));
+}
+
+TEST(MappedPages, LeaveTheSignalsOfOthersToThem) {
+  const auto touch_what_is_not_watched = [] {
+    void* const page =
+        ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    MappedPages::watch(Bytes(static_cast<const std::byte*>(page), 4096));
+    ::raise(SIGBUS);
+  };
+  EXPECT_EXIT(touch_what_is_not_watched(), ::testing::KilledBySignal(SIGBUS), "");
+}
 
 TEST_P(EachRealDevice, LeavesNoDescriptorOpen) {
   const auto use = [&] {
