@@ -102,13 +102,16 @@ Status Partition::check(AppendRequest& request) {
 }
 
 void Partition::open(WriterParts parts, RecoveredPartition recovered) {
-  state_.store(State::kOpen, std::memory_order_release);
   const std::shared_ptr<EntityIndex> entities = std::move(recovered.entities);
   writer_ = std::make_unique<PartitionWriter>(std::move(parts), config_, std::move(recovered),
                                               reader_, *entities);
   if (floor_) writer_->set_floor(*floor_);
-  const MutexLock lock(entities_mutex_);
-  entities_ = entities;
+  {
+    const MutexLock lock(entities_mutex_);
+    entities_ = entities;
+  }
+  // Last: whoever finds it open finds all of it.
+  state_.store(writer_->degraded() ? State::kReadOnly : State::kOpen, std::memory_order_release);
 }
 
 void Partition::configure(const TopicConfig& config) {

@@ -468,7 +468,7 @@ void PartitionWriter::configure(const TopicConfig& config) {
 void PartitionWriter::close() {
   closing_ = true;
   announce_due();
-  upkeep_.stop();
+  upkeep_.stop({ErrorCode::kClosed, "the partition is closing"});
   tick();
 }
 
@@ -500,7 +500,7 @@ void PartitionWriter::degrade(Error error) {
     request->on_appended(std::unexpected(*degraded_));
   }
   refuse_pending(*degraded_);
-  upkeep_.stop();
+  upkeep_.stop(*degraded_);
 }
 
 void PartitionWriter::refuse_pending(const Error& error) {

@@ -75,6 +75,8 @@ class SegmentRewrite {
   [[nodiscard]] const Outcome& outcome() const { return outcome_; }
   // The file belongs to somebody else now.
   void release() { owns_file_ = false; }
+  // Destroying it removes files.
+  [[nodiscard]] bool owns_file() const { return owns_file_; }
 
  private:
   enum class Phase : std::uint8_t { kBegin, kCopy, kCompare, kDone };

@@ -22,7 +22,11 @@ bool wants_packing(const ManifestSegment& segment) {
          segment.file_bytes > packed_bytes(segment.record_bytes);
 }
 
-Upkeep::~Upkeep() { stop(); }
+// Nothing is handed to others any more.
+Upkeep::~Upkeep() {
+  rewrite_.reset();
+  stop({ErrorCode::kClosed, "the partition is closing"});
+}
 
 void Upkeep::tick() {
   if (stopped_) return;
@@ -41,11 +45,11 @@ void Upkeep::go_on() {
   survey_some();
 }
 
-void Upkeep::stop() {
+void Upkeep::stop(const Error& why) {
   stopped_ = true;
-  if (erasure_) end_erasure(fail(ErrorCode::kClosed, "the partition is closing"));
+  if (erasure_) end_erasure(std::unexpected(why));
   for (EraseRequest* request : std::exchange(erasures_, {}))
-    request->on_erased(fail(ErrorCode::kClosed, "the partition is closing"));
+    request->on_erased(std::unexpected(why));
   if (!stepping_) finish();
 }
 
@@ -174,15 +178,16 @@ void Upkeep::advance() {
   waiting_ = !parts_.budget.take(2 * limits::kRewriteStepBytes);
   if (waiting_) return;
   stepping_ = true;
-  parts_.background.post([this, rewrite = rewrite_] {
+  parts_.background.post([this, rewrite = rewrite_]() mutable {
     auto done = std::make_shared<Result<bool>>(rewrite->step());
+    rewrite.reset();  // whoever hears of it has the last one: files go when nothing else is done
     parts_.post([this, done] { stepped(std::move(*done)); });
   });
 }
 
 void Upkeep::stepped(Result<bool> done) {
   stepping_ = false;
-  if (stopped_) return finish();
+  if (stopped_ || is_for_outdated_pass()) return finish();
   if (!done) return failed(done.error());
   if (*done) return replace();
   advance();
@@ -251,6 +256,7 @@ void Upkeep::leave() {
 }
 
 void Upkeep::finish() {
+  if (rewrite_ && rewrite_.use_count() == 1 && rewrite_->owns_file()) return discard();
   rewrite_.reset();
   waiting_ = false;
   look_again_ = true;
@@ -258,7 +264,24 @@ void Upkeep::finish() {
   if (stopped_) pass_.reset();
   if (!pass_ && !erasure_) leave();
   // Somebody waits for it: not until the next tick.
-  if (erasure_ && !stopped_) parts_.post([this] { tick(); });
+  if (!erasure_ || stopped_ || std::exchange(called_, true)) return;
+  parts_.post([this] {
+    called_ = false;
+    tick();
+  });
+}
+
+// Removing files takes the disk.
+void Upkeep::discard() {
+  stepping_ = true;
+  waiting_ = false;
+  parts_.background.post([this, rewrite = std::move(rewrite_)]() mutable {
+    rewrite.reset();
+    parts_.post([this] {
+      stepping_ = false;
+      finish();
+    });
+  });
 }
 
 }  // namespace bimip::engine

@@ -42,6 +42,7 @@ struct CompactionPass {
   Offset surveyed_end{};  // of what nothing held when it began
   Offset old_end{};       // of what was old then
   bool failed = false;    // something older may hold what a later tombstone deletes
+  bool outdated = false;  // the configuration was changed since it began
 };
 
 // What an erasure needs of the writer, on its thread.
@@ -111,6 +112,7 @@ class Upkeep {
     config_ = config;
     look_again_ = true;
     surveyed_end_ = old_end_ = Offset(0);
+    if (pass_) pass_->outdated = true;
   }
   // Nothing at or above it may go, where the topic has it so: of such a topic nothing goes before
   // this was said.
@@ -121,10 +123,10 @@ class Upkeep {
   void changed() { look_again_ = true; }
   // A few times a second.
   void tick();
-  // Begins nothing any more, gives up what is under way.
-  void stop();
-  // Nothing of it runs on another thread.
-  [[nodiscard]] bool idle() const { return !stepping_; }
+  // Begins nothing any more, gives up what is under way; erasures are answered with `why`.
+  void stop(const Error& why);
+  // Nothing of it runs on another thread, or will on the loop's.
+  [[nodiscard]] bool idle() const { return !stepping_ && !called_; }
 
  private:
   void go_on();
@@ -137,6 +139,8 @@ class Upkeep {
   [[nodiscard]] RetentionBasis retention_basis() const;
   [[nodiscard]] std::unique_ptr<RecordFilter> filter_of(CompactionGroup& group) const;
   void end_pass();
+  void give_up_pass();
+  [[nodiscard]] bool is_for_outdated_pass() const;
   [[nodiscard]] bool is_skipped(const ManifestSegment& segment) const;
   [[nodiscard]] LapsedRecords lapsed_in(const std::vector<ManifestSegment>& segments) const;
 
@@ -177,6 +181,7 @@ class Upkeep {
   void let_go(std::vector<ManifestSegment> segments, std::function<void()> then);
   void failed(const Error& error);
   void finish();
+  void discard();
   [[nodiscard]] bool enter();
   void leave();
 
@@ -202,6 +207,7 @@ class Upkeep {
   std::optional<Task> task_;
   std::shared_ptr<SegmentRewrite> rewrite_;  // shared with the job that works on it
   bool stepping_ = false;                    // a step runs on `background`
+  bool called_ = false;                      // tick() is on its way through the loop
   bool waiting_ = false;                     // for the budget
 };
 

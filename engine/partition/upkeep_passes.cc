@@ -75,6 +75,7 @@ void Upkeep::surveyed(Result<bool> done) {
     pass_.reset();
     return failed(done.error());
   }
+  if (pass_->outdated) return give_up_pass();
   if (!*done) return survey_some();
   pass_->groups = config_.compaction == Compaction::kNewest
                       ? plan_compaction(*pass_->survey, config_, parts_.clock.now())
@@ -88,9 +89,8 @@ bool Upkeep::is_listed(const std::vector<ManifestSegment>& sources) const {
 
 void Upkeep::continue_pass() {
   look_again_ = true;
-  if (pass_->next == pass_->groups.size()) {
-    return end_pass();
-  }
+  if (pass_->outdated) return give_up_pass();
+  if (pass_->next == pass_->groups.size()) return end_pass();
   CompactionGroup group = pass_->groups[pass_->next++];
   if (!is_listed(group.sources)) return try_rest(std::move(group.sources));
   if (std::ranges::any_of(group.sources, [this](const auto& s) { return is_skipped(s); })) {
@@ -139,6 +139,15 @@ void Upkeep::end_pass() {
   pass_.reset();
   leave();
 }
+
+// What it found out is no answer to what is to be kept now.
+void Upkeep::give_up_pass() {
+  pass_.reset();
+  look_again_ = true;
+  leave();
+}
+
+bool Upkeep::is_for_outdated_pass() const { return !erasure_ && pass_ && pass_->outdated; }
 
 // Retention was faster, or an erasure: what is left of them may hold what later ones replace.
 void Upkeep::try_rest(std::vector<ManifestSegment> sources) {

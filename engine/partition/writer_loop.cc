@@ -116,7 +116,8 @@ bool WriterLoop::run_once(std::chrono::microseconds wait) {
   current_loop = nullptr;
 
   if (!stopping_.load(std::memory_order_acquire)) return true;
-  return !(all_idle() && requests_.empty());
+  // What came too late to be done is answered still.
+  return !(all_idle() && requests_.empty() && !has_posted());
 }
 
 bool WriterLoop::all_idle() const {
@@ -172,6 +173,11 @@ void WriterLoop::run_posted() {
     posted.swap(posted_);
   }
   for (Job& job : posted) job();
+}
+
+bool WriterLoop::has_posted() {
+  const MutexLock lock(mutex_);
+  return !posted_.empty();
 }
 
 void WriterLoop::take_requests() {

@@ -68,6 +68,7 @@ class WriterLoop {
   void adopt(Partition& partition, RecoveredPartition recovered);
   void take_requests();
   void run_posted();
+  [[nodiscard]] bool has_posted();
   void touch(Partition& partition);
   void release_due();
   void tick_if_due();

@@ -177,6 +177,7 @@ Status Store::start_threads() {
                         .housekeeping = options_.housekeeping},
       std::move(*queue));
   if (Status opened = open_topics(); !opened) return opened;
+  opened_ = true;
   if (options_.threading == Threading::kOwn) {
     loop_->start();
     loop_runs_ = true;
@@ -242,11 +243,12 @@ void Store::open_topic(const CatalogTopic& topic, SyncedBy synced_by) {
         recover_partition(*device_, pool_, partition->place(), clock_->now(),
                           {.known_durable = {}, .synced_by = synced_by});
     if (recovered) {
-      report_.partitions.push_back(recovered->report);
+      if (!opened_) report_.partitions.push_back(recovered->report);
       hand_over(*partition, std::move(*recovered));
     } else {
-      report_.unusable.push_back(
-          {.topic = topic.name, .partition = PartitionId(i), .error = recovered.error()});
+      if (!opened_)
+        report_.unusable.push_back(
+            {.topic = topic.name, .partition = PartitionId(i), .error = recovered.error()});
       partition->in_trouble(std::move(recovered.error()));
     }
     opened->partitions.push_back(std::move(partition));
@@ -406,26 +408,22 @@ void Store::append(AppendRequest& request) {
 }
 
 void Store::read(ReadRequest& request) {
-  const Partition* partition = find(request.topic, request.partition);
-  if (partition == nullptr)
-    return request.on_read(std::unexpected(no_such_partition(request.topic, request.partition)));
-  if (auto why = partition->unusable()) return request.on_read(std::unexpected(std::move(*why)));
+  Result<const Partition*> found = readable(request.topic, request.partition);
+  if (!found) return request.on_read(std::unexpected(std::move(found.error())));
+  const Partition* const partition = *found;
   if (auto answer = partition->reader().read_memory(request.from, request.bytes_max))
     return request.on_read(std::move(*answer));
-  JobRunner& runner = manual_ != nullptr ? *jobs_ : *readers_;
-  runner.post([partition, &request] {
+  readers().post([partition, &request] {
     request.on_read(partition->reader().read_disk(request.from, request.bytes_max));
   });
 }
 
 void Store::find_time(TimeRequest& request) {
-  const Partition* partition = find(request.topic, request.partition);
-  if (partition == nullptr)
-    return request.on_found(std::unexpected(no_such_partition(request.topic, request.partition)));
-  if (auto why = partition->unusable()) return request.on_found(std::unexpected(std::move(*why)));
-  JobRunner& runner = manual_ != nullptr ? *jobs_ : *readers_;
-  runner.post(
-      [partition, &request] { request.on_found(partition->reader().find_time(request.time)); });
+  Result<const Partition*> partition = readable(request.topic, request.partition);
+  if (!partition) return request.on_found(std::unexpected(std::move(partition.error())));
+  readers().post([partition = *partition, &request] {
+    request.on_found(partition->reader().find_time(request.time));
+  });
 }
 
 Result<const Partition*> Store::readable(TopicId topic, PartitionId partition) const {
@@ -433,7 +431,7 @@ Result<const Partition*> Store::readable(TopicId topic, PartitionId partition) c
     return fail(ErrorCode::kClosed, "the log is closing");
   const Partition* found = find(topic, partition);
   if (found == nullptr) return std::unexpected(no_such_partition(topic, partition));
-  if (found->unusable()) return std::unexpected(*found->unusable());
+  if (auto why = found->unusable()) return std::unexpected(std::move(*why));
   return found;
 }
 
@@ -520,10 +518,9 @@ void Store::erase_entity(EraseRequest& request) {
 }
 
 Result<LogBounds> Store::bounds(TopicId topic, PartitionId partition) const {
-  const Partition* found = find(topic, partition);
-  if (found == nullptr) return std::unexpected(no_such_partition(topic, partition));
-  if (auto why = found->unusable()) return std::unexpected(std::move(*why));
-  return found->reader().bounds();
+  Result<const Partition*> found = readable(topic, partition);
+  if (!found) return std::unexpected(std::move(found.error()));
+  return (*found)->reader().bounds();
 }
 
 void Store::reopen(ReopenRequest& request) {
@@ -570,8 +567,12 @@ bool Store::step() {
   return ran_job || device_->counters().writes != before;
 }
 
+// Topics and loop stay until the store goes: who asks afterwards is told that it is closed.
 void Store::close() {
-  if (closed_.exchange(true) || !loop_) return;
+  {
+    const MutexLock lock(catalog_mutex_);  // a topic that is being made is handed to the loop
+    if (closed_.exchange(true) || !loop_) return;
+  }
   scrubber_->stop();
   if (loop_runs_) {
     loop_->stop();
@@ -584,8 +585,6 @@ void Store::close() {
   readers_.reset();
   background_.reset();
   jobs_.reset();  // before the loop: a job's last act is to wake it
-  topics_.clear();
-  loop_.reset();
 }
 
 }  // namespace bimip::engine

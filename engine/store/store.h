@@ -83,8 +83,8 @@ class Store final : public Log {
   [[nodiscard]] const TroubleCounters& trouble_counters() const { return troubles_; }
   [[nodiscard]] const CommitCounters& commit_counters() const { return commits_; }
 
-  // Refuses new appends, answers those accepted, makes all durable. The store only answers kClosed
-  // afterwards.
+  // Refuses new appends, answers those accepted, makes all durable. Afterwards requests are
+  // answered kClosed; no append or read may be made while it runs.
   void close();
 
   // Makes the spare segments of this length now, as many as the options allow. Blocks on the disk.
@@ -163,6 +163,7 @@ class Store final : public Log {
   ManualJobRunner* manual_ = nullptr;  // all of them, when threading is manual
   std::unique_ptr<WriterLoop> loop_;
   bool loop_runs_ = false;
+  bool opened_ = false;  // the report is complete
 
   Mutex catalog_mutex_;  // held while a topic is made
   Catalog catalog_ GUARDED_BY(catalog_mutex_);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -13,7 +14,13 @@ namespace bimip::testing {
 // Over the files of any device. Owner-thread only.
 class HeldQueue final : public engine::WriteQueue {
  public:
+  // What happens while a file is attached; an error refuses it.
+  using OnAttach = std::function<engine::Status()>;
+  explicit HeldQueue(OnAttach on_attach = [] { return engine::Status{}; })
+      : on_attach_(std::move(on_attach)) {}
+
   engine::Result<engine::FileSlot> attach(std::shared_ptr<engine::File> file) override {
+    if (engine::Status may = on_attach_(); !may) return std::unexpected(std::move(may.error()));
     files_.push_back(std::move(file));
     return engine::FileSlot(static_cast<std::uint32_t>(files_.size() - 1));
   }
@@ -49,6 +56,7 @@ class HeldQueue final : public engine::WriteQueue {
     }
   }
 
+  const OnAttach on_attach_;
   std::vector<std::shared_ptr<engine::File>> files_;
   std::vector<engine::DeviceOperation*> held_;
   std::vector<engine::DeviceOperation*> finished_;

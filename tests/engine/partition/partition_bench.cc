@@ -28,7 +28,7 @@ void PartitionBench::open(const TopicConfig& config) {
     ASSERT_TRUE((*file)->sync());
     ASSERT_TRUE(device_.sync_directory(place().folder));
   }
-  auto queue = std::make_unique<HeldQueue>();
+  auto queue = std::make_unique<HeldQueue>(on_attach_);
   queue_ = queue.get();
   loop_ = std::make_unique<WriterLoop>(
       WriterLoop::Parts{.device = device_,

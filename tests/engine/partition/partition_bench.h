@@ -92,6 +92,7 @@ class PartitionBench : public ::testing::Test {
   UpkeepCounters upkeep_;
   TroubleCounters troubles_;
   CommitCounters commits_;
+  std::function<Status()> on_attach_ = [] { return Status{}; };  // from the next open() on
   HeldQueue* queue_ = nullptr;
   std::unique_ptr<WriterLoop> loop_;
   std::unique_ptr<Partition> partition_;

@@ -186,6 +186,34 @@ TEST_F(LimitedKeys, MayBeLimitedOtherwiseLater) {
   expect_chains();
 }
 
+// A pass knows how many are kept by what it was told when it began; with a limit of age alone, one.
+TEST_F(LimitedKeys, AreLookedAtAnewWhenTheLimitChangesMeanwhile) {
+  for (int steps = 0;; ++steps) {
+    SimDevice device(1);
+    WorkedStore log(device);
+    const TopicId topic =
+        log.topic({.segment_bytes = limits::kSegmentBytesMin, .entity_age = 3600s});
+    for (int i = 0; i < 300; ++i)
+      log.append(topic, std::string(1000, 'x'), "key " + std::to_string(i % 10));
+    log.clock().pass(2h);
+    log.store().step();
+    for (int i = 0; i < steps; ++i) {
+      log.clock().pass(50ms);
+      log.store().step();
+    }
+    const std::uint64_t dropped = log.store().upkeep().records_dropped;
+    if (dropped > 0) {
+      EXPECT_GT(steps, 5);
+      return;
+    }
+    ASSERT_TRUE(log.store().alter_topic("t", {.entity_records_max = 25, .entity_age = 0s}));
+    log.work(1min);
+    // Five of each key; and of a segment that was about to take another's place what it had left
+    // out.
+    EXPECT_LE(log.store().upkeep().records_dropped, 50U + 50U) << "after " << steps << " steps";
+  }
+}
+
 TEST_F(LimitedKeys, AreNotForCompactedTopics) {
   const auto made =
       log_.store().create_topic("c", {.entity_records_max = 2, .compaction = Compaction::kNewest});
