@@ -59,6 +59,7 @@ Status SpareSegments::adopt() {
       return gone;
     }
   }
+  wanted_.store(has_room(), std::memory_order_release);
   return {};
 }
 
@@ -68,10 +69,14 @@ Result<std::shared_ptr<File>> SpareSegments::take(std::uint64_t bytes, const Pat
     give_up();
     bytes_each_ = bytes;
   }
-  if (spares_.empty()) return std::shared_ptr<File>();
-  const std::uint64_t number = spares_.front();
-  spares_.pop_front();
-  if (Status moved = device_.rename(path(number), to); !moved)
+  std::optional<std::uint64_t> spare;
+  if (!spares_.empty()) {
+    spare = spares_.front();
+    spares_.pop_front();
+  }
+  wanted_.store(has_room(), std::memory_order_release);
+  if (!spare) return std::shared_ptr<File>();
+  if (Status moved = device_.rename(path(*spare), to); !moved)
     return std::unexpected(std::move(moved.error()));
   if (Status gone = device_.sync_directory(options_.folder); !gone)
     return std::unexpected(std::move(gone.error()));
@@ -86,16 +91,18 @@ void SpareSegments::give_up() {
   in_work_.reset();
 }
 
+// For one more.
+bool SpareSegments::has_room() const {
+  return bytes_each_ != 0 && (spares_.size() + 1) * bytes_each_ <= options_.bytes_max;
+}
+
 void SpareSegments::tick(JobRunner& jobs) {
   if (options_.bytes_max == 0 || filling_.load(std::memory_order_acquire)) return;
   const std::uint64_t written = device_.counters().bytes_written.load(std::memory_order_relaxed);
   const bool quiet = written - written_before_ <= kQuietBytes;
   written_before_ = written;
   if (!quiet) return;
-  {
-    const MutexLock lock(mutex_);
-    if (bytes_each_ == 0 || (spares_.size() + 1) * bytes_each_ > options_.bytes_max) return;
-  }
+  if (!wanted_.load(std::memory_order_acquire)) return;
   filling_.store(true, std::memory_order_release);
   jobs.post([this] { fill_while_quiet(); });
 }
@@ -109,6 +116,7 @@ void SpareSegments::fill_while_quiet() {
     const MutexLock lock(mutex_);
     Result<Filled> filled = fill_step();
     if (!filled) give_up();
+    wanted_.store(has_room(), std::memory_order_release);
     if (!filled || *filled == Filled::kAll) break;
     if (written.load(std::memory_order_relaxed) - before > kStepBytes) break;
   }
@@ -127,13 +135,15 @@ Status SpareSegments::fill(std::uint64_t bytes) {
       give_up();
       return std::unexpected(std::move(filled.error()));
     }
-    if (*filled == Filled::kAll) return {};
+    if (*filled == Filled::kAll) {
+      wanted_.store(false, std::memory_order_release);
+      return {};
+    }
   }
 }
 
 Result<SpareSegments::Filled> SpareSegments::fill_step() {
-  if (bytes_each_ == 0 || (spares_.size() + 1) * bytes_each_ > options_.bytes_max)
-    return Filled::kAll;
+  if (!has_room()) return Filled::kAll;
   if (!in_work_) {
     Status begun = begin_spare();
     if (!begun) return std::unexpected(std::move(begun.error()));

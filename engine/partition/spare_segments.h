@@ -32,6 +32,7 @@ class SpareSegments {
   [[nodiscard]] Result<std::shared_ptr<File>> take(std::uint64_t bytes, const Path& to);
 
   // A few times a second: makes spares on `jobs`, as long as nothing else writes to the device.
+  // Waits for nothing.
   void tick(JobRunner& jobs);
   // Makes all spares of this length that the options allow, now. kNoSpace, kIo.
   [[nodiscard]] Status fill(std::uint64_t bytes);
@@ -45,15 +46,17 @@ class SpareSegments {
   [[nodiscard]] Status begin_spare() REQUIRES(mutex_);
   [[nodiscard]] Status finish_spare() REQUIRES(mutex_);
   void give_up() REQUIRES(mutex_);
+  [[nodiscard]] bool has_room() const REQUIRES(mutex_);
   [[nodiscard]] Path path(std::uint64_t number) const;
   [[nodiscard]] Path unfinished() const;
 
   Device& device_;
   const Options options_;
   std::atomic<bool> filling_{false};
+  std::atomic<bool> wanted_{false};   // has_room(), as it last was
   std::uint64_t written_before_ = 0;  // by the device, at the last tick; on the ticking thread
 
-  Mutex mutex_;  // held for one step of filling, a few milliseconds
+  Mutex mutex_;  // held for one step of filling, and while one is taken: on job threads only
   std::uint64_t bytes_each_ GUARDED_BY(mutex_) = 0;
   std::deque<std::uint64_t> spares_ GUARDED_BY(mutex_);  // their numbers
   std::uint64_t next_number_ GUARDED_BY(mutex_) = 1;

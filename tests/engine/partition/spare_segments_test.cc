@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <future>
 
 #include "engine/device/sim_device.h"
+#include "tests/support/meddling_device.h"
 
 namespace bimip::testing {
 namespace {
@@ -46,6 +48,27 @@ TEST_F(SpareSegmentsTest, MakesAsManyAsItMayOfZeros) {
     EXPECT_EQ(bytes.size(), kBytes);
     EXPECT_TRUE(std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; }));
   }
+}
+
+// A tick is the writer's: it waits for no disk.
+TEST_F(SpareSegmentsTest, ATickDoesNotWaitForWhoTakesOne) {
+  using namespace std::chrono_literals;
+  MeddlingDevice device(*device_);
+  auto spares = *SpareSegments::open(device, {.folder = "spare", .bytes_max = 2 * kBytes});
+  ASSERT_TRUE(spares->fill(kBytes));
+  ManualJobRunner jobs;
+  std::future<void> tick;
+  bool waited = true;
+  device.once_opened("a", [&] {
+    tick = std::async(std::launch::async, [&] { spares->tick(jobs); });
+    waited = tick.wait_for(10s) != std::future_status::ready;
+  });
+  ASSERT_TRUE(spares->take(kBytes, "p/a"));
+  ASSERT_TRUE(tick.valid());
+  tick.get();
+  EXPECT_FALSE(waited);
+  EXPECT_TRUE(jobs.run_one()) << "another is made in its place";
+  EXPECT_EQ(names().size(), 2U);
 }
 
 TEST_F(SpareSegmentsTest, ASpareIsTakenOnce) {
