@@ -46,6 +46,20 @@ class LiveReading(case.SystemTest):
         for process in publishing:
             self.must_end_well(process)
 
+    def test_a_table_that_rots_while_a_server_runs_is_found(self):
+        self.node.must("topic", "create", "orders", "--segment-bytes", "1MiB")
+        self.node.must("pub", "orders", "--lines", self.lines, "--key", "k")
+        folder = self.node.folder / "topics/orders/0"
+        tables = [sorted(folder.glob(f"*.{kind}"))[0] for kind in ("entities", "index", "producers")]
+        for table in tables:
+            whole = table.read_bytes()
+            table.write_bytes(whole[:30] + bytes([whole[30] ^ 4]) + whole[31:])
+            verified = self.log("verify", "--live", self.node.folder)
+            self.assertEqual(verified.returncode, 1, verified.stdout)
+            self.assertIn(f"damage: {table}", verified.stdout)
+            table.write_bytes(whole)
+        self.assertEqual(self.log("verify", "--live", "--deep", self.node.folder).returncode, 0)
+
     def test_each_command_that_only_reads_takes_it_and_the_others_are_refused(self):
         self.node.must("topic", "create", "orders")
         self.node.must("pub", "orders", "--lines", self.lines)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <queue>
+#include <ranges>
 
 #include "engine/device/posix_device.h"
 #include "engine/format/entity_base.h"
@@ -101,8 +102,15 @@ class Chains {
 }  // namespace
 
 struct EntityCheck::Opened {
-  std::shared_ptr<const EntityDirectories> directories;
+  std::vector<std::shared_ptr<const EntityDirectories>> files;
   Path file;
+
+  [[nodiscard]] std::vector<EntityDirectoryView> views() const {
+    std::vector<EntityDirectoryView> all;
+    for (const auto& directories : files)
+      std::ranges::copy(directories->views(), std::back_inserter(all));
+    return all;
+  }
 };
 
 EntityCheck::EntityCheck(const PartitionPlace& place, Report report)
@@ -124,10 +132,12 @@ void EntityCheck::open_directory(const SegmentPlace& segment) {
   const OffsetRange offsets{.first = segment.listed->base_offset,
                             .end = segment.listed->end_offset};
   if (opened && (*opened)->views().front().offsets() == offsets) {
-    opened_.emplace(segment.epoch, Opened{.directories = std::move(*opened), .file = path});
+    opened_.emplace(segment.epoch, Opened{.files = {std::move(*opened)}, .file = path});
     return;
   }
   all_opened_ = false;
+  // It went with its segment, which is open.
+  if (is_live() && !is_listed_now(place_, segment.epoch)) return;
   const bool is_missing = !opened && opened.error().code == ErrorCode::kNotFound;
   report_({.file = path,
            .what = opened       ? "the entity directory is of other offsets"
@@ -138,10 +148,12 @@ void EntityCheck::open_directory(const SegmentPlace& segment) {
 
 void EntityCheck::open_runs(const SegmentPlace& segment, const Checkpoint& checkpoint) {
   const Path path = place_.folder / file_names::entity_runs(segment.epoch);
-  Result<std::shared_ptr<const EntityDirectories>> opened =
-      EntityDirectories::open(*device_, path, identity(segment.epoch), checkpoint.entity_runs);
+  const SegmentIdentity whose = identity(segment.epoch);
+  Result<Opened> opened = is_live() ? read_runs(path, whose, checkpoint.entity_runs)
+                                    : map_runs(path, whose, checkpoint.entity_runs);
   const auto wrong = [&](std::string what) {
     all_opened_ = false;
+    if (is_live() && !continues_now(segment.epoch, checkpoint)) return;
     report_({.file = path, .what = std::move(what), .next = kMadeAgain});
   };
   if (!opened) {
@@ -149,16 +161,60 @@ void EntityCheck::open_runs(const SegmentPlace& segment, const Checkpoint& check
                      ? "the checkpoint lists entity runs, the file is missing"
                      : opened.error().message);
   }
-  if ((*opened)->end() > checkpoint.tail.next_offset)
+  const std::vector<EntityDirectoryView> runs = opened->views();
+  if (!runs.empty() && runs.back().offsets().end > checkpoint.tail.next_offset)
     return wrong("the entity runs go on behind their checkpoint");
-  opened_.emplace(segment.epoch, Opened{.directories = std::move(*opened), .file = path});
+  opened_.emplace(segment.epoch, std::move(*opened));
+}
+
+Result<EntityCheck::Opened> EntityCheck::map_runs(const Path& path, const SegmentIdentity& segment,
+                                                  std::span<const std::uint64_t> lengths) const {
+  Result<std::shared_ptr<const EntityDirectories>> runs =
+      EntityDirectories::open(*device_, path, segment, lengths);
+  if (!runs) return std::unexpected(std::move(runs.error()));
+  return Opened{.files = {std::move(*runs)}, .file = path};
+}
+
+// Into memory: a server that is started again may write over what it could not read.
+Result<EntityCheck::Opened> EntityCheck::read_runs(const Path& path, const SegmentIdentity& segment,
+                                                   std::span<const std::uint64_t> lengths) {
+  Opened opened{.files = {}, .file = path};
+  if (lengths.empty()) return opened;
+  const Result<std::unique_ptr<ReadOnlyFile>> file = ReadOnlyFile::open(path, ReadVia::kPageCache);
+  if (!file) return std::unexpected(file.error());
+  FilePosition at(0);
+  for (const std::uint64_t length : lengths) {
+    const std::uint64_t left = (*file)->bytes() - std::min((*file)->bytes(), at.value());
+    if (left < length)
+      return fail(ErrorCode::kDamaged, path.string() + ": is shorter than its checkpoint says");
+    std::vector<std::byte> bytes(length);
+    const Result<std::size_t> got = (*file)->read_at(at, bytes);
+    if (!got) return std::unexpected(got.error());
+    at += length;
+    Result<std::shared_ptr<const EntityDirectories>> run =
+        EntityDirectories::of(segment, std::move(bytes));
+    if (!run) return fail_at(path.string(), std::move(run.error()));
+    opened.files.push_back(std::move(*run));
+  }
+  return opened;
+}
+
+// Whether the newest checkpoint still builds on the runs of this one. They go after their
+// checkpoint does, and are begun anew by a server that could not read them.
+bool EntityCheck::continues_now(Epoch segment, const Checkpoint& checkpoint) const {
+  const auto bytes = read_whole(place_.folder / file_names::checkpoint(segment), kTableBytesMax);
+  const Result<Checkpoint> now = bytes ? decode_checkpoint(identity(segment), *bytes)
+                                       : Result<Checkpoint>(std::unexpected(bytes.error()));
+  return now && now->entity_runs.size() >= checkpoint.entity_runs.size() &&
+         std::ranges::equal(checkpoint.entity_runs,
+                            now->entity_runs | std::views::take(checkpoint.entity_runs.size()));
 }
 
 void EntityCheck::compare(const SegmentPlace& segment, const EntityDigest& records) {
   const auto opened = opened_.find(segment.epoch);
   if (opened == opened_.end()) return;
   EntityDigest listed;
-  for (const EntityDirectoryView& view : opened->second.directories->views()) {
+  for (const EntityDirectoryView& view : opened->second.views()) {
     for (std::size_t slot = 0; slot < view.size(); ++slot) {
       const EntityEntry entry = view.at(slot);
       for (std::size_t i = 0; i < entry.size(); ++i) listed.add(entry.hash(), entry.record(i));
@@ -195,6 +251,11 @@ void EntityCheck::check_base() {
   if (!mapping) return wrong(mapping.error().message);
   const Result<EntityBaseView> base = EntityBaseView::open(place_.identity, (*mapping)->bytes());
   if (!base) return wrong(base.error().message);
+  // It is written before the segments that it counts in are let go of.
+  const Offset begin = place_.manifest->segments.front().base_offset;
+  if (base->header().end_offset < begin)
+    wrong("counts in records below offset " + std::to_string(base->header().end_offset.value()) +
+          " only, and those below " + std::to_string(begin.value()) + " were removed");
   for (std::uint64_t number = 0; number < base->header().pages(); ++number) {
     if (const Result<EntityPage> page = base->page(number); !page)
       return wrong(page.error().message);
@@ -209,9 +270,9 @@ bool EntityCheck::may_have_holes(std::uint64_t records_gone) const {
   const bool rewritten = std::ranges::any_of(
       listed, [](const ManifestSegment& segment) { return segment.rewrites > 0; });
   const bool lost = std::ranges::any_of(opened_, [](const auto& opened) {
-    return std::ranges::any_of(
-        opened.second.directories->views(),
-        [](const EntityDirectoryView& view) { return !view.lost().empty(); });
+    return std::ranges::any_of(opened.second.views(), [](const EntityDirectoryView& view) {
+      return !view.lost().empty();
+    });
   });
   return removed || rewritten || lost || records_gone > 0;
 }
@@ -224,7 +285,7 @@ void EntityCheck::check_chains(std::uint64_t records_gone) {
   for (const ManifestSegment& segment : place_.manifest->segments) {
     const auto opened = opened_.find(segment.epoch);
     if (opened != opened_.end())
-      std::ranges::copy(opened->second.directories->views(), std::back_inserter(views));
+      std::ranges::copy(opened->second.views(), std::back_inserter(views));
   }
   const Chains::Broken broken = Chains(std::move(views), may_have_holes(records_gone)).run();
   if (broken.entities == 0) return;

@@ -12,7 +12,8 @@
 
 namespace bimip::log_tools {
 
-// Of one partition. Files are mapped: memory does not grow with the entities. Thread-compatible.
+// Of one partition. Files are mapped, so that memory does not grow with the entities; but for the
+// runs of a segment that a server is writing. Thread-compatible.
 class EntityCheck {
  public:
   using Report = std::function<void(Finding)>;
@@ -34,6 +35,12 @@ class EntityCheck {
 
  private:
   struct Opened;
+  [[nodiscard]] bool is_live() const { return place_.holding == Holding::kLive; }
+  [[nodiscard]] Result<Opened> map_runs(const Path& path, const SegmentIdentity& segment,
+                                        std::span<const std::uint64_t> lengths) const;
+  [[nodiscard]] static Result<Opened> read_runs(const Path& path, const SegmentIdentity& segment,
+                                                std::span<const std::uint64_t> lengths);
+  [[nodiscard]] bool continues_now(Epoch segment, const Checkpoint& checkpoint) const;
   [[nodiscard]] SegmentIdentity identity(Epoch epoch) const;
   [[nodiscard]] bool may_have_holes(std::uint64_t records_gone) const;
 

@@ -2,6 +2,7 @@
 // their tables say.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,7 +46,16 @@ struct PartitionPlace {
   std::vector<SegmentPlace> segments{};  // in scope: listed ones in order, then others by epoch
   std::uint64_t other_disk_bytes = 0;    // of tables and side files
   Holding holding = Holding::kHeld;
+  // Of a live store: tables that the server replaces on its way (producers, checkpoint), by name,
+  // read with the manifest and before the log's end was looked for: what they say is in the log.
+  std::map<std::string, Result<std::vector<std::byte>>> tables{};
 };
+// Of the folder, as it is now; of a live store the one that was read with the manifest. As
+// read_whole.
+[[nodiscard]] Result<std::vector<std::byte>> read_table(const PartitionPlace& place,
+                                                        const std::string& name);
+// Whether the segment is still in the manifest. What goes with a segment goes after that.
+[[nodiscard]] bool is_listed_now(const PartitionPlace& place, Epoch segment);
 
 struct Inventory {
   Path root{};  // the path that was asked for, absolute

@@ -22,7 +22,7 @@ PartitionCheck::PartitionCheck(const PartitionPlace& place, Depth depth)
       entities_(place, [this](Finding finding) { report(std::move(finding)); }) {
   read_losses();
   for (std::size_t i = 0; i < place_.segments.size(); ++i) read_tables(i);
-  if (!is_live()) entities_.check_base();
+  entities_.check_base();
 }
 
 SegmentTask PartitionCheck::task(std::size_t segment,
@@ -64,7 +64,7 @@ Result<std::vector<Finding>> PartitionCheck::compare() {
       compare_segment(i);
     }
   }
-  if (depth_ == Depth::kRecords && !is_live()) entities_.check_chains(records_gone());
+  if (depth_ == Depth::kRecords) entities_.check_chains(records_gone());
   if (place_.manifest && size() == place_.manifest->segments.size() && size() > 0) {
     const Offset start = place_.manifest->log_start;
     const Offset base = place_.manifest->segments.front().base_offset;
@@ -154,7 +154,6 @@ void PartitionCheck::read_tables(std::size_t segment) {
   const auto& listed = place_.segments[segment].listed;
   const SegmentState state = listed ? listed->state : SegmentState::kSealed;
   if (state == SegmentState::kSealed) read_index(segment);
-  if (is_live()) return;  // the others are of another moment than the segments
   if (state == SegmentState::kSealed) entities_.open_directory(place_.segments[segment]);
   if (state == SegmentState::kSealed) read_producers(segment);
   if (state == SegmentState::kActive) read_checkpoint(segment);
@@ -166,7 +165,7 @@ void PartitionCheck::read_index(std::size_t segment) {
   Result<std::vector<std::byte>> bytes = read_whole(path, kTableBytesMax);
   if (bytes) {
     tables_[segment].index = std::move(*bytes);
-  } else if (place.listed && !is_live()) {
+  } else if (place.listed && !(is_live() && !is_listed_now(place_, place.epoch))) {
     report({.file = path,
             .what = bytes.error().code == ErrorCode::kNotFound ? "the index is missing"
                                                                : bytes.error().message,
@@ -176,8 +175,9 @@ void PartitionCheck::read_index(std::size_t segment) {
 
 void PartitionCheck::read_checkpoint(std::size_t segment) {
   const SegmentPlace& place = place_.segments[segment];
-  const Path path = place_.folder / file_names::checkpoint(place.epoch);
-  Result<std::vector<std::byte>> bytes = read_whole(path, kTableBytesMax);
+  const std::string name = file_names::checkpoint(place.epoch);
+  const Path path = place_.folder / name;
+  Result<std::vector<std::byte>> bytes = read_table(place_, name);
   if (!bytes && bytes.error().code == ErrorCode::kNotFound) return;  // a young segment has none
   SegmentIdentity identity = place_.identity;
   identity.epoch = place.epoch;
@@ -205,8 +205,9 @@ void PartitionCheck::read_producers(std::size_t segment) {
   if (here == listed.end() || std::next(here) == listed.end() ||
       std::next(here)->state == SegmentState::kSealed)
     return;
-  const Path path = place_.folder / file_names::producers(place_.manifest->producers);
-  Result<std::vector<std::byte>> bytes = read_whole(path, kTableBytesMax);
+  const std::string name = file_names::producers(place_.manifest->producers);
+  const Path path = place_.folder / name;
+  Result<std::vector<std::byte>> bytes = read_table(place_, name);
   SegmentIdentity identity = place_.identity;
   identity.epoch = place_.manifest->producers;
   Result<ProducerState> state = bytes ? decode_producer_state(identity, *bytes)

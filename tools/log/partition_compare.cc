@@ -66,7 +66,7 @@ void PartitionCheck::compare_segment(std::size_t segment) {
   judge_bad(segment);
   judge_odd(segment);
   compare_end(segment);
-  if (depth_ == Depth::kRecords && !is_live()) compare_entities(segment);
+  if (depth_ == Depth::kRecords) compare_entities(segment);
   if (is_sealed(segment)) {
     compare_index(segment);
   } else {

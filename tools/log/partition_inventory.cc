@@ -42,13 +42,15 @@ class PartitionTaker {
     if (!place_.has_identity) ask_segments();
     gather_segments();
     if (is_live()) {
+      read_live_tables();
       if (Status done = pin_segments(place_); !done)
         return std::unexpected(std::move(done.error()));
     } else if (place_.manifest) {
       for (const std::string& name : place_.names) check_name(name);
     }
     measure_others();
-    is_one_missing_ = !std::ranges::all_of(place_.segments, &SegmentPlace::exists);
+    is_one_missing_ =
+        is_one_missing_ || !std::ranges::all_of(place_.segments, &SegmentPlace::exists);
     identity_ = place_.identity;
     return std::move(place_);
   }
@@ -96,6 +98,20 @@ class PartitionTaker {
                       "Its segments are checked as they say themselves"});
     }
     return {};
+  }
+
+  // A table of producers goes at the next seal, a checkpoint with its segment's.
+  void read_live_tables() {
+    if (!place_.manifest) return;
+    const auto read = [&](const std::string& name) {
+      const auto table = place_.tables.emplace(name, read_whole(path(name), kTableBytesMax)).first;
+      return table->second.has_value();
+    };
+    if (place_.manifest->producers != Epoch(0))
+      is_one_missing_ = !read(file_names::producers(place_.manifest->producers));
+    for (const ManifestSegment& segment : place_.manifest->segments) {
+      if (segment.state == SegmentState::kActive) (void)read(file_names::checkpoint(segment.epoch));
+    }
   }
 
   // Without catalog and manifest the segments say whose they are.
@@ -268,6 +284,20 @@ Result<std::vector<std::string>> list_folder(const Path& folder) {
   }
   std::ranges::sort(names);
   return names;
+}
+
+Result<std::vector<std::byte>> read_table(const PartitionPlace& place, const std::string& name) {
+  const auto table = place.tables.find(name);
+  return table != place.tables.end() ? table->second
+                                     : read_whole(place.folder / name, kTableBytesMax);
+}
+
+bool is_listed_now(const PartitionPlace& place, Epoch segment) {
+  const auto bytes = read_whole(place.folder / file_names::kManifest, kTableBytesMax);
+  const Result<Manifest> now = bytes ? decode_manifest(place.identity, *bytes)
+                                     : Result<Manifest>(std::unexpected(bytes.error()));
+  return !now ||
+         std::ranges::find(now->segments, segment, &ManifestSegment::epoch) != now->segments.end();
 }
 
 Result<PartitionPlace> take_partition_inventory(const PartitionRequest& request,

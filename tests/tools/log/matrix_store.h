@@ -169,8 +169,12 @@ class MatrixStore {
     for (std::uint64_t i = 0; i < kGoneRecords; ++i)
       must(log.append(kept, {value_record(std::string(3800, 'k'), kGoneKey)}));
     for (std::size_t i = 0; i < 120; ++i) append(log, kept, i);
+    wait_for_start(store, kept, Offset(kGoneRecords));
+  }
+
+  static void wait_for_start(Store& store, TopicId kept, Offset start) {
     for (int i = 0; i < 400; ++i) {
-      if (store.bounds(kept, PartitionId(0))->start >= Offset(kGoneRecords)) return;
+      if (store.bounds(kept, PartitionId(0))->start >= start) return;
       std::this_thread::sleep_for(std::chrono::milliseconds(25));
     }
     throw std::runtime_error("retention removed nothing");
@@ -194,6 +198,9 @@ class MatrixStore {
     for (std::size_t i = 60; i < 100; ++i) append(log, id("prices"), i, {.keys = 35});
     for (std::size_t i = 40; i < 45; ++i) append(log, id("holed"), i);
     for (std::size_t i = 0; i < 10; ++i) append(log, later, i);
+    const Offset kept_from = store->bounds(id("kept"), PartitionId(0))->start;
+    for (std::size_t i = 120; i < 160; ++i) append(log, id("kept"), i);
+    wait_for_start(*store, id("kept"), kept_from + 1);
     append_large(log, id("large"), 5, recipe_ == Recipe::kWritten ? 6 : 10);
   }
 

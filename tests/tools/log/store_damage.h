@@ -177,9 +177,15 @@ inline std::size_t live_bytes(const std::vector<std::byte>& bytes) {
 // A store that is a copy of the original, with one file damaged.
 class DamagedStore {
  public:
-  explicit DamagedStore(const MatrixStore& original) : original_(original) {
+  // Only what will be damaged is copied; the others are the original's files under another name.
+  DamagedStore(const MatrixStore& original, Which which) : original_(original) {
+    using std::filesystem::copy_options;
     std::filesystem::copy(original.path(), directory_.path(),
-                          std::filesystem::copy_options::recursive);
+                          copy_options::recursive | copy_options::create_hard_links);
+    for (const Path& path : {file_of(original, which), partner_of(original, which)}) {
+      std::filesystem::remove(here(path));
+      std::filesystem::copy_file(path, here(path));
+    }
   }
   [[nodiscard]] const Path& path() const { return directory_.path(); }
   [[nodiscard]] Path here(const Path& original_file) const {
