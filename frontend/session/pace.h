@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 
 namespace bimip::frontend {
@@ -15,9 +16,9 @@ class Pace {
   Pace(std::uint64_t per_second, std::chrono::nanoseconds now)
       : per_second_(static_cast<double>(per_second)), left_(per_second_), filled_at_(now) {}
 
-  void take(std::chrono::nanoseconds now) {
+  void take(std::chrono::nanoseconds now, std::size_t count = 1) {
     refill(now);
-    left_ -= 1;
+    left_ -= static_cast<double>(count);
   }
   void refill(std::chrono::nanoseconds now) {
     const double seconds = std::chrono::duration<double>(now - filled_at_).count();

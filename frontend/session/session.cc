@@ -1,33 +1,21 @@
 #include "frontend/session/session.h"
 
-#include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "bimip/v1/stanza.pb.h"
 #include "frontend/services/awareness/awareness_core.h"
 #include "frontend/session/awareness_desk.h"
-#include "frontend/session/closed_sessions.h"
 #include "frontend/session/device_seat.h"
 #include "frontend/session/offer_desk.h"
 #include "frontend/session/requests.h"
 #include "frontend/session/session_commands.h"
+#include "frontend/session/session_parts.h"
 #include "frontend/session/state_hash.h"
-#include "frontend/session/tape.h"
 #include "frontend/session/topic_commands.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
 namespace {
-
-constexpr std::string_view kServer = "bimipd";
-
-std::optional<engine::ProducerId> producer_of(const std::string& bytes) {
-  if (bytes.empty()) return std::nullopt;
-  const std::byte* at = engine::as_bytes(bytes).data();
-  return engine::ProducerId{.high = engine::load<std::uint64_t>(at),
-                            .low = engine::load<std::uint64_t>(at + sizeof(std::uint64_t))};
-}
 
 std::string_view problem_text(FrameProblem problem) {
   switch (problem) {
@@ -56,22 +44,6 @@ Code problem_code(FrameProblem problem) {
   return Code::kMalformed;
 }
 
-// What is wrong with it; empty: nothing.
-std::string_view fault_of(const v1::Identity& identity) {
-  if (identity.protocol_version() == 0) return "Identity: protocol_version is missing";
-  if (identity.eid().size() > limits::kEidBytesMax) return "Identity: an eid has 1 to 256 bytes";
-  if (identity.device().size() > limits::kDeviceBytesMax)
-    return "Identity: a device has at most 128 bytes";
-  if (identity.client().size() > limits::kClientBytesMax)
-    return "Identity: a client has at most 128 bytes";
-  if (!identity.producer_id().empty() &&
-      (identity.producer_id().size() != sizeof(engine::ProducerId) ||
-       producer_of(identity.producer_id())->is_none())) {
-    return "Identity: a producer_id has 16 bytes, not all of them zero";
-  }
-  return {};
-}
-
 // A part of a session that is there from the first time on that it is asked for.
 template <typename Part, typename... From>
 Part& made(std::unique_ptr<Part>& part, From&... from) {
@@ -79,21 +51,7 @@ Part& made(std::unique_ptr<Part>& part, From&... from) {
   return *part;
 }
 
-// Who is put out has gone; who lost the connection may be back soon.
-Leaving leaving_of(Code ended_with) {
-  return ended_with == Code::kKicked || ended_with == Code::kRevoked ? Leaving::kSaid
-                                                                     : Leaving::kLost;
-}
-
 }  // namespace
-
-struct Session::Arrival {
-  std::chrono::nanoseconds began{};
-  std::string carried_token{};
-  // What the peer sent together with its Identity, while the token is being checked.
-  std::vector<v1::Stanza> held{};
-  std::size_t held_bytes = 0;
-};
 
 Session::Session(SessionHost& host, std::string id, Framing framing, Moment now)
     : host_(host),
@@ -112,11 +70,6 @@ Session::Session(SessionHost& host, std::string id, Framing framing, Moment now)
 Session::~Session() {
   host_.metrics().sessions_gone.add();
   if (Tape* tape = host_.tape()) tape->on_gone(*this);
-}
-
-template <typename... Values>
-void Session::record(TapeEvent event, const Values&... values) {
-  if (Tape* tape = host_.tape()) tape->input(*this, event, values...);
 }
 
 // Without its token: a replay needs to know how long it was, and what it granted.
@@ -235,7 +188,7 @@ void Session::on_request(const v1::Stanza& stanza, Moment now) {
   const std::uint64_t id = stanza.id();
   switch (stanza.body_case()) {
     case v1::Stanza::kPublish:
-      if (publish_pace_) pace(now, stanza.publish().more_size() + 1);
+      if (publish_pace_) pace(now, 1 + static_cast<std::size_t>(stanza.publish().more_size()));
       return publisher().publish(shared_from_this(), id, stanza.publish(), now);
     case v1::Stanza::kRequest:
       if (publish_pace_) pace(now, 1);
@@ -329,134 +282,6 @@ void Session::on_request(const v1::Stanza& stanza, Moment now) {
   }
 }
 
-void Session::identify(std::uint64_t id, const v1::Identity& identity, Moment now) {
-  if (state_ != State::kUnidentified)
-    return outbox_.send_error(id, Code::kInvalidArgument, "the session has its Identity already");
-  if (const std::string_view fault = fault_of(identity); !fault.empty())
-    return end(Code::kInvalidArgument, fault);
-  if (const auto producer = producer_of(identity.producer_id())) publisher().set_producer(producer);
-  state_ = State::kChecking;
-  const auto known =
-      bearer_.identify(shared_from_this(), id, identity, std::move(arrival_->carried_token));
-  if (!known) return end(known.error().code, known.error().message);
-  if (*known == Bearer::Known::kNow) open(id, now);
-}
-
-void Session::on_identified(std::uint64_t id, TokenCheck& check, Moment now) {
-  if (state_ != State::kChecking) return;
-  if (const auto ending = bearer_.take_identity(check)) return end(ending->code, ending->message);
-  open(id, now);
-}
-
-void Session::drop_forbidden() {
-  if (subscriber_) subscriber_->drop_forbidden(*this);
-}
-
-void Session::open(std::uint64_t id, Moment now) {
-  // A replay counts nobody.
-  std::optional<EntityCount::Entry> entry;
-  const bool is_let_in = learn(host_, [&] {
-    entry = host_.entities().add(bearer_.grant().eid);
-    return entry.has_value();
-  });
-  if (!is_let_in) {
-    host_.metrics().hit(Limit::kSessionsPerEntity);
-    come_back_after(limits::kComeBackAfter);
-    return end(Code::kResourceExhausted, "limits.sessions_per_entity is reached");
-  }
-  if (entry) entry_ = std::move(*entry);
-  if (!take_device())
-    return end(Code::kResourceExhausted, "as many devices are known as there may be");
-  is_known_ = true;
-  state_ = State::kOpen;
-  welcome(id, now);
-  const std::unique_ptr<Arrival> arrival = std::move(arrival_);
-  for (const v1::Stanza& stanza : arrival->held) {
-    if (state_ == State::kOpen) on_request(stanza, now);
-  }
-}
-
-// A call is over before anybody could take its place, and has no place to take.
-bool Session::take_device() {
-  if (bearer_.device().empty()) return true;
-  // 0: it takes none; nothing: there is no room.
-  const auto epoch = learn(host_, [this]() -> std::optional<std::uint64_t> {
-    if (host_.registry() == nullptr || (peer_ != nullptr && peer_->facts().is_call)) return 0;
-    seat_ = std::make_unique<DeviceSeat>(
-        shared_from_this(), host_,
-        DeviceKey{.eid = bearer_.grant().eid, .device = bearer_.device()});
-    const auto entered = seat_->enter();
-    return entered ? std::optional(*entered) : std::nullopt;
-  });
-  device_epoch_ = epoch.value_or(0);
-  return epoch.has_value();
-}
-
-bool Session::is_taken_over() {
-  if (device_epoch_ == 0) return false;
-  const auto ask = [this] { return seat_->is_taken_over(); };
-  Tape* const tape = host_.tape();
-  return tape == nullptr ? ask() : tape->learn_takeover(ask);
-}
-
-void Session::hold(const v1::Stanza& stanza) {
-  arrival_->held_bytes += stanza.ByteSizeLong();
-  if (arrival_->held_bytes > limits::kFrameBytesMax)
-    return end(Code::kResourceExhausted, "too much at once before the Welcome");
-  arrival_->held.push_back(stanza);
-}
-
-void Session::welcome(std::uint64_t id, Moment now) {
-  v1::Stanza stanza;
-  stanza.set_id(id);
-  v1::Welcome& welcome = *stanza.mutable_welcome();
-  welcome.set_protocol_version(kProtocolVersion);
-  welcome.set_session_id(id_);
-  welcome.set_server(std::string(kServer));
-  welcome.set_server_time_us(micros(now.wall));
-  const SessionLimits& chosen = host_.limits();
-  welcome.set_heartbeat_ms(static_cast<std::uint32_t>(chosen.heartbeat.count()));
-  v1::Limits& in_force = *welcome.mutable_limits();
-  in_force.set_frame_bytes_max(limits::kFrameBytesMax);
-  in_force.set_message_bytes_max(limits::kMessageBytesMax);
-  in_force.set_publishes_in_flight_max(static_cast<std::uint32_t>(
-      publisher_ ? publisher_->in_flight_max() : host_.limits().publishes_in_flight));
-  in_force.set_subscriptions_max(static_cast<std::uint32_t>(chosen.subscriptions));
-  in_force.set_credit_max(static_cast<std::uint32_t>(chosen.credit));
-  welcome.set_eid(bearer_.grant().eid);
-  welcome.set_device(bearer_.device());
-  welcome.set_device_epoch(device_epoch_);
-  if (const auto& token = bearer_.grant().token)
-    welcome.set_token_expires_at_us(micros(token->expires_at));
-  outbox_.send(stanza);
-}
-
-Heartbeat::Bounds Session::heartbeat_bounds() const {
-  return {.least = host_.limits().heartbeat_least, .most = host_.limits().heartbeat};
-}
-
-void Session::on_pong(const v1::Stanza& stanza, Moment now) {
-  const auto took = heartbeat_.answered(now.monotonic, heartbeat_bounds());
-  if (!took) return;
-  SessionMetrics& metrics = host_.metrics();
-  metrics.round_trip.observe(static_cast<std::uint64_t>(took->count()));
-  if (stanza.pong().received_at_us() == 0) return;
-  heartbeat_.compare_clocks(stanza.pong().sent_at_us(), stanza.pong().received_at_us(), *took);
-  const std::int64_t ahead = heartbeat_.clock_offset_us();
-  const std::uint64_t apart =
-      ahead < 0 ? 0 - static_cast<std::uint64_t>(ahead) : static_cast<std::uint64_t>(ahead);
-  constexpr std::uint64_t kNanosecondsInOne = 1000;
-  metrics.clock_offset.observe(std::min(apart, UINT64_MAX / kNanosecondsInOne) * kNanosecondsInOne);
-}
-
-void Session::answer_ping(const v1::Stanza& stanza, Moment now) {
-  v1::Stanza answer;
-  answer.set_id(stanza.id());
-  answer.mutable_pong()->set_sent_at_us(stanza.ping().sent_at_us());
-  answer.mutable_pong()->set_received_at_us(micros(now.wall));
-  outbox_.send(answer);
-}
-
 void Session::on_advanced(engine::TopicId topic, engine::PartitionId partition,
                           engine::Offset end) {
   record(TapeEvent::kAdvanced, topic, partition, end);
@@ -477,85 +302,10 @@ void Session::on_sent(std::size_t bytes) {
   if (offers_) offers_->pump();
 }
 
-void Session::on_tick(Moment now) {
-  record(TapeEvent::kTick, now);
-  if (state_ == State::kOver) return;
-  if (state_ == State::kUnidentified) {
-    if (now.monotonic - arrival_->began >= host_.limits().identify_within) {
-      host_.metrics().hit(Limit::kIdentifyWithin);
-      end(Code::kTimeout, "no Identity in time");
-    }
-    return;
-  }
-  if (state_ == State::kChecking) return;
-  if (const auto ending = bearer_.on_tick(now)) return end(ending->code, ending->message);
-  if (publish_pace_) publish_pace_->refill(now.monotonic);
-  if (subscriber_) {
-    subscriber_->at(now);
-    if (state_ == State::kOpen) subscriber_->on_tick(shared_from_this());
-  }
-  if (requests_) requests_->on_tick(now);
-  // A peer from which nothing is read is not silent.
-  if (!takes_input()) return heard(now);
-  look_for_life(now);
-}
-
-void Session::look_for_life(Moment now) {
-  switch (heartbeat_.next(now.monotonic, heartbeat_bounds())) {
-    case Heartbeat::Due::kNothing:
-      return;
-    case Heartbeat::Due::kGone:
-      host_.metrics().hit(Limit::kHeartbeat);
-      return end(Code::kTimeout, "nothing was heard for two heartbeats");
-    case Heartbeat::Due::kPing: {
-      v1::Stanza ping;
-      ping.mutable_ping()->set_sent_at_us(micros(now.wall));
-      return outbox_.send(ping);
-    }
-  }
-}
-
-void Session::pace(Moment now, int records) {
+void Session::pace(Moment now, std::size_t records) {
   const bool was_spent = publish_pace_->is_spent();
-  for (int i = 0; i < records; ++i) publish_pace_->take(now.monotonic);
+  publish_pace_->take(now.monotonic, records);
   if (!was_spent && publish_pace_->is_spent()) host_.metrics().hit(Limit::kPublishRate);
-}
-
-void Session::on_farewell(const Farewell& farewell) {
-  record(TapeEvent::kFarewell, farewell.leave_within, farewell.come_back_after);
-  come_back_after(farewell.come_back_after);
-  if (state_ != State::kOpen) return;
-  v1::Stanza stanza;
-  stanza.mutable_draining()->set_leave_within_ms(
-      static_cast<std::uint32_t>(farewell.leave_within.count()));
-  outbox_.send(stanza);
-}
-
-void Session::on_drain() {
-  record(TapeEvent::kDrain);
-  if (state_ == State::kOver) return;
-  state_ = State::kDraining;
-  stop_delivering();
-  on_answered();
-}
-
-void Session::stop_delivering() {
-  if (subscriber_) subscriber_->close(*this);
-  if (inboxes_) inboxes_->close_all();
-  requests_.reset();
-  if (awareness_) awareness_->leave(leaving_of(ended_with_));
-  if (offers_) offers_->close();
-}
-
-void Session::on_answered() {
-  const bool is_done = publishes_in_flight() == 0 && (!mailer_ || mailer_->in_flight() == 0) &&
-                       (!awareness_ || awareness_->in_flight() == 0);
-  if (state_ == State::kDraining && is_done) end(Code::kUnavailable, "the server is stopping");
-}
-
-void Session::on_stalled() {
-  record(TapeEvent::kStalled);
-  remember(Code::kTimeout, "it took nothing for limits.write_stall");
 }
 
 void Session::on_reply(const ReplyLetter& letter) {
@@ -566,69 +316,9 @@ void Session::drop_request(std::uint64_t correlation) {
   if (requests_) requests_->drop(correlation);
 }
 
-void Session::on_taken_over() {
-  end(Code::kTakenOver, "a newer session of this device has taken its place");
-}
-
-void Session::kick(std::string_view why) {
-  record(TapeEvent::kKick, std::string(why));
-  end(Code::kKicked, why);
-}
-
-void Session::on_disconnected() {
-  record(TapeEvent::kDisconnected);
-  remember(Code::kUnspecified, "the peer ended the connection");
-  state_ = State::kOver;
-  entry_ = {};
-  seat_.reset();
-  device_epoch_ = 0;
-  stop_delivering();
-}
-
-SessionFacts Session::facts() const {
-  SessionFacts facts{.id = id_,
-                     .eid = bearer_.grant().eid,
-                     .device = bearer_.device(),
-                     .opened_at = opened_at_,
-                     .subscriptions = subscriber_ ? subscriber_->count() : 0,
-                     .publishes_in_flight = publishes_in_flight(),
-                     .output_bytes = outbox_.waiting(),
-                     .round_trip_us = heartbeat_.round_trip_us(),
-                     .clock_offset_us = heartbeat_.clock_offset_us(),
-                     .heartbeat = std::chrono::duration_cast<std::chrono::milliseconds>(
-                         heartbeat_.interval(heartbeat_bounds()))};
-  if (peer_ != nullptr) {
-    PeerFacts peer = peer_->facts();
-    facts.transport = peer.transport;
-    facts.address = std::move(peer.address);
-  }
-  return facts;
-}
-
-// Strangers and calls are not: there may be any number of them.
-void Session::remember(Code code, std::string_view why) {
-  if (!std::exchange(is_known_, false) || (peer_ != nullptr && peer_->facts().is_call)) return;
-  SessionFacts ended = facts();
-  ended.code = code;
-  ended.message = why;
-  host_.closed_sessions().add(std::move(ended));
-}
-
 bool Session::takes_input() const {
   return (state_ == State::kUnidentified || state_ == State::kOpen) && !outbox_.is_overfull() &&
          !(publisher_ && publisher_->is_full()) && !(publish_pace_ && publish_pace_->is_spent());
-}
-
-void Session::end(Code code, std::string_view message) {
-  if (state_ == State::kOver) return;
-  outbox_.send_goodbye({.code = code,
-                        .message = message,
-                        .retry_after = std::chrono::milliseconds(come_back_after_ms_)});
-  state_ = State::kOver;
-  ended_with_ = code;
-  host_.metrics().ended(code);
-  remember(code, message);
-  stop_delivering();
 }
 
 }  // namespace bimip::frontend

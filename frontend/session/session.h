@@ -144,7 +144,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void on_pong(const v1::Stanza& stanza, Moment now);
   void look_for_life(Moment now);
   [[nodiscard]] Heartbeat::Bounds heartbeat_bounds() const;
-  void pace(Moment now, int records);
+  void pace(Moment now, std::size_t records);
   void answer_ping(const v1::Stanza& stanza, Moment now);
   // When its peer should, if it is sent away.
   void come_back_after(std::chrono::milliseconds span) {

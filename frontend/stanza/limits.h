@@ -182,6 +182,12 @@ inline constexpr auto kHeartbeatLeast = 10s;
 // A peer that takes no byte for this long while there are some for it is closed.
 inline constexpr auto kWriteStall = 30s;
 
+// What a peer still sends while its connection is being closed is read and dropped, so that it gets
+// its answer and no reset: this much at once, and then this much and this long.
+inline constexpr std::size_t kDropBytesMax = 1024 * 1024;
+inline constexpr std::size_t kLingerBytesMax = 16 * 1024 * 1024;
+inline constexpr auto kLingerWithin = 1s;
+
 // A stanza as JSON text: bytes become base64 there, a third longer, and names are spelt out.
 inline constexpr std::size_t kJsonBytesMax = 2 * kFrameBytesMax;
 // JSON is made of a session's output this much at a time, as the socket takes it.

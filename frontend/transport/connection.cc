@@ -18,12 +18,6 @@ namespace {
 using ErrorCode = boost::system::error_code;
 using Socket = Connection::Socket;
 
-// What a refused peer still sends is read and dropped, so that it gets its answer and no reset: as
-// much at once, and as much while it lingers.
-constexpr std::size_t kDropBytesMax = 1024 * 1024;
-constexpr std::size_t kLingerBytesMax = 16 * 1024 * 1024;
-constexpr std::chrono::seconds kLingerWithin{1};
-
 // To who does not speak TLS where it is spoken: in a form that curl and people can read.
 constexpr std::string_view kNotTls =
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
@@ -37,7 +31,7 @@ class Lingering final : public std::enable_shared_from_this<Lingering> {
   explicit Lingering(Socket socket) : socket_(std::move(socket)), timer_(socket_.get_executor()) {}
 
   void begin() {
-    timer_.expires_after(kLingerWithin);
+    timer_.expires_after(limits::kLingerWithin);
     timer_.async_wait([self = shared_from_this()](ErrorCode) { self->end(); });
     drop();
   }
@@ -46,7 +40,7 @@ class Lingering final : public std::enable_shared_from_this<Lingering> {
   void drop() {
     std::array<char, 4096> bytes{};
     ErrorCode error;
-    while (!error && dropped_ < kLingerBytesMax)
+    while (!error && dropped_ < limits::kLingerBytesMax)
       dropped_ += socket_.read_some(boost::asio::buffer(bytes), error);
     if (error != boost::asio::error::would_block) return end();
     socket_.async_wait(Socket::wait_read, [self = shared_from_this()](ErrorCode failed) {
@@ -225,7 +219,7 @@ void Connection::close() {
   const std::span<char> buffer = owner_.read_buffer();
   ErrorCode error;
   std::size_t dropped = 0;
-  while (dropped < kDropBytesMax && !error)
+  while (dropped < limits::kDropBytesMax && !error)
     dropped += socket_.read_some(boost::asio::buffer(buffer.data(), buffer.size()), error);
   if (!error || error == boost::asio::error::would_block) {
     std::make_shared<Lingering>(std::move(socket_))->begin();
