@@ -6,10 +6,22 @@ import pathlib
 import sys
 import tempfile
 
+import reference_pages
 import sources
 
 MUTATION_LIST = ("import dataclasses\n\n\n@dataclasses.dataclass\nclass M:\n    name: str\n    file: str\n    old: str\n    new: str\n\n\n"
                  "MUTATIONS = [M(str(i), 'engine/a.cc', 'text', 'other') for i in range(12)]\n")
+
+ONE_STANZA = ('syntax = "proto3";\n\npackage bimip.v1;\n\n// Asks for a cup.\nmessage Ask {\n  string of = 1;  // What is in it.\n}\n')
+ITS_TABLES = ("### Ask\n\nAsks for a cup.\n\n| field | number | type | meaning |\n| --- | --- | --- | --- |\n"
+              "| `of` | 1 | string | What is in it. |\n")
+ITS_PAGE = f"# Cups\n\n{reference_pages.BEGIN}\n\n{ITS_TABLES}\n{reference_pages.END}\n"
+
+
+def reference(stanzas=ONE_STANZA, page=ITS_PAGE, index="[cup.md](cup.md)\n"):
+    files = {"proto/bimip/v1/cup.proto": stanzas, "docs/reference/cup.md": page, "docs/reference/README.md": index}
+    return {path: content for path, content in files.items() if content is not None}
+
 
 # rule -> (files of a tree, a part of each breach to be found, in order). No breach: the tree is a good one.
 TRIALS = {
@@ -77,6 +89,18 @@ TRIALS = {
           "README.md": "docs/guides/w.md\n"},
          ["README.md:1: there is no docs/guides/w.md", "docs/design/x.md:2: a link to y.md",
           "engine/base/a.h:1: there is no docs/design/z.md"]),
+    ],
+    "reference_pages": [
+        (reference(), []),
+        (reference(page=ITS_PAGE.replace("What is in it.", "Its colour.")), ["cup.md: not what bimip/v1/cup.proto says"]),
+        (reference(stanzas=ONE_STANZA.replace("of = 1", "of = 2")), ["cup.md: not what bimip/v1/cup.proto says"]),
+        (reference(page="# Cups\n"), ["cup.md: no place for the tables"]),
+        (reference(page=None), ["cup.md: not there"]),
+        (reference(index="# Reference\n"), ["README.md: does not list cup.md"]),
+        (reference(stanzas=ONE_STANZA.replace("What is in it.", "Of."), page=ITS_PAGE.replace("What is in it.", "Of.")),
+         ["Ask.of has no comment that explains it"]),
+        (reference(stanzas=ONE_STANZA.replace("// Asks for a cup.\n", ""), page=ITS_PAGE.replace("Asks for a cup.\n\n", "")),
+         ["Ask has no comment that explains it"]),
     ],
     "stanzas_lint": [
         ({"proto/bimip/v1/a.proto": 'syntax = "proto3";\n\npackage bimip.v1;\n\nenum Code {\n  CODE_UNSPECIFIED = 0;\n}\n'},

@@ -22,8 +22,9 @@ def own_address():
 class Server:
     """A bimipd on a data directory. It keeps its port when it is started again."""
 
-    def __init__(self, folder, *flags, log=None, **popen):
+    def __init__(self, folder, *flags, log=None, trust=("--dev",), **popen):
         self.folder = pathlib.Path(folder)
+        self.trust = trust  # without it, the flags say whom it believes
         self.flags = tuple(map(str, flags))
         self.popen = popen  # user, preexec_fn
         self.host, self.port = own_address(), 0
@@ -35,7 +36,7 @@ class Server:
         return f"{self.host}:{self.port}"
 
     def start(self):
-        command = [BIN / "bimipd", "--data-dir", self.folder, "--dev", "--tcp", self.address, *self.flags]
+        command = [BIN / "bimipd", "--data-dir", self.folder, *self.trust, "--tcp", self.address, *self.flags]
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL,
                                             env=environment(), **self.popen)
