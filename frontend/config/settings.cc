@@ -145,6 +145,18 @@ constexpr auto kSettings = std::to_array<Setting>({
      .place = [](Settings& s) -> Text& { return s.inbox_categories; },
      .meaning = "Categories of inboxes beside chat, notification and control, separated by commas: "
                 "1 to 32 lower-case letters, digits and hyphens each."},
+    {.name = "inbox.messages_max",
+     .kind = kCount,
+     .place = [](Settings& s) -> Count& { return s.inbox_messages_max; },
+     .meaning = "So many of the newest messages of each inbox are kept, whether its devices have "
+                "the others or not; those go some time later, and a gap is told. 0: all are kept.",
+     .most = 1'000'000'000},
+    {.name = "inbox.keep",
+     .kind = kDuration,
+     .place = [](Settings& s) -> Duration& { return s.inbox_keep; },
+     .meaning = "How long messages are kept, but for the newest of each inbox, in whole seconds, "
+                "rounded up; 0: for ever.",
+     .most = 10 * 366 * 24 * kHour},
     {.name = "awareness.lease",
      .kind = kDuration,
      .place = [](Settings& s) -> Duration& { return s.awareness_lease; },

@@ -39,6 +39,8 @@ struct Settings {
   std::string tls_key{};
   std::chrono::milliseconds reload_every = std::chrono::seconds(5);
   std::string inbox_categories{};
+  std::uint64_t inbox_messages_max = 0;
+  std::chrono::milliseconds inbox_keep{};
   std::chrono::milliseconds awareness_lease = limits::kAwarenessLease;
   std::chrono::milliseconds awareness_grace = limits::kAwarenessGrace;
   std::chrono::milliseconds awareness_recover_within = limits::kAwarenessRecoverWithin;

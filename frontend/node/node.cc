@@ -82,7 +82,7 @@ AwarenessService::Options awareness_of(const Settings& settings) {
                     .counts_above = settings.awareness_counts_above,
                     .entities_max = settings.awareness_entities_max,
                     .relations_max = settings.awareness_relations_max},
-          .history = std::chrono::floor<std::chrono::seconds>(settings.awareness_history)};
+          .history = std::chrono::ceil<std::chrono::seconds>(settings.awareness_history)};
 }
 
 // Each shard has a file, and awareness has one.
@@ -410,7 +410,10 @@ std::expected<std::unique_ptr<Node>, NodeError> Node::open(const Settings& setti
   }
   auto broker = Broker::open(**store);
   if (!broker) return cannot_run(broker.error().message);
-  auto inboxes = InboxService::open(**store, words_of(settings.inbox_categories));
+  auto inboxes =
+      InboxService::open(**store, words_of(settings.inbox_categories),
+                         {.messages_max = settings.inbox_messages_max,
+                          .age = std::chrono::ceil<std::chrono::seconds>(settings.inbox_keep)});
   if (!inboxes) return cannot_run(inboxes.error().message);
   auto registry = SessionRegistry::open(**store, engine::system_clock());
   if (!registry) return cannot_run(registry.error().message);

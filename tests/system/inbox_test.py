@@ -248,6 +248,24 @@ class Inbox(case.SystemTest):
             items = bob.has(opened.inbox_id, 3000)
             self.assertEqual([item.message.message_id for item in items], [f"m{i}" for i in range(3000)])
 
+    def test_an_inbox_keeps_its_newest_when_it_may_keep_so_many(self):
+        self.bimipd.stop()
+        node = self.server("--inbox-messages-max", 10, name="bounded")
+        with Device(node, "alice") as alice:
+            for i in range(1, 151):  # what fills a segment of the log, and a little more
+                self.assertEqual(alice.message("bob", "x" * 1_000_000, f"m{i}", no_copy=True).WhichOneof("body"), "sent")
+
+        def oldest():
+            with Device(node, "bob") as bob:
+                opened = bob.open(only_looks=True, credit=1)
+                self.assertEqual(opened.state.last_increment, 150)
+                first = bob.has(opened.inbox_id, 1)[0].increment
+                return (first, [(gap.first_increment, gap.last_increment) for gap in bob.gaps])
+        programs.wait_until(lambda: oldest()[0] > 100, what="the oldest messages to go")
+        first, gaps = oldest()
+        self.assertLess(first, 142)
+        self.assertEqual(gaps, [(1, first - 1)])
+
 
 if __name__ == "__main__":
     case.main()

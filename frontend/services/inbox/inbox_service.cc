@@ -48,8 +48,24 @@ std::string InboxService::permission_of(std::string_view category) {
   return "inbox." + std::string(category);
 }
 
+namespace {
+
+engine::Result<engine::TopicInfo> inboxes_topic(engine::Log& log, const std::string& name,
+                                                const InboxKept& kept) {
+  auto topic = find_or_create(log, name,
+                              {.entity_records_max = kept.messages_max,
+                               .entity_age = kept.age,
+                               .hold_max = limits::kInboxHoldMax});
+  if (!topic) return topic;
+  const engine::TopicConfig& config = topic->config;
+  if (config.entity_records_max == kept.messages_max && config.entity_age == kept.age) return topic;
+  return log.alter_topic(name, {.entity_records_max = kept.messages_max, .entity_age = kept.age});
+}
+
+}  // namespace
+
 engine::Result<std::unique_ptr<InboxService>> InboxService::open(
-    engine::Log& log, const std::vector<std::string>& categories) {
+    engine::Log& log, const std::vector<std::string>& categories, const InboxKept& kept) {
   std::unique_ptr<InboxService> service(new InboxService(log));
   std::vector<std::string> all{std::string(kChat), std::string(kNotification),
                                std::string(kControl), std::string(kSent), std::string(kReceipt)};
@@ -63,7 +79,7 @@ engine::Result<std::unique_ptr<InboxService>> InboxService::open(
   }
   for (const std::string& category : all) {
     const std::string name = "$inbox." + category;
-    auto topic = find_or_create(log, name, {.hold_max = limits::kInboxHoldMax});
+    auto topic = inboxes_topic(log, name, kept);
     if (!topic) return engine::fail_at(name, std::move(topic.error()));
     service->categories_[category] = *topic;
   }

@@ -2,6 +2,8 @@
 // Design: docs/design/inbox.md.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -16,6 +18,13 @@
 
 namespace bimip::frontend {
 
+// What of each inbox is kept; the rest goes from the log when it gets round to it, and devices are
+// told a gap there. Zero: all of it.
+struct InboxKept {
+  std::uint64_t messages_max = 0;  // the newest
+  std::chrono::seconds age{};      // but for the newest one
+};
+
 // Thread-safe. Outlives its log's answers: the log is closed before it goes.
 class InboxService {
  public:
@@ -27,9 +36,10 @@ class InboxService {
   static constexpr std::string_view kSent = "sent";
   static constexpr std::string_view kReceipt = "receipt";
 
-  // Makes the topics that are missing; blocks. kInvalidArgument: a category's name.
+  // Makes the topics that are missing, and has all of them keep that much; blocks.
+  // kInvalidArgument: a category's name.
   [[nodiscard]] static engine::Result<std::unique_ptr<InboxService>> open(
-      engine::Log& log, const std::vector<std::string>& categories);
+      engine::Log& log, const std::vector<std::string>& categories, const InboxKept& kept = {});
 
   ~InboxService();
 

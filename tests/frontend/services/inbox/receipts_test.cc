@@ -185,6 +185,23 @@ TEST_F(ReceiptsTest, WhoHasHisReceiptsOpenIsToldAtOnce) {
   service_->hub().unlisten(key, ear);
 }
 
+TEST_F(ReceiptsTest, EveryInboxKeepsAsMuchAsIsAskedForNow) {
+  service_->settle();
+  const auto reopen = [&](const InboxKept& kept) {
+    service_.reset();
+    service_ = std::move(*InboxService::open(sim_.store(), {"orders"}, kept));
+  };
+  for (const InboxKept& kept :
+       {InboxKept{.messages_max = 100, .age = 1h}, InboxKept{.messages_max = 7}, InboxKept{}}) {
+    reopen(kept);
+    for (const char* category : {"chat", "notification", "control", "sent", "receipt", "orders"}) {
+      const engine::TopicConfig& config = service_->find(category)->config;
+      EXPECT_EQ(config.entity_records_max, kept.messages_max) << category;
+      EXPECT_EQ(config.entity_age, kept.age) << category;
+    }
+  }
+}
+
 TEST_F(ReceiptsTest, WhoHasAnInboxOpenIsToldOfAMessageWhoseTimeHasCome) {
   Ear ear;
   const InboxKey key{.category = service_->find("chat")->id, .eid = "bob"};
