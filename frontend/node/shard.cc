@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kTick{250};
 constexpr std::chrono::milliseconds kLeavingTick{10};
+// A server takes this long to end and begin at least: who is back sooner finds nobody.
+constexpr std::chrono::milliseconds kAwayLeast{500};
 
 }  // namespace
 
@@ -263,7 +265,7 @@ void Shard::say_farewell(const DrainPlan& plan) {
     const auto back =
         static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(whole_ms.count()) + 1));
     all[i]->on_farewell({.leave_within = std::chrono::ceil<std::chrono::milliseconds>(wait),
-                         .come_back_after = std::chrono::milliseconds(back)});
+                         .come_back_after = kAwayLeast + std::chrono::milliseconds(back)});
     all[i]->pump();
     leaving_.push_back({.at = begin + wait, .peer = all[i]});
   }
