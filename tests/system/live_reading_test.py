@@ -1,6 +1,7 @@
 """`bimip log ... --live`: what is read of a store while a server writes, rolls, compacts and removes is a whole prefix."""
 
 import json
+import time
 
 import case
 import programs
@@ -46,10 +47,23 @@ class LiveReading(case.SystemTest):
         for process in publishing:
             self.must_end_well(process)
 
+    def await_quiet(self, folder):
+        """Until what is sealed, and packed afterwards, has its tables: files come and go until then."""
+        files, since = None, 0.0
+
+        def stays():
+            nonlocal files, since
+            now = sorted(folder.iterdir())
+            if now != files:
+                files, since = now, time.monotonic()
+            return time.monotonic() - since > 2
+        programs.wait_until(stays, what="the folder to stay as it is")
+
     def test_a_table_that_rots_while_a_server_runs_is_found(self):
         self.node.must("topic", "create", "orders", "--segment-bytes", "1MiB")
         self.node.must("pub", "orders", "--lines", self.lines, "--key", "k")
         folder = self.node.folder / "topics/orders/0"
+        self.await_quiet(folder)
         tables = [sorted(folder.glob(f"*.{kind}"))[0] for kind in ("entities", "index", "producers")]
         for table in tables:
             whole = table.read_bytes()
