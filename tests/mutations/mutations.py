@@ -254,8 +254,6 @@ MUTATIONS = [
              PARTITION, "PartitionLife.*"),
     Mutation("a pass goes on by a configuration that was changed", "engine/partition/upkeep.h",
              "if (pass_) pass_->outdated = true;", "", UPKEEP, "LimitedKeys.AreLookedAtAnew*"),
-    Mutation("a loop ends with requests that it was given last", "engine/partition/writer_loop.cc",
-             " && !has_posted()", "", STORE, "AStoreThatCloses.*"),
     Mutation("who reads an entity does not notice that the log's start moved", "engine/partition/entity_reader.cc",
              "if (result || result.error().code != ErrorCode::kOutOfRange",
              "if (result || result.error().code == ErrorCode::kOutOfRange", STORE, "AnEntityThatIsLookedFor.*"),
