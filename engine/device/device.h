@@ -31,6 +31,9 @@ class Mapping {
  public:
   virtual ~Mapping() = default;
   [[nodiscard]] virtual Bytes bytes() const = 0;
+  // Asked after the bytes were looked at: no, and some of them were zeros in place of what the
+  // device did not give; what was found in them counts for nothing.
+  [[nodiscard]] virtual bool is_readable() const { return true; }
 };
 
 // One open file; closes when destroyed. Thread-safe: every call names its position.

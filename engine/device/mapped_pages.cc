@@ -25,7 +25,6 @@ struct Watched {
 // Read by the signal's handler, which may not wait for a lock.
 std::array<Watched, MappedPages::kMappingsMax> watched;
 std::atomic<std::size_t> used{0};  // of them, from the first one on
-std::atomic<std::uint64_t> failures{0};
 struct sigaction before_us{};
 std::uintptr_t page_bytes = 4096;
 
@@ -49,10 +48,9 @@ bool put_zeros_at(std::uintptr_t address) {
   if (mapping == nullptr) return false;
   void* const page = reinterpret_cast<void*>(address / page_bytes * page_bytes);  // NOLINT
   const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
-  if (::mmap(page, page_bytes, PROT_READ, flags, -1, 0) == MAP_FAILED) return false;
+  // First: another thread may read the zeros as soon as they are there.
   mapping->failed.store(true, std::memory_order_release);
-  failures.fetch_add(1, std::memory_order_release);
-  return true;
+  return ::mmap(page, page_bytes, PROT_READ, flags, -1, 0) != MAP_FAILED;
 }
 
 void on_bus_error(int signal, siginfo_t* info, void* context) {
@@ -75,16 +73,12 @@ void take_signal() {
   BIMIP_ASSERT(::sigaction(SIGBUS, &ours, &before_us) == 0);
 }
 
-std::uintptr_t address_of(Bytes mapping) {
-  return reinterpret_cast<std::uintptr_t>(mapping.data());  // NOLINT
-}
-
 }  // namespace
 
-void MappedPages::watch(Bytes mapping) {
+std::size_t MappedPages::watch(Bytes mapping) {
   static std::once_flag taken;
   std::call_once(taken, take_signal);
-  const std::uintptr_t begin = address_of(mapping);
+  const auto begin = reinterpret_cast<std::uintptr_t>(mapping.data());  // NOLINT
   const std::uintptr_t pages = (mapping.size() + page_bytes - 1) / page_bytes;
   const MutexLock lock(mutex);
   std::size_t slot = used.load(std::memory_order_relaxed);
@@ -97,21 +91,18 @@ void MappedPages::watch(Bytes mapping) {
   watched[slot].begin.store(begin, std::memory_order_release);
   watched[slot].end.store(begin + pages * page_bytes, std::memory_order_release);
   if (slot == used.load(std::memory_order_relaxed)) used.store(slot + 1, std::memory_order_release);
+  return slot;
 }
 
-void MappedPages::forget(Bytes mapping) {
+void MappedPages::forget(std::size_t place) {
   const MutexLock lock(mutex);
-  Watched* const one = watched_at(address_of(mapping));
-  BIMIP_ASSERT(one != nullptr);
-  one->end.store(0, std::memory_order_release);
-  one->begin.store(0, std::memory_order_release);
-  free_slots.push_back(static_cast<std::size_t>(one - watched.data()));
+  watched[place].end.store(0, std::memory_order_release);
+  watched[place].begin.store(0, std::memory_order_release);
+  free_slots.push_back(place);
 }
 
-bool MappedPages::have_failed(Bytes mapping) {
-  if (failures.load(std::memory_order_acquire) == 0 || mapping.empty()) return false;
-  const Watched* const one = watched_at(address_of(mapping));
-  return one != nullptr && one->failed.load(std::memory_order_acquire);
+bool MappedPages::have_failed(std::size_t place) {
+  return watched[place].failed.load(std::memory_order_acquire);
 }
 
 }  // namespace bimip::engine

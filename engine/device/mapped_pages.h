@@ -3,6 +3,8 @@
 // the next process too.
 #pragma once
 
+#include <cstddef>
+
 #include "engine/base/bytes.h"
 
 namespace bimip::engine {
@@ -15,11 +17,11 @@ class MappedPages {
   // As many as Linux lets a process have, unless it is told otherwise.
   static constexpr std::size_t kMappingsMax = 65'536;
 
-  // A mapping of whole pages from its first byte on, until forget().
-  static void watch(Bytes mapping);
-  static void forget(Bytes mapping);
+  // A mapping of whole pages from its first byte on, until forget(). Answers its place.
+  [[nodiscard]] static std::size_t watch(Bytes mapping);
+  static void forget(std::size_t place);
   // Asked after the bytes were looked at.
-  [[nodiscard]] static bool have_failed(Bytes mapping);
+  [[nodiscard]] static bool have_failed(std::size_t place);
 };
 
 }  // namespace bimip::engine

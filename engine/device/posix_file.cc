@@ -23,19 +23,23 @@ constexpr std::size_t kZerosBytes = 64 * 1024;
 class PosixMapping final : public Mapping {
  public:
   explicit PosixMapping(Bytes bytes) : bytes_(bytes) {
-    if (!bytes_.empty()) MappedPages::watch(bytes_);
+    if (!bytes_.empty()) place_ = MappedPages::watch(bytes_);
   }
   PosixMapping(const PosixMapping&) = delete;
   PosixMapping& operator=(const PosixMapping&) = delete;
   ~PosixMapping() override {
     if (bytes_.empty()) return;
-    MappedPages::forget(bytes_);
+    MappedPages::forget(place_);
     ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
   }
   [[nodiscard]] Bytes bytes() const override { return bytes_; }
+  [[nodiscard]] bool is_readable() const override {
+    return bytes_.empty() || !MappedPages::have_failed(place_);
+  }
 
  private:
   const Bytes bytes_;
+  std::size_t place_ = 0;  // among those that are watched; of none that is empty
 };
 
 int flags_of(OpenMode mode) {

@@ -6,7 +6,6 @@
 #include <queue>
 #include <vector>
 
-#include "engine/device/mapped_pages.h"
 #include "engine/format/file_names.h"
 
 namespace bimip::engine {
@@ -131,13 +130,13 @@ Result<std::shared_ptr<const BaseFile>> BaseFile::open(Device& device, const Pat
   if (!mapping) return std::unexpected(std::move(mapping.error()));
   Result<EntityBaseView> view = EntityBaseView::open(partition, (*mapping)->bytes());
   if (!view) {
-    if (MappedPages::have_failed((*mapping)->bytes())) return unreadable(path);
+    if (!(*mapping)->is_readable()) return unreadable(path);
     return fail_at(path.string(), std::move(view.error()));
   }
   return std::shared_ptr<const BaseFile>(new BaseFile(std::move(*mapping), std::move(*view)));
 }
 
-bool BaseFile::is_readable() const { return !MappedPages::have_failed(mapping_->bytes()); }
+bool BaseFile::is_readable() const { return mapping_->is_readable(); }
 
 Status fold_into_base(Device& device, const BaseFold& fold) {
   const EntityBaseView* base = fold.base ? &fold.base->view() : nullptr;

@@ -4,7 +4,6 @@
 #include <array>
 #include <tuple>
 
-#include "engine/device/mapped_pages.h"
 #include "engine/segment/block_reader.h"
 
 namespace bimip::engine {
@@ -93,9 +92,7 @@ Result<std::shared_ptr<const EntityDirectories>> EntityDirectories::of(
   return opened;
 }
 
-bool EntityDirectories::is_readable() const {
-  return !mapping_ || !MappedPages::have_failed(mapping_->bytes());
-}
+bool EntityDirectories::is_readable() const { return !mapping_ || mapping_->is_readable(); }
 
 Result<std::vector<std::byte>> build_directory(const LogStretch& stretch, BufferPool& pool) {
   BlockReader blocks(

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "engine/base/assert.h"
-#include "engine/device/mapped_pages.h"
 #include "engine/format/file_names.h"
 #include "engine/segment/block_reader.h"
 
@@ -231,7 +230,7 @@ IndexEntry SealedSegment::find(Timestamp target) const {
 
 // Without an index reading begins with the first block.
 IndexEntry SealedSegment::unless_unreadable(const std::optional<IndexEntry>& found) const {
-  if (!found || MappedPages::have_failed(mapping_->bytes())) return first_block();
+  if (!found || !mapping_->is_readable()) return first_block();
   return *found;
 }
 

@@ -50,15 +50,25 @@ class ReceiptsTest : public ::testing::Test {
     fields.expires_at = expires_at;
     ASSERT_TRUE(sim_.log().append(service_->find("chat")->id, {fields}));
   }
+  [[nodiscard]] ReceiptJob about(std::uint64_t first, std::uint64_t last) const {
+    return {.name = "read",
+            .category = "chat",
+            .inbox = {.category = service_->find("chat")->id, .eid = "bob"},
+            .partition = engine::PartitionId(0),
+            .device = "phone",
+            .first = IncrementId(first),
+            .last = IncrementId(last)};
+  }
+  // Sets `told` when it was, however long the log refuses it.
+  void tell_until_told(std::uint64_t increment, std::optional<engine::Status>& told) {
+    ReceiptJob job = about(increment, increment);
+    job.until_told = true;
+    service_->receipts().tell(std::move(job),
+                              [&told](engine::Status status) { told = std::move(status); });
+  }
   engine::Status tell(std::uint64_t first, std::uint64_t last) {
     std::optional<engine::Status> told;
-    service_->receipts().tell({.name = "read",
-                               .category = "chat",
-                               .inbox = {.category = service_->find("chat")->id, .eid = "bob"},
-                               .partition = engine::PartitionId(0),
-                               .device = "phone",
-                               .first = IncrementId(first),
-                               .last = IncrementId(last)},
+    service_->receipts().tell(about(first, last),
                               [&](engine::Status status) { told = std::move(status); });
     for (int i = 0; i < 200 && !told; ++i) sim_.step();
     EXPECT_TRUE(told);
@@ -130,15 +140,7 @@ TEST_F(ReceiptsTest, WhatTheLogRefusedIsToldOnceItTakesItIfThatIsAskedFor) {
   EXPECT_FALSE(tell(1, 1));  // the partition is degraded from now on
 
   std::optional<engine::Status> told_at_last;
-  service_->receipts().tell({.name = "read",
-                             .category = "chat",
-                             .inbox = {.category = service_->find("chat")->id, .eid = "bob"},
-                             .partition = engine::PartitionId(0),
-                             .device = "phone",
-                             .first = IncrementId(2),
-                             .last = IncrementId(2),
-                             .until_told = true},
-                            [&](engine::Status status) { told_at_last = std::move(status); });
+  tell_until_told(2, told_at_last);
   const auto wait = [&](std::chrono::seconds time) {
     for (std::chrono::seconds waited{0}; waited < time; waited += 1s) {
       service_->receipts().on_tick(sim_.clock().monotonic());
@@ -159,15 +161,7 @@ TEST_F(ReceiptsTest, WhatIsNotYetToldAtTheEndIsSaidToBe) {
   sim_.device().fail_next(
       {.operation = engine::SimOperation::kWrite, .path_contains = "receipt/0/"});
   std::optional<engine::Status> told;
-  service_->receipts().tell({.name = "read",
-                             .category = "chat",
-                             .inbox = {.category = service_->find("chat")->id, .eid = "bob"},
-                             .partition = engine::PartitionId(0),
-                             .device = "phone",
-                             .first = IncrementId(1),
-                             .last = IncrementId(1),
-                             .until_told = true},
-                            [&](engine::Status status) { told = std::move(status); });
+  tell_until_told(1, told);
   sim_.pass(1s);
   EXPECT_FALSE(told);
   service_->settle();
