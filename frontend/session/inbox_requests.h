@@ -200,6 +200,32 @@ class Inboxes::Marked final : public SessionRequest {
   engine::Status status_{};
 };
 
+// A device's cursor was moved, and is to be answered for.
+class Inboxes::Acknowledged final : public SessionRequest {
+ public:
+  Acknowledged(std::shared_ptr<Session> session, std::uint64_t id, std::uint64_t inbox,
+               engine::IncrementId up_to)
+      : SessionRequest(std::move(session)), id_(id), inbox_(inbox), up_to_(up_to) {}
+  // On any thread.
+  void end(engine::Status status) {
+    status_ = std::move(status);
+    session()->host().came_back(*this);
+  }
+  void save(TapeWriter& to) const override { put(to, status_); }
+  void restore(TapeReader& told) override { status_ = get<engine::Status>(told); }
+  void deliver(Moment) override { session()->inboxes().on_acknowledged(*this); }
+  [[nodiscard]] std::uint64_t id() const { return id_; }
+  [[nodiscard]] std::uint64_t inbox() const { return inbox_; }
+  [[nodiscard]] engine::IncrementId up_to() const { return up_to_; }
+  [[nodiscard]] const engine::Status& status() const { return status_; }
+
+ private:
+  const std::uint64_t id_;
+  const std::uint64_t inbox_;
+  const engine::IncrementId up_to_;
+  engine::Status status_{};
+};
+
 class Inboxes::News final : public SessionRequest {
  public:
   News(std::shared_ptr<Session> session, std::uint64_t inbox)

@@ -22,15 +22,6 @@ namespace {
 
 constexpr std::uint32_t kCreditDefault = 100;
 
-bool is_receipt_name(const std::string& name) {
-  const bool is_word = !name.empty() && name.size() <= limits::kCategoryBytesMax &&
-                       std::ranges::all_of(name, [](char c) {
-                         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                                (c >= '0' && c <= '9') || c == '-';
-                       });
-  return is_word && name != "delivered" && name != "read";
-}
-
 v1::InboxState state_of(const std::string& category, IncrementId last, IncrementId read) {
   v1::InboxState state;
   state.set_category(category);
@@ -257,80 +248,6 @@ void Inboxes::deliver(Inbox& inbox, const engine::EntityBatch& batch) {
   if (delivery.items_size() > 0 || delivery.gaps_size() > 0) outbox_.send(stanza);
 }
 
-void Inboxes::acknowledge(const std::shared_ptr<Session>& session, std::uint64_t id,
-                          const v1::AcknowledgeInbox& acknowledge) {
-  Inbox* inbox = find(id, acknowledge.inbox_id());
-  if (inbox == nullptr) return;
-  if (inbox->only_looks)
-    return outbox_.send_error(id, Code::kInvalidArgument, "the inbox was opened with only_looks");
-  const IncrementId up_to(acknowledge.up_to());
-  if (up_to >= inbox->next) {
-    return outbox_.send_error(id, Code::kInvalidArgument,
-                              "up_to: " + std::to_string(up_to.value()) +
-                                  " was not delivered; the next one is " +
-                                  std::to_string(inbox->next.value()));
-  }
-  std::optional<Mark::Range> for_this_device;
-  for (; !inbox->unacknowledged.empty() && inbox->unacknowledged.front().increment <= up_to;
-       inbox->unacknowledged.pop_front(), ++inbox->credit) {
-    const Given& given = inbox->unacknowledged.front();
-    if (!given.is_for_one_device) continue;
-    if (!for_this_device) for_this_device = {.first = given.increment};
-    for_this_device->last = given.increment;
-  }
-  if (for_this_device) tell_delivered_here(*inbox, *for_this_device);
-  if (up_to > value_of(inbox->cursor)) {
-    tell(host_, [&] { inbox->cursor->advance(up_to, [](const engine::Status&) {}); }, up_to);
-  }
-  tell_delivered(*inbox, up_to);
-  pump(session, *inbox);
-}
-
-// The first device that has them. What was sent to one device is that device's to tell of.
-void Inboxes::tell_delivered(const Inbox& inbox, IncrementId up_to) {
-  if (InboxService::is_servers_own(inbox.place.category)) return;
-  const auto range = claim(inbox.delivered, up_to);
-  if (!range) return;
-  tell_authors(inbox.place,
-               {.name = "delivered", .scope = ReceiptScope::kForAllDevices, .range = *range},
-               [mark = inbox.delivered, range = *range](const engine::Status& told) {
-                 mark->end_claim(range, told);
-               });
-}
-
-// The cursor stays behind them in the log until it was told of them: no other device can, and after
-// a restart this one has them again.
-void Inboxes::tell_delivered_here(const Inbox& inbox, const Mark::Range& given) {
-  const auto range = claim(inbox.cursor, given.last);
-  if (!range) return;
-  tell_authors(inbox.place,
-               {.name = "delivered",
-                .scope = ReceiptScope::kForThisDevice,
-                .range = given,
-                .until_told = true},
-               [mark = inbox.cursor, range = *range](const engine::Status& told) {
-                 if (told) mark->end_claim(range, told);
-               });
-}
-
-void Inboxes::tell_authors(const Place& place, const Words& words, Receipts::Done done) {
-  tell(
-      host_,
-      [&] {
-        host_.inboxes().receipts().tell({.name = words.name,
-                                         .scope = words.scope,
-                                         .category = place.category,
-                                         .inbox = place.key,
-                                         .partition = place.partition,
-                                         .device = bearer_.device(),
-                                         .first = words.range.first,
-                                         .last = words.range.last,
-                                         .until_told = words.until_told},
-                                        std::move(done));
-      },
-      words.name, words.scope, words.range);
-}
-
 void Inboxes::close(std::uint64_t id, const v1::CloseInbox& close) {
   if (find(id, close.inbox_id()) == nullptr) return;
   inboxes_.erase(close.inbox_id());
@@ -338,109 +255,6 @@ void Inboxes::close(std::uint64_t id, const v1::CloseInbox& close) {
   stanza.set_id(id);
   stanza.mutable_inbox_closed()->set_inbox_id(close.inbox_id());
   outbox_.send(stanza);
-}
-
-void Inboxes::mark_read(const std::shared_ptr<Session>& session, std::uint64_t id,
-                        const v1::MarkRead& asked) {
-  const std::optional<Place> place = place_of(id, asked.category());
-  if (!place) return;
-  const IncrementId to(asked.up_to());
-  look_at_read(session, {.id = id, .place = *place, .to = to},
-               [this, to](Looking& looking) { move_read(looking, to); });
-}
-
-// The entity's mark, and where its inbox ends.
-void Inboxes::look_at_read(const std::shared_ptr<Session>& session, const ReadLook& wanted,
-                           std::function<void(Looking&)> then) {
-  look(std::make_unique<Looking>(session,
-                                 Looking::What{.id = wanted.id,
-                                               .place = wanted.place,
-                                               .marks = {mark(wanted.place, MarkKind::kRead)},
-                                               .reads_to = wanted.to},
-                                 std::move(then)));
-}
-
-// What has expired behind the mark was never to be read. Other devices hear of it.
-void Inboxes::pass(const Looking& looking) {
-  if (looking.passed() <= value_of(looking.read())) return;
-  tell(
-      host_,
-      [&] {
-        looking.read()->advance(looking.passed(), [](const engine::Status&) {});
-        host_.inboxes().hub().tell(looking.what().place.key);
-      },
-      looking.passed());
-}
-
-// The authors are told first: a crash in between tells them again, and not never.
-void Inboxes::move_read(Looking& looking, IncrementId to) {
-  const std::shared_ptr<Mark>& read = looking.what().marks.front();
-  if (to > looking.last()) {
-    return outbox_.send_error(looking.id(), Code::kOutOfRange,
-                              "up_to: the inbox ends at " + std::to_string(looking.last().value()));
-  }
-  to = std::max(to, looking.passed());
-  Marked* const marked = begin_marking(looking);
-  const Place& place = looking.what().place;
-  const auto range = InboxService::is_servers_own(place.category) ? std::nullopt : claim(read, to);
-  tell(
-      host_,
-      [&] {
-        read->advance_after_claims(to,
-                                   [marked](engine::Status done) { marked->end(std::move(done)); });
-      },
-      to);
-  if (!range) return;
-  tell_authors(
-      place, {.name = "read", .range = *range},
-      [read, range = *range](const engine::Status& told) { read->end_claim(range, told); });
-}
-
-// It comes back to on_marked().
-Inboxes::Marked* Inboxes::begin_marking(const Looking& looking) {
-  ++in_flight_;
-  return std::make_unique<Marked>(looking.session(), looking.what(), looking.last(),
-                                  looking.what().marks.front())
-      .release();
-}
-
-void Inboxes::send_receipt(const std::shared_ptr<Session>& session, std::uint64_t id,
-                           const v1::SendReceipt& receipt) {
-  const std::optional<Place> place = place_of(id, receipt.category());
-  if (!place) return;
-  if (!is_receipt_name(receipt.name())) {
-    return outbox_.send_error(id, Code::kInvalidArgument,
-                              "name: 1 to 32 letters, digits and hyphens, neither 'delivered' nor "
-                              "'read'");
-  }
-  if (receipt.first_increment() == 0 || receipt.last_increment() < receipt.first_increment())
-    return outbox_.send_error(id, Code::kInvalidArgument,
-                              "first_increment to last_increment: none");
-  look_at_read(session, {.id = id, .place = *place},
-               [this, receipt](Looking& looking) { tell_receipt(looking, receipt); });
-}
-
-void Inboxes::tell_receipt(Looking& looking, const v1::SendReceipt& receipt) {
-  const IncrementId last(receipt.last_increment());
-  if (last > looking.last()) {
-    return outbox_.send_error(
-        looking.id(), Code::kOutOfRange,
-        "last_increment: the inbox ends at " + std::to_string(looking.last().value()));
-  }
-  const Mark::Range range{.first = IncrementId(receipt.first_increment()), .last = last};
-  tell_authors(looking.what().place, {.name = receipt.name(), .range = range},
-               [marked = begin_marking(looking)](engine::Status told) { marked->end(told); });
-}
-
-void Inboxes::on_marked(Marked& marked) {
-  --in_flight_;
-  if (!marked.status()) return outbox_.send_error(marked.what().id, marked.status().error());
-  const IncrementId read = value_of(marked.read());
-  // This session's own inboxes are told by the answer.
-  for (auto& [id, inbox] : inboxes_) {
-    if (inbox.place.key == marked.what().place.key) inbox.told_read = read;
-  }
-  tell_state(marked.what().id, marked.what().place.category, marked.last(), read);
 }
 
 void Inboxes::on_news(const std::shared_ptr<Session>& session, std::uint64_t id) {
@@ -458,7 +272,7 @@ void Inboxes::on_news(const std::shared_ptr<Session>& session, std::uint64_t id)
 }
 
 void Inboxes::mix_into(StateHash& hash) const {
-  hash.add(inboxes_.size()).add(last_id_).add(in_flight_);
+  hash.add(inboxes_.size()).add(last_id_).add(in_flight_).add(acknowledgements_);
   for (const auto& [id, inbox] : inboxes_) {
     hash.add(id).add(inbox.place.category).add(inbox.place.partition).add(inbox.is_open);
     hash.add(inbox.next).add(inbox.last).add(inbox.told_read).add(inbox.only_looks);

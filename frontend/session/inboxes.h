@@ -72,6 +72,8 @@ class Inboxes {
   void on_looked(Looking& looking);
   void on_fetched(const std::shared_ptr<Session>& session, Fetch& fetch);
   void on_marked(Marked& marked);
+  class Acknowledged;
+  void on_acknowledged(const Acknowledged& acknowledged);
   void on_news(const std::shared_ptr<Session>& session, std::uint64_t inbox);
   class Explaining;
   void on_explained(Explaining& explaining);
@@ -137,6 +139,8 @@ class Inboxes {
   void deliver(Inbox& inbox, const engine::EntityBatch& batch);
   void tell_state(std::uint64_t id, const std::string& category, engine::IncrementId last,
                   engine::IncrementId read);
+  void move_cursor(const std::shared_ptr<Session>& session, std::uint64_t id, const Inbox& inbox,
+                   engine::IncrementId up_to);
   void tell_delivered(const Inbox& inbox, engine::IncrementId up_to);
   void tell_delivered_here(const Inbox& inbox, const Mark::Range& given);
 
@@ -145,7 +149,8 @@ class Inboxes {
   Outbox& outbox_;
   std::map<std::uint64_t, Inbox> inboxes_;
   std::uint64_t last_id_ = 0;
-  std::size_t in_flight_ = 0;  // looks and marks
+  std::size_t in_flight_ = 0;         // looks and marks
+  std::size_t acknowledgements_ = 0;  // that wait to be answered
 };
 
 }  // namespace bimip::frontend

@@ -62,10 +62,12 @@ inline constexpr auto kMessageSpanMax = std::chrono::hours(100 * 366 * 24);
 inline constexpr std::size_t kCategoryBytesMax = 32;
 inline constexpr std::size_t kMessageIdBytesMax = 128;
 // Messages a session has on their way to inboxes, inboxes it has open, and its requests about them
-// that are on their way.
+// that are on their way; of those, acknowledgements that are to be answered have a limit of their
+// own.
 inline constexpr std::size_t kSendsInFlightMax = 1024;
 inline constexpr std::size_t kInboxesMax = 16;
 inline constexpr std::size_t kInboxRequestsMax = 16;
+inline constexpr std::size_t kInboxAcknowledgementsMax = 1024;
 // Messages of one read, and of one receipt.
 inline constexpr std::size_t kInboxRecordsPerRead = 500;
 inline constexpr std::size_t kReceiptMessagesMax = 500;

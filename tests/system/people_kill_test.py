@@ -18,8 +18,6 @@ DEVICES = ("phone", "desk")
 KILLS = 3
 BETWEEN_KILLS = 3  # seconds
 CALLS = 4  # of a device: an entity may have 32 offers that are not over
-# An acknowledgement is not answered. It is in the log by then, after which the server answered something else.
-STORED_WITHIN = 2
 GRACE, RECOVER_WITHIN = 1, 4
 PRESENCE_SLACK = 4  # of a busy machine
 Kind, Action = offer_pb2.OfferState, offer_pb2.OfferAction
@@ -32,8 +30,7 @@ class Inbox:
         self.id = None
         self.got = {}  # increment: who sent it and the message's id
         self.acknowledged = 0
-        self.acknowledgements = []  # when, how far, and whether the server answered something since
-        self.kept = 0  # a kill leaves at least that
+        self.kept = 0  # of that, what was answered: no kill takes it back
 
 
 class Device(threading.Thread, Listener):
@@ -62,9 +59,6 @@ class Device(threading.Thread, Listener):
     def live(self):
         for inbox in self.inboxes.values():
             inbox.id = None
-            inbox.kept = max([inbox.kept] + [up_to for when, up_to, is_answered in inbox.acknowledgements
-                                             if is_answered and when < self.test.killed_at - STORED_WITHIN])
-            inbox.acknowledgements.clear()
         Listener.__init__(self, self.server, self.eid, self.device)
         with self:
             self.ask(watch_offers={})
@@ -73,14 +67,6 @@ class Device(threading.Thread, Listener):
             while not self.test.is_over.is_set():
                 self.hear()
                 self.act()
-
-    def ask(self, id=None, **body):
-        asked_at = time.monotonic()
-        answer = super().ask(id, **body)
-        for inbox in self.inboxes.values():
-            inbox.acknowledgements = [(when, up_to, is_answered or when < asked_at)
-                                      for when, up_to, is_answered in inbox.acknowledgements]
-        return answer
 
     def open(self, category, inbox):
         self.opening = inbox
@@ -125,8 +111,12 @@ class Device(threading.Thread, Listener):
         if newest == inbox.acknowledged or self.random.randrange(2):
             return
         inbox.acknowledged = newest
-        self.send(stanza(0, acknowledge_inbox={"inbox_id": inbox.id, "up_to": newest}))
-        inbox.acknowledgements.append((time.monotonic(), newest, False))
+        body = {"inbox_id": inbox.id, "up_to": newest}
+        if self.random.randrange(2):
+            self.must(self.ask(acknowledge_inbox=body), "inbox_acknowledged")
+            inbox.kept = newest
+        else:
+            self.send(stanza(0, acknowledge_inbox=body))
 
     def send_one(self):
         if not self.unanswered:
@@ -179,7 +169,6 @@ class PeopleKill(case.SystemTest):
         self.bimipd = self.server("--awareness-grace", f"{GRACE}s", "--awareness-recover-within", f"{RECOVER_WITHIN}s",
                                   "--awareness-coalesce", "100ms")
         self.is_over = threading.Event()
-        self.killed_at = 0
 
     def person(self, eid, device="phone"):
         person = awareness_test.Person(self.bimipd, eid, device)
@@ -197,7 +186,6 @@ class PeopleKill(case.SystemTest):
             person.close()
 
     def kill_and_start(self):
-        self.killed_at = time.monotonic()
         self.bimipd.kill()
         self.bimipd.start()
 

@@ -222,9 +222,16 @@ class Reader {
     connection_.send(stanza);
   }
 
-  // The server has taken the acknowledgement when it answers what was sent after it.
+  // What was acknowledged does not come again, whatever becomes of the server.
   Status finish() {
     output_.flush();
+    if (arguments_.acknowledge) {
+      v1::Stanza request;
+      request.mutable_acknowledge_inbox()->set_inbox_id(inbox_);
+      request.mutable_acknowledge_inbox()->set_up_to(reached_);
+      if (Result<v1::Stanza> answer = ask(std::move(request)); !answer)
+        return std::unexpected(std::move(answer.error()));
+    }
     if (arguments_.mark_read && reached_ > 0) {
       v1::Stanza request;
       request.mutable_mark_read()->set_category(arguments_.category);

@@ -79,7 +79,13 @@ void InboxDevice::acknowledge(const std::string& category, Box& box, std::uint64
   v1::Stanza stanza;
   stanza.mutable_acknowledge_inbox()->set_inbox_id(box.id);
   stanza.mutable_acknowledge_inbox()->set_up_to(up_to);
-  client_->say(stanza);
+  // Every other one is answered.
+  wants_answer_ = !wants_answer_;
+  if (!wants_answer_) return client_->say(stanza);
+  ask(stanza, [this, category, up_to](const v1::Stanza& answer) {
+    EXPECT_EQ(answer.inbox_acknowledged().up_to(), up_to) << answer.ShortDebugString();
+    model_.acknowledged(seat(category), up_to);
+  });
 }
 
 void InboxDevice::acknowledge(const std::string& category, engine::Random& random) {

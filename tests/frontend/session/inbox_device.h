@@ -79,6 +79,7 @@ class InboxDevice {
   const std::string name_;
   std::unique_ptr<Client> client_{};
   std::uint64_t last_id_ = 0;
+  bool wants_answer_ = false;  // when it acknowledges
   std::map<std::uint64_t, std::function<void(const v1::Stanza&)>> asked_{};
   std::map<std::string, Box> boxes_{};  // by category
   std::map<std::uint64_t, Looked> looks_{};

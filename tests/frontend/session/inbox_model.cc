@@ -54,6 +54,10 @@ void InboxModel::sent(const std::string& from, const v1::Send& send, std::uint64
   letter.offset = offset;
 }
 
+void InboxModel::acknowledged(const SeatOf& seat, std::uint64_t up_to) {
+  cursors_[seat].answered = std::max(cursors_[seat].answered, up_to);
+}
+
 void InboxModel::marked_read(const InboxOf& inbox, std::uint64_t up_to) {
   read_[inbox].answered = std::max(read_[inbox].answered, up_to);
 }
@@ -190,7 +194,7 @@ void InboxModel::settled() {
     tell_later({.inbox = seat.first, .name = "delivered", .device = seat.second}, cursor,
                cursor.asked);
     cursor.surely = std::max(cursor.surely, cursor.asked);
-    cursor.asked = 0;
+    cursor.asked = cursor.answered = 0;
   }
   for (auto& [inbox, delivered] : delivered_) {
     tell_later({.inbox = inbox, .name = "delivered"}, delivered, delivered.asked);
@@ -228,9 +232,11 @@ void InboxModel::crashed() {
     if (letter.offset) settle(letter);
   }
   for (auto& [seat, cursor] : cursors_) {
-    tell_later({.inbox = seat.first, .name = "delivered", .device = seat.second}, cursor, 0);
+    tell_later({.inbox = seat.first, .name = "delivered", .device = seat.second}, cursor,
+               cursor.answered);
     cursor.at_most = std::max(cursor.at_most, cursor.asked);
-    cursor.asked = 0;
+    cursor.surely = std::max(cursor.surely, cursor.answered);
+    cursor.asked = cursor.answered = 0;
   }
   for (auto& [inbox, delivered] : delivered_) {
     tell_later({.inbox = inbox, .name = "delivered"}, delivered, 0);

@@ -68,6 +68,7 @@ class InboxModel {
 
   // Answered, or given.
   void sent(const std::string& from, const v1::Send& send, std::uint64_t offset);
+  void acknowledged(const SeatOf& seat, std::uint64_t up_to);
   void marked_read(const InboxOf& inbox, std::uint64_t up_to);
   void told(const InboxOf& inbox, const v1::SendReceipt& receipt);
   // A device looks at its cursor again.

@@ -64,6 +64,23 @@ class InboxesTest : public ::testing::Test {
     client.say(stanza);
     (void)client.said();
   }
+  void acknowledge_with_id(Client& client, const Opened& opened, std::uint64_t id) {
+    v1::Stanza stanza;
+    stanza.set_id(id);
+    stanza.mutable_acknowledge_inbox()->set_inbox_id(opened.opened.inbox_id());
+    stanza.mutable_acknowledge_inbox()->set_up_to(opened.opened.state().last_increment());
+    client.say(stanza);
+  }
+  // What was answered to these ids: how far it is acknowledged, or why it is not.
+  static std::map<std::uint64_t, std::string> answers(Client& client) {
+    std::map<std::uint64_t, std::string> answers;
+    for (const v1::Stanza& said : client.said()) {
+      if (said.has_inbox_acknowledged())
+        answers[said.id()] = std::to_string(said.inbox_acknowledged().up_to());
+      if (said.has_error()) answers[said.id()] = v1::Code_Name(said.error().code());
+    }
+    return answers;
+  }
   // As a restore to an earlier moment leaves it.
   void set_mark(MarkKind kind, std::uint64_t value) {
     const std::shared_ptr<Mark> mark = world.inboxes().marks().of(
@@ -216,6 +233,65 @@ TEST_F(InboxesTest, WhatIsForOneDeviceIsDeliveredWhenThatOneHasIt) {
   const auto other = Client::welcomed(world, {}, "bob", "other");
   acknowledge(*other, open(*other), 2);
   EXPECT_THAT(told(), ElementsAre("b", "a"));
+}
+
+TEST_F(InboxesTest, AnAcknowledgementIsAnsweredOnceTheLogHasTheCursor) {
+  (void)send("a");
+  const Opened inbox = open(*bob);
+  world.scripted().holds = true;
+  acknowledge_with_id(*bob, inbox, 90);
+  EXPECT_THAT(answers(*bob), IsEmpty());
+  acknowledge_with_id(*bob, inbox, 91);
+  EXPECT_THAT(answers(*bob), IsEmpty()) << "the cursor is there, but not in the log";
+  world.scripted().holds = false;
+  world.scripted().let_go();
+  EXPECT_THAT(answers(*bob), ElementsAre(std::pair(90, "1"), std::pair(91, "1")));
+  acknowledge_with_id(*bob, inbox, 92);
+  EXPECT_THAT(answers(*bob), ElementsAre(std::pair(92, "1"))) << "it is in the log already";
+}
+
+TEST_F(InboxesTest, AnAcknowledgementThatTheLogRefusesIsRefusedAndMayBeTriedAgain) {
+  (void)send("a");
+  const Opened inbox = open(*bob);
+  world.scripted().refuse = [](const engine::RecordFields&) {
+    return engine::Error{ErrorCode::kNoSpace, "full"};
+  };
+  acknowledge_with_id(*bob, inbox, 90);
+  EXPECT_THAT(answers(*bob), ElementsAre(std::pair(90, v1::Code_Name(v1::CODE_NO_SPACE))));
+  world.scripted().refuse = nullptr;
+  acknowledge_with_id(*bob, inbox, 91);
+  EXPECT_THAT(answers(*bob), ElementsAre(std::pair(91, "1")));
+}
+
+TEST_F(InboxesTest, AnAcknowledgementOfWhatIsForOneDeviceIsAnsweredOnceItsAuthorWasTold) {
+  (void)send("a", [](v1::Send& send) { send.set_to_device("phone"); });
+  const auto phone = Client::welcomed(world, {}, "bob", "phone");
+  const Opened inbox = open(*phone);
+  world.scripted().refuse = [](const engine::RecordFields& record) -> std::optional<engine::Error> {
+    if (engine::as_text(record.key) != "alice") return std::nullopt;
+    return engine::Error{ErrorCode::kNoSpace, "full"};
+  };
+  acknowledge_with_id(*phone, inbox, 90);
+  EXPECT_THAT(answers(*phone), IsEmpty());
+  world.scripted().refuse = nullptr;
+  world.clock.pass(2s);
+  world.inboxes().receipts().on_tick(world.clock.monotonic());
+  EXPECT_THAT(answers(*phone), ElementsAre(std::pair(90, "1")));
+  EXPECT_THAT(open(*alice, "receipt").bodies.size(), 1U);
+}
+
+TEST_F(InboxesTest, NoMoreAcknowledgementsWaitForAnswersThanTheLimit) {
+  (void)send("a");
+  const Opened inbox = open(*bob);
+  world.scripted().holds = true;
+  for (std::uint64_t i = 0; i <= limits::kInboxAcknowledgementsMax; ++i)
+    acknowledge_with_id(*bob, inbox, 100 + i);
+  const std::uint64_t last = 100 + limits::kInboxAcknowledgementsMax;
+  EXPECT_THAT(answers(*bob),
+              ElementsAre(std::pair(last, v1::Code_Name(v1::CODE_RESOURCE_EXHAUSTED))));
+  world.scripted().holds = false;
+  world.scripted().let_go();
+  EXPECT_EQ(answers(*bob).size(), limits::kInboxAcknowledgementsMax);
 }
 
 // As a crash leaves it that came between the two.
