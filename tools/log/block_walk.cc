@@ -2,16 +2,18 @@
 
 #include <algorithm>
 #include <cstring>
+#include <system_error>
 
 #include "engine/segment/block_reader.h"
 
 namespace bimip::log_tools {
 namespace {
 
-// One read of the device. The window holds a read and, before it, the part of a block that the read
-// before ended in.
-constexpr std::size_t kReadBytes = 4 * 1024 * 1024;
-constexpr std::size_t kWindowBytes = kReadBytes + limits::kBlockBytesMax;
+// One read of the device, and in front of it room for the part of a block that the read before
+// ended in.
+constexpr std::size_t kReadBytes = 4096 * 1024;
+constexpr std::size_t kRoomInFront = limits::kBlockBytesMax;
+static_assert(kReadBytes >= limits::kBlockBytesMax);
 // The unit that a device writes whole.
 constexpr std::size_t kDeviceSectorBytes = 512;
 static_assert(kBlockHeaderBytes <= kDeviceSectorBytes);
@@ -19,43 +21,65 @@ static_assert(kBlockHeaderBytes <= kDeviceSectorBytes);
 }  // namespace
 
 BlockWalk::BlockWalk(const Place& place)
-    : place_(place), position_(place.from), window_(kWindowBytes) {}
+    : place_(place),
+      position_(place.from),
+      buffer_(kRoomInFront + kReadBytes),
+      next_buffer_(kRoomInFront + kReadBytes) {}
 
-// Afterwards the window begins at `position` and is as full as the file allows.
+// Afterwards the window begins at `position` and goes on for a read, or to the file's end.
 Status BlockWalk::refill(FilePosition position) {
-  const MutableBytes window = window_.bytes();
-  std::size_t kept = 0;
-  if (position >= window_start_ && position < window_start_ + window_bytes_) {
-    kept = window_start_ + window_bytes_ - position;
-    std::memmove(window.data(), window.data() + (position - window_start_), kept);
-  }
-  // The file ended inside what is kept: there is no more of it.
-  const bool ended = kept % limits::kSectorBytes != 0;
+  Bytes kept;
+  const bool goes_on = !window_.empty() && position >= window_start_ && position <= window_end();
+  if (goes_on) kept = window_.subspan(position - window_start_);
+  window_ = kept;
   window_start_ = position;
-  window_bytes_ = kept;
-  if (ended) return {};
-  const std::size_t room = std::min(kReadBytes, window.size() - kept);
-  Result<std::size_t> got = place_.file.read_at(position + kept, window.subspan(kept, room));
+  // The file ended inside what is kept: there is no more of it.
+  if (kept.size() % limits::kSectorBytes != 0) return {};
+  Result<std::size_t> got = read_piece(window_end());
   if (!got) {
-    window_bytes_ = 0;
+    window_ = {};
     return std::unexpected(std::move(got.error()));
   }
-  window_bytes_ += *got;
+  std::byte* const begin = next_buffer_.bytes().data() + kRoomInFront - kept.size();
+  std::memcpy(begin, kept.data(), kept.size());
+  window_ = {begin, kept.size() + *got};
+  std::swap(buffer_, next_buffer_);
   if (place_.bytes_read != nullptr) *place_.bytes_read += *got;
+  if (goes_on) read_ahead(window_end());
   return {};
 }
 
-Result<Bytes> BlockWalk::look(FilePosition position, std::size_t count) {
-  const auto inside = [&] {
-    return position >= window_start_ && position + count <= window_start_ + window_bytes_;
+// Into `next_buffer_`; it may have been read already.
+Result<std::size_t> BlockWalk::read_piece(FilePosition from) {
+  if (ahead_.valid()) {
+    Result<std::size_t> got = ahead_.get();
+    if (ahead_from_ == from) return got;
+  }
+  return place_.file.read_at(from, next_buffer_.bytes().subspan(kRoomInFront));
+}
+
+void BlockWalk::read_ahead(FilePosition from) {
+  if (from >= FilePosition(place_.file.bytes())) return;
+  ahead_from_ = from;
+  const auto read = [&file = place_.file, from, into = next_buffer_.bytes().subspan(kRoomInFront)] {
+    return file.read_at(from, into);
   };
-  const bool at_file_end = window_start_ + window_bytes_ >= FilePosition(place_.file.bytes());
-  const bool begun = position >= window_start_ && position <= window_start_ + window_bytes_;
-  if (!inside() && !(at_file_end && begun && window_bytes_ > 0)) {
+  try {
+    ahead_ = std::async(std::launch::async, read);
+  } catch (const std::system_error&) {
+    // No thread is to be had: it is read when it is wanted.
+  }
+}
+
+Result<Bytes> BlockWalk::look(FilePosition position, std::size_t count) {
+  const auto inside = [&] { return position >= window_start_ && position + count <= window_end(); };
+  const bool at_file_end = window_end() >= FilePosition(place_.file.bytes());
+  const bool begun = position >= window_start_ && position <= window_end();
+  if (!inside() && !(at_file_end && begun && !window_.empty())) {
     if (Status done = refill(position); !done) return std::unexpected(std::move(done.error()));
   }
   const std::size_t skip = position - window_start_;
-  return Bytes(window_.bytes()).subspan(skip, std::min(count, window_bytes_ - skip));
+  return window_.subspan(skip, std::min(count, window_.size() - skip));
 }
 
 Result<BlockWalk::Found> BlockWalk::block_at(FilePosition position) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <future>
 #include <optional>
 
 #include "engine/format/commit_block.h"
@@ -21,7 +22,8 @@ enum class Arrival : std::uint8_t {
 };
 
 // Verifies everything it answers: checksums, and that the block belongs to this segment at this
-// position. Thread-compatible. `file` and `bytes_read` outlive it.
+// position. Who walks on has the next read made on a thread of its own, while the one before it is
+// looked at. Thread-compatible. `file` and `bytes_read` outlive it.
 class BlockWalk {
  public:
   struct Place {
@@ -51,7 +53,8 @@ class BlockWalk {
   // Moves to the first good block behind position() and answers it; nothing, and stays, when there
   // is none. Looks at every sector. kIo.
   [[nodiscard]] Result<std::optional<BlockHeader>> resync();
-  // Up to `count` bytes from `position`, as they are; until the next call. kIo.
+  // Up to `count` bytes, at most limits::kBlockBytesMax, from `position`, as they are; until the
+  // next call. kIo.
   [[nodiscard]] Result<Bytes> look(FilePosition position, std::size_t count);
 
   // End of the last sector seen so far, good blocks included, that is not all zeros.
@@ -60,12 +63,20 @@ class BlockWalk {
  private:
   [[nodiscard]] Result<Found> block_at(FilePosition position);
   [[nodiscard]] Status refill(FilePosition position);
+  [[nodiscard]] Result<std::size_t> read_piece(FilePosition from);
+  void read_ahead(FilePosition from);
+  [[nodiscard]] FilePosition window_end() const { return window_start_ + window_.size(); }
 
   Place place_;
   FilePosition position_;
-  AlignedBytes window_;
+  // A piece that was read, and before it the part of a block that the piece before ended in.
+  AlignedBytes buffer_;
+  // For the piece that comes next.
+  AlignedBytes next_buffer_;
+  Bytes window_{};  // what is looked at, in `buffer_`
   FilePosition window_start_{};
-  std::size_t window_bytes_ = 0;
+  FilePosition ahead_from_{};
+  std::future<Result<std::size_t>> ahead_{};  // into `next_buffer_`; goes before it
   FilePosition nonzero_end_{};
 };
 
