@@ -78,6 +78,10 @@ TEST(Reindex, WritesBesideTheStoreToo) {
   EXPECT_EQ(written(report), report.at("files").size());
   for (const Path& index : store.files(FileKind::kIndex))
     EXPECT_EQ(read_bytes(to / fs::relative(index, store.path())), read_bytes(index));
+  std::uint64_t bytes = 0;
+  for (const Json& file : report.at("files"))
+    bytes += fs::file_size(file.at("written").get<std::string>());
+  EXPECT_EQ(report.at("bytes_written"), bytes);
 }
 
 TEST(Reindex, OfADamagedSegmentSaysThatItLeavesSomethingOut) {

@@ -107,7 +107,7 @@ const std::array kEveryWriting{
                   {.path = bench.store(), .to = bench.to(), .format = format, .effect = effect});
             },
         .says = "1 missing or wrong",
-        .as = {"bytes_read"},
+        .as = {"bytes_read", "bytes_written"},
         .index = Bench::Index::kLost},
     Writing{.name = "reindex --replace",
             .run =
@@ -118,7 +118,7 @@ const std::array kEveryWriting{
                                                       .effect = effect});
                 },
             .says = "1 to be written",
-            .as = {"bytes_read"},
+            .as = {"bytes_read", "bytes_written"},
             .index = Bench::Index::kLost},
     Writing{
         .name = "backup",

@@ -37,11 +37,10 @@ SegmentIdentity identity_of(const PartitionPlace& partition, Epoch epoch) {
 class Reindexer {
  public:
   explicit Reindexer(const ReindexRequest& request)
-      : request_(request), device_(make_posix_device()) {}
+      : request_(request), device_(make_posix_device()), effect_(request.effect) {}
 
   Result<ReindexReport> run() {
     std::vector<Work> work;
-    std::uint64_t bytes = 0;
     for (const PartitionPlace& partition : request_.inventory.partitions) {
       if (!partition.manifest) {
         return fail(ErrorCode::kNotFound, partition.folder.string() +
@@ -50,14 +49,61 @@ class Reindexer {
       }
       add_work(partition, work);
     }
-    for (const Work& one : work) bytes += one.bytes;
+    if (Status fits = look_for_room(work); !fits) return std::unexpected(std::move(fits.error()));
     OutputFolder output;
-    if (request_.target == Target::kFolder) {
+    if (writes() && request_.target == Target::kFolder) {
       Result<OutputFolder> made =
           OutputFolder::make(*device_, request_.folder, OutputFolder::Contents::kOurs);
       if (!made) return std::unexpected(std::move(made.error()));
       output = std::move(*made);
     }
+    Result<ReindexReport> report = make_all(work);
+    if (!report) return report;
+    if (!writes()) {
+      if (Status fits = check_room(*report); !fits) return std::unexpected(std::move(fits.error()));
+    }
+    output.keep();
+    return report;
+  }
+
+ private:
+  [[nodiscard]] bool writes() const { return effect_ == Effect::kWrite; }
+
+  // How long a file becomes is known when it is made, and that is far shorter than its segment. So
+  // only where not even the segments would fit everything is made once without writing.
+  Status look_for_room(std::vector<Work>& work) {
+    if (!writes() || request_.target == Target::kNowhere) return {};
+    std::uint64_t ample = 0;
+    for (const Work& one : work) ample += one.segment != nullptr ? one.segment->bytes : 0;
+    if (log_tools::check_room(*device_, target_folder(), ample)) return {};
+    effect_ = Effect::kDryRun;
+    const Result<ReindexReport> foreseen = make_all(work);
+    effect_ = Effect::kWrite;
+    bytes_read_ = 0;
+    if (!foreseen) return std::unexpected(foreseen.error());
+    return check_room(*foreseen);
+  }
+
+  // A file that takes another's place lies beside it first.
+  Status check_room(const ReindexReport& report) {
+    if (request_.target == Target::kNowhere) return {};
+    std::uint64_t largest = 0;
+    std::uint64_t replaced = 0;
+    for (const DerivedFile& file : report.files) {
+      largest = std::max(largest, file.bytes);
+      replaced += file.replaced;
+    }
+    const std::uint64_t grown = report.bytes_written - std::min(report.bytes_written, replaced);
+    return log_tools::check_room(*device_, target_folder(), std::max(largest, grown));
+  }
+
+  Path target_folder() const {
+    return request_.target == Target::kFolder ? request_.folder : request_.inventory.root;
+  }
+
+  Result<ReindexReport> make_all(std::vector<Work>& work) {
+    std::uint64_t bytes = 0;
+    for (const Work& one : work) bytes += one.bytes;
     run_parallel({.count = work.size(),
                   .jobs = request_.jobs,
                   .work = [&](std::size_t i) { work[i].made = make(work[i]); },
@@ -68,14 +114,13 @@ class Reindexer {
     ReindexReport report;
     for (Work& one : work) {
       if (!one.made) return std::unexpected(std::move(one.made.error()));
+      report.bytes_written += one.made->bytes;
       report.files.push_back(std::move(*one.made));
     }
     report.bytes_read = bytes_read_;
-    output.keep();
     return report;
   }
 
- private:
   static void add_work(const PartitionPlace& partition, std::vector<Work>& work) {
     for (const SegmentPlace& segment : partition.segments) {
       if (!is_sealed(segment)) continue;
@@ -221,6 +266,9 @@ class Reindexer {
       target = file.path;
     }
     if (target.empty()) return file;
+    file.bytes = should_be.size();
+    if (is && target == file.path) file.replaced = is->size();
+    if (!writes()) return file;
     Status done = make_folders(*device_, target.parent_path());
     if (done) done = replace_file(*device_, target, should_be);
     if (!done) return std::unexpected(std::move(done.error()));
@@ -230,6 +278,7 @@ class Reindexer {
 
   const ReindexRequest& request_;
   const std::unique_ptr<Device> device_;
+  Effect effect_;
   BufferPool pool_{limits::kBufferArenaBytes};
   std::atomic<std::uint64_t> bytes_read_{0};
 };

@@ -34,9 +34,12 @@ std::string reindex_text(const ReindexReport& report, const ReindexArguments& ar
            (file.written == file.path ? "; made again" : "") + "\n";
   }
   if (!writes) written = arguments.to ? report.files.size() : wrong;
+  const std::string size =
+      report.bytes_written > 0 ? " (" + bytes_text(report.bytes_written) + ")" : "";
   return out + count_text(report.files.size(), "derived file") + ", " + std::to_string(wrong) +
          " missing or wrong, " + std::to_string(written) +
-         (writes ? " written\n" : " to be written; nothing was written (--dry-run)\n");
+         (writes ? " written" + size + "\n"
+                 : " to be written" + size + "; nothing was written (--dry-run)\n");
 }
 
 Json reindex_json(const ReindexReport& report, const Inventory& inventory, Effect effect) {
@@ -51,9 +54,13 @@ Json reindex_json(const ReindexReport& report, const Inventory& inventory, Effec
     if (!file.written.empty()) json["written"] = file.written.string();
     files.push_back(std::move(json));
   }
-  return {{"schema", "bimip.log.reindex/1"},      {"path", inventory.root.string()},
-          {"dry_run", effect == Effect::kDryRun}, {"right", report.is_right()},
-          {"bytes_read", report.bytes_read},      {"files", std::move(files)}};
+  return {{"schema", "bimip.log.reindex/1"},
+          {"path", inventory.root.string()},
+          {"dry_run", effect == Effect::kDryRun},
+          {"right", report.is_right()},
+          {"bytes_read", report.bytes_read},
+          {"bytes_written", report.bytes_written},
+          {"files", std::move(files)}};
 }
 
 }  // namespace
@@ -64,14 +71,14 @@ Exit run_reindex(const ReindexArguments& arguments, const Console& console) {
   if (!inventory) return cannot_run(inventory.error(), console);
   ProgressLine progress(console);
   ReindexRequest request{.inventory = *inventory,
+                         .folder = arguments.to.value_or(Path()),
+                         .effect = arguments.effect,
                          .jobs = arguments.jobs,
                          .on_progress = [&](std::uint64_t done, std::uint64_t total) {
                            progress.draw({}, done, total);
                          }};
-  if (arguments.effect == Effect::kWrite) {
-    request.target = arguments.to ? Target::kFolder : Target::kInPlace;
-    request.folder = arguments.to.value_or(Path());
-  }
+  if (arguments.to) request.target = Target::kFolder;
+  if (arguments.replace == InPlace::kYes) request.target = Target::kInPlace;
   const Result<ReindexReport> report = reindex(request);
   progress.wipe();
   if (!report) return cannot_run(report.error(), console);
