@@ -58,6 +58,11 @@ bool cannot_be_seen(Which which, Damage damage) {
   }
 }
 
+// Of its pages nothing is lost when it only lies elsewhere, or goes on.
+bool forgets_keys(Which which, Damage damage) {
+  return which == Which::kEntityBase && damage != Damage::kSwap && damage != Damage::kAppend;
+}
+
 // What no list names may be about to be listed, while a server writes; a last block that does not
 // check may be on its way.
 bool can_be_seen_live(Which which, Damage damage) {
@@ -77,7 +82,7 @@ class Trial {
   [[nodiscard]] std::set<Path> files_to_name() const;
   void expect_told(Exit exit, const Records& survivors, const std::string& out) const;
   void expect_goes_on(const Path& salvaged, const Records& survivors, const Json& report) const;
-  void expect_increments_go_on(Store& store) const;
+  void expect_increments_go_on(Store& store, const Json& report) const;
 
   const MatrixStore& original_;
   const Which which_;
@@ -181,11 +186,20 @@ void Trial::expect_goes_on(const Path& salvaged, const Records& survivors,
     ASSERT_TRUE(again) << again.error().message;
     EXPECT_EQ(again->at(0), place.offset);
   }
-  expect_increments_go_on(*store);
+  expect_increments_go_on(*store, report);
 }
 
 // None is used twice, not even of a key that has no record any more.
-void Trial::expect_increments_go_on(Store& store) const {
+void Trial::expect_increments_go_on(Store& store, const Json& report) const {
+  std::uint64_t forgotten = 0;
+  for (const Json& partition : report.at("partitions")) {
+    for (const Json& range : partition.at("keys_forgotten")) {
+      EXPECT_EQ(partition.at("topic"), "kept");
+      forgotten += range.at("offsets").at("end").get<std::uint64_t>() -
+                   range.at("offsets").at("first").get<std::uint64_t>();
+    }
+  }
+  EXPECT_EQ(forgotten > 0, forgets_keys(which_, damage_));
   const Result<TopicInfo> kept = store.find_topic("kept");
   if (!kept) return;  // the catalog was lost
   LogClient log(store);
@@ -193,7 +207,9 @@ void Trial::expect_increments_go_on(Store& store) const {
   const Result<EntityState> gone = log.find_entity(kept->id, MatrixStore::kGoneKey);
   ASSERT_TRUE(gone) << gone.error().message;
   EXPECT_GT(gone->last_increment, IncrementId(MatrixStore::kGoneRecords));
-  if (which_ != Which::kEntityBase && which_ != Which::kCatalog) {
+  if (forgets_keys(which_, damage_)) {
+    EXPECT_LE(gone->last_increment.value(), MatrixStore::kGoneRecords + 1 + forgotten);
+  } else if (which_ != Which::kCatalog) {
     EXPECT_EQ(gone->last_increment, IncrementId(MatrixStore::kGoneRecords + 1));
   }
 }
@@ -204,9 +220,12 @@ void Trial::expect_told(Exit exit, const Records& survivors, const std::string& 
     EXPECT_EQ(exit, Exit::kDamage) << out;
   }
   const bool was_told_by_it =
-      which_ == Which::kCatalog || which_ == Which::kLosses || which_ == Which::kEntityBase;
+      which_ == Which::kCatalog || which_ == Which::kLosses || forgets_keys(which_, damage_);
   if (is_all_there && !was_told_by_it) {
     EXPECT_EQ(exit, Exit::kClean) << out;
+  }
+  if (forgets_keys(which_, damage_)) {
+    EXPECT_EQ(exit, Exit::kDamage) << out;
   }
 }
 

@@ -246,6 +246,38 @@ TEST_F(Salvage, KnowsALossAgain) {
   EXPECT_EQ(gaps_of(second).at(0).at("recorded"), first.at("time"));
 }
 
+// The keys are "key 0" to "key 6" in turns.
+TEST_F(Salvage, TellsWhichIncrementsOfAKeyAreLostByTheRecordsAround) {
+  const ExampleStore store;
+  for (const Path& directory : store.files(FileKind::kEntities)) fs::remove(directory);
+  change_byte(store.sealed(), 5 * limits::kSectorBytes + 200, 8);
+  const Path second = store.partition() / file_names::segment(store.manifest().segments[1].epoch);
+  fs::remove(second);
+  const Json report = salvage(store.path(), Exit::kDamage);
+  std::map<std::uint64_t, Json> told;  // by offset
+  std::uint64_t lost = 0;
+  for (const Json& gap : report.at("partitions").at(0).at("gaps")) {
+    for (std::uint64_t at = gap.at("offsets").at("first"); at < gap.at("offsets").at("end"); ++at)
+      told[at] = gap;
+    lost += gap.at("keys").size();
+  }
+  ASSERT_GT(told.size(), 7U) << "some key lost two";
+  EXPECT_GE(lost, 7U);
+  for (const auto& [offset, gap] : told) {
+    const std::string key = "key " + std::to_string(offset % 7);
+    const auto named = std::ranges::find(
+        gap.at("keys"), key, [](const Json& one) { return one.at("key").get<std::string>(); });
+    ASSERT_NE(named, gap.at("keys").end()) << key;
+    const Json& increments = named->at("increments");
+    for (std::uint64_t n = increments.at("first"); n < increments.at("end"); ++n)
+      EXPECT_TRUE(told.contains(7 * (n - 1) + offset % 7)) << key << " was told to lack " << n;
+    EXPECT_LE(increments.at("first"), offset / 7 + 1);
+    EXPECT_GT(increments.at("end"), offset / 7 + 1);
+  }
+  const Ran words = run(log_tools::run_salvage, {.path = store.path(), .effect = Effect::kDryRun});
+  EXPECT_THAT(words.out, HasSubstr("(increment"));
+}
+
 TEST_F(Salvage, LeavesATableOfLossesWithoutWhichTheyAreDamage) {
   const ExampleStore store;
   change_byte(store.sealed(), 5 * limits::kSectorBytes + 200, 8);

@@ -6,47 +6,65 @@
 #include "engine/format/file_names.h"
 
 namespace bimip::log_tools {
-namespace {
 
-// The pages that check; those that do not are lost records.
-void copy_entities(const EntityBaseView& base, EntityBaseWriter& out) {
-  for (const LostRecords& lost : base.header().lost) out.lose(lost);
-  for (std::uint64_t number = 0; number < base.header().pages(); ++number) {
-    const Result<EntityPage> page = base.page(number);
-    if (!page) {
-      out.lose(base.lost_with(number));
-      continue;
-    }
-    for (std::size_t slot = 0; slot < page->size(); ++slot) out.add(page->at(slot));
+Result<EntityBaseCopy> EntityBaseCopy::read(const SegmentIdentity& partition, Offset log_begin,
+                                            const FileEvidence* found) {
+  EntityBaseCopy copy;
+  copy.partition_ = partition;
+  copy.log_begin_ = log_begin;
+  if (found != nullptr) {
+    Result<std::vector<std::byte>> bytes = read_whole(found->path, found->bytes);
+    if (!bytes) return std::unexpected(std::move(bytes.error()));
+    copy.bytes_ = std::move(*bytes);
+    // Of a file that was cut, or goes on with other bytes, the pages that are there count.
+    copy.bytes_.resize(found->entity_base->file_bytes());
   }
+  copy.find_forgotten();
+  return copy;
 }
 
-}  // namespace
+std::optional<EntityBaseView> EntityBaseCopy::view() const {
+  const Result<EntityBaseView> base = EntityBaseView::open(partition_, bytes_);
+  return base ? std::optional(*base) : std::nullopt;
+}
 
-Status carry_entity_base(const EntityBaseTarget& target, const FileEvidence* found) {
-  if (found == nullptr && target.log_begin == Offset(0)) return {};
-  std::vector<std::byte> bytes;
-  std::optional<EntityBaseView> base;
-  if (found != nullptr) {
-    Result<std::vector<std::byte>> read = read_whole(found->path, found->bytes);
-    if (!read) return std::unexpected(std::move(read.error()));
-    bytes = std::move(*read);
-    if (Result<EntityBaseView> view = EntityBaseView::open(target.partition, bytes)) base = *view;
+Offset EntityBaseCopy::known_until() const {
+  const std::optional<EntityBaseView> base = view();
+  return base ? base->header().end_offset : Offset(0);
+}
+
+void EntityBaseCopy::find_forgotten() {
+  if (const std::optional<EntityBaseView> base = view()) {
+    for (const LostRecords& lost : base->header().lost)
+      forgotten_.push_back({.records = lost, .is_known = true});
+    for (std::uint64_t number = 0; number < base->header().pages(); ++number) {
+      if (!base->page(number)) forgotten_.push_back({.records = base->lost_with(number)});
+    }
   }
-  const Offset known = base ? base->header().end_offset : Offset(0);
-  EntityBaseWriter out({.partition = target.partition,
+  const Offset known = known_until();
+  if (known < log_begin_)
+    forgotten_.push_back({.records = {.offsets = {.first = known, .end = log_begin_}}});
+}
+
+Status EntityBaseCopy::write(Device& device, const Path& folder) const {
+  const std::optional<EntityBaseView> base = view();
+  if (!base && log_begin_ == Offset(0)) return {};
+  EntityBaseWriter out({.partition = partition_,
                         .generation = base ? base->header().generation + 1 : 1,
-                        .end_offset = std::max(known, target.log_begin),
+                        .end_offset = std::max(known_until(), log_begin_),
                         .entities = 0,
                         .lost = {}});
-  if (base) copy_entities(*base, out);
-  if (known < target.log_begin) out.lose({.offsets = {.first = known, .end = target.log_begin}});
+  for (std::uint64_t number = 0; base && number < base->header().pages(); ++number) {
+    const Result<EntityPage> page = base->page(number);
+    for (std::size_t slot = 0; page && slot < page->size(); ++slot) out.add(page->at(slot));
+  }
+  for (const ForgottenKeys& forgotten : forgotten_) out.lose(forgotten.records);
   std::vector<std::byte> pages = out.take_pages();
   const EntityBaseWriter::Finished finished = out.finish();
   std::vector<std::byte> file = finished.header_page;
   file.insert(file.end(), pages.begin(), pages.end());
   file.insert(file.end(), finished.last_pages.begin(), finished.last_pages.end());
-  return replace_file(target.device, target.folder / file_names::kEntityBase, file);
+  return replace_file(device, folder / file_names::kEntityBase, file);
 }
 
 }  // namespace bimip::log_tools

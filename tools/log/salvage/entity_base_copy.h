@@ -7,15 +7,34 @@
 
 namespace bimip::log_tools {
 
-struct EntityBaseTarget {
-  Device& device;
-  Path folder{};
-  SegmentIdentity partition{};
-  Offset log_begin{};  // of its first segment
+// A stretch of removed records of which nothing tells any more whose they were.
+struct ForgottenKeys {
+  LostRecords records{};
+  bool is_known = false;  // an earlier loss, told then
 };
-// Writes the base of a log that does not begin at 0, or had one. Of records below the log's begin
-// that nothing tells of, each may have been any entity's: no increment is given twice. kNoSpace,
-// kIo.
-[[nodiscard]] Status carry_entity_base(const EntityBaseTarget& target, const FileEvidence* found);
+
+// What there is of a base, and what is missing in it. Immutable.
+class EntityBaseCopy {
+ public:
+  // `log_begin` is that of the first segment that there will be. Reads the file. kIo.
+  [[nodiscard]] static Result<EntityBaseCopy> read(const SegmentIdentity& partition,
+                                                   Offset log_begin, const FileEvidence* found);
+
+  // Of records below the log's begin that nothing tells of, each may have been any entity's that
+  // has none since: its next increment leaves out as many, so that none is given twice.
+  [[nodiscard]] const std::vector<ForgottenKeys>& forgotten() const { return forgotten_; }
+  // The base of a log that does not begin at 0, or had one; durable. kNoSpace, kIo.
+  [[nodiscard]] Status write(Device& device, const Path& folder) const;
+
+ private:
+  [[nodiscard]] std::optional<EntityBaseView> view() const;
+  [[nodiscard]] Offset known_until() const;
+  void find_forgotten();
+
+  SegmentIdentity partition_{};
+  Offset log_begin_{};
+  std::vector<std::byte> bytes_{};  // empty: none was found
+  std::vector<ForgottenKeys> forgotten_{};
+};
 
 }  // namespace bimip::log_tools

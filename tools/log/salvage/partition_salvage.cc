@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
+#include "engine/entity/entity_table.h"
 #include "engine/format/file_names.h"
 #include "engine/partition/held_records.h"
 #include "engine/partition/producer_table.h"
 #include "tools/log/salvage/block_source.h"
-#include "tools/log/salvage/entity_base_copy.h"
 #include "tools/log/segment_writer.h"
 
 namespace bimip::log_tools {
@@ -35,7 +35,7 @@ class Inspector {
       if (record->offset >= plan_.producers_until)
         producers_.add(*record, record->offset, record->timestamp);
       held_.add(*record, record->offset);
-      if (record->entity && record->entity->previous) note_key(*record);
+      if (record->entity && !outcome_.gaps.empty()) note_entity(*record);
     }
     outcome_.payload_bytes += header.payload_bytes;
     return {};
@@ -47,7 +47,10 @@ class Inspector {
     state.held = held_.snapshot();
     return state;
   }
-  [[nodiscard]] PartitionOutcome take() { return std::move(outcome_); }
+  [[nodiscard]] PartitionOutcome take(const EntityBaseCopy& base) {
+    outcome_.forgotten = base.forgotten();
+    return std::move(outcome_);
+  }
 
  private:
   void name_producers(GapReport& report) const {
@@ -65,8 +68,17 @@ class Inspector {
     }
   }
 
-  // The record before this one of the same key is lost.
-  void note_key(const Record& record) {
+  void note_entity(const Record& record) {
+    const EntityHash hash = entity_hash(plan_.identity.store, record.key);
+    const std::optional<EntityRecord> before =
+        entities_.put(hash, {.increment = record.entity->increment, .offset = record.offset});
+    if (!record.entity->previous) return;
+    note_key(record, {.first = before ? before->increment + 1 : IncrementId(1),
+                      .end = record.entity->increment});
+  }
+
+  // Whether the record before this one of the same key is lost.
+  void note_key(const Record& record, const IncrementRange& missing) {
     const Offset previous = *record.entity->previous;
     const auto gap = std::ranges::upper_bound(outcome_.gaps, previous, {},
                                               [](const GapReport& g) { return g.gap.offsets.end; });
@@ -74,7 +86,7 @@ class Inspector {
     std::string key(as_text(record.key));
     if (gap->keys.contains(key)) return;
     if (gap->keys.size() < kKeysNamedMax) {
-      gap->keys.insert(std::move(key));
+      gap->keys.emplace(std::move(key), missing);
     } else {
       ++gap->keys_unnamed;
     }
@@ -82,7 +94,8 @@ class Inspector {
 
   const PartitionPlan& plan_;
   ProducerTable producers_;
-  HeldRecords held_;  // by the records themselves
+  HeldRecords held_;      // by the records themselves
+  EntityTable entities_;  // the newest record of each so far; only of a log with gaps
   PartitionOutcome outcome_;
 };
 
@@ -100,6 +113,16 @@ Status read_blocks(const PartitionTask& task, Inspector& inspector, OnBlock on_b
   return {};
 }
 
+// Where its first segment begins.
+Offset log_begin(const PartitionPlan& plan) {
+  if (plan.blocks.empty()) return plan.log_start;
+  return std::min(plan.log_start, plan.blocks.front()->header.base_offset);
+}
+
+Result<EntityBaseCopy> read_entity_base(const PartitionPlan& plan) {
+  return EntityBaseCopy::read(plan.identity, log_begin(plan), plan.entity_base);
+}
+
 class PartitionWriter {
  public:
   PartitionWriter(const PartitionTask& task, const PartitionTarget& target)
@@ -110,9 +133,7 @@ class PartitionWriter {
                  .next_epoch = plan.next_epoch,
                  .log_start = plan.log_start,
                  .segments = {}};
-    tail_.next_offset = plan.log_start;
-    if (!plan.blocks.empty())
-      tail_.next_offset = std::min(tail_.next_offset, plan.blocks.front()->header.base_offset);
+    tail_.next_offset = log_begin(plan);
   }
 
   Result<PartitionOutcome> run() {
@@ -122,9 +143,12 @@ class PartitionWriter {
     if (done) done = leave_open(task_.plan.log_end);
     if (done) done = close();
     if (done) done = begin_active();
-    if (done) done = write_tables();
     if (!done) return std::unexpected(std::move(done.error()));
-    return inspector_.take();
+    const Result<EntityBaseCopy> base = read_entity_base(task_.plan);
+    if (!base) return std::unexpected(base.error());
+    done = write_tables(*base);
+    if (!done) return std::unexpected(std::move(done.error()));
+    return inspector_.take(*base);
   }
 
  private:
@@ -188,7 +212,7 @@ class PartitionWriter {
     return write_empty_segment(target_.device, place);
   }
 
-  Status write_tables() {
+  Status write_tables(const EntityBaseCopy& base) {
     Status done;
     const std::size_t sealed = manifest_.segments.size() - 1;
     if (sealed > 0) {
@@ -205,13 +229,7 @@ class PartitionWriter {
       done = replace_file(target_.device, target_.folder / file_names::kLosses,
                           encode_losses(task_.plan.identity, losses));
     }
-    if (done) {
-      done = carry_entity_base({.device = target_.device,
-                                .folder = target_.folder,
-                                .partition = task_.plan.identity,
-                                .log_begin = manifest_.segments.front().base_offset},
-                               task_.plan.entity_base);
-    }
+    if (done) done = base.write(target_.device, target_.folder);
     if (done) {
       done = replace_file(target_.device, target_.folder / file_names::kManifest,
                           encode_manifest(manifest_));
@@ -234,7 +252,9 @@ Result<PartitionOutcome> inspect_partition(const PartitionTask& task) {
   const Status done =
       read_blocks(task, inspector, [](const BlockHeader&, Bytes) { return Status{}; });
   if (!done) return std::unexpected(done.error());
-  return inspector.take();
+  const Result<EntityBaseCopy> base = read_entity_base(task.plan);
+  if (!base) return std::unexpected(base.error());
+  return inspector.take(*base);
 }
 
 Result<PartitionOutcome> write_partition(const PartitionTask& task, const PartitionTarget& target) {

@@ -2,9 +2,10 @@
 #pragma once
 
 #include <atomic>
-#include <set>
+#include <map>
 
 #include "engine/device/device.h"
+#include "tools/log/salvage/entity_base_copy.h"
 #include "tools/log/salvage/partition_plan.h"
 
 namespace bimip::log_tools {
@@ -12,9 +13,17 @@ namespace bimip::log_tools {
 // Keys named for one gap; more are only counted.
 inline constexpr std::size_t kKeysNamedMax = 1000;
 
+struct IncrementRange {
+  IncrementId first{};
+  IncrementId end{};
+  friend bool operator==(const IncrementRange&, const IncrementRange&) = default;
+};
+
 struct GapReport {
   Gap gap{};
-  std::set<std::string> keys{};  // entities whose later records continue one that was here
+  // Entities whose later records continue one that was here, and which of their increments no
+  // record has: they were here, in a gap before, or removed before anything was lost.
+  std::map<std::string, IncrementRange> keys{};
   std::uint64_t keys_unnamed = 0;
   std::vector<std::pair<ProducerId, ProducerRun>> producers{};  // whose numbers were here
 };
@@ -25,6 +34,7 @@ struct PartitionOutcome {
   std::optional<Timestamp> oldest{};
   std::optional<Timestamp> newest{};
   std::vector<GapReport> gaps{};
+  std::vector<ForgottenKeys> forgotten{};
 };
 
 struct PartitionTask {

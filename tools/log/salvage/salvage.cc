@@ -258,13 +258,15 @@ class Salvager {
 
 bool SalvageReport::is_complete() const {
   const auto is_whole = [](const TopicReport& topic) {
-    const auto has_no_new_gap = [](const PartitionOutcome& partition) {
+    const auto lost_nothing_new = [](const PartitionOutcome& partition) {
       return std::ranges::all_of(
-          partition.gaps, [](const GapReport& gap) { return gap.gap.recorded_at.has_value(); });
+                 partition.gaps,
+                 [](const GapReport& gap) { return gap.gap.recorded_at.has_value(); }) &&
+             std::ranges::all_of(partition.forgotten, &ForgottenKeys::is_known);
     };
     const auto has_no_notes = [](const PartitionPlan& plan) { return plan.notes.empty(); };
     return topic.plan.has_config && topic.plan.has_name && topic.plan.vanished.empty() &&
-           std::ranges::all_of(topic.partitions, has_no_new_gap) &&
+           std::ranges::all_of(topic.partitions, lost_nothing_new) &&
            std::ranges::all_of(topic.plan.partitions, has_no_notes);
   };
   return doubts.empty() && std::ranges::all_of(topics, is_whole);

@@ -1,6 +1,7 @@
 #include "tools/log/salvage/salvage_report.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "tools/log/text.h"
@@ -21,12 +22,19 @@ std::string around_text(const Gap& gap) {
   return out;
 }
 
+std::string increments_text(const IncrementRange& missing) {
+  if (missing.first >= missing.end) return {};
+  const std::string last = std::to_string(missing.end.value() - 1);
+  if (missing.first + 1 == missing.end) return " (increment " + last + ")";
+  return " (increments " + std::to_string(missing.first.value()) + " to " + last + ")";
+}
+
 std::string keys_text(const GapReport& gap) {
   std::string out;
   std::size_t shown = 0;
-  for (const std::string& key : gap.keys) {
+  for (const auto& [key, missing] : gap.keys) {
     if (shown++ == kShownMax) break;
-    out += (out.empty() ? "" : ", ") + escaped(as_bytes(key));
+    out += (out.empty() ? "" : ", ") + escaped(as_bytes(key)) + increments_text(missing);
   }
   const std::uint64_t more =
       gap.keys.size() + gap.keys_unnamed - std::min(gap.keys.size(), kShownMax);
@@ -56,10 +64,33 @@ std::string gap_text(const GapReport& report) {
   return out;
 }
 
+// Between which hashes a key has to lie to be one of them, as a part of all there are.
+double share_of(const LostRecords& lost) {
+  return static_cast<double>(lost.last.high - lost.first.high) /
+         static_cast<double>(kEntityHashMax.high);
+}
+
+std::string share_text(double share) {
+  constexpr double kHalfAPercent = 0.005;
+  if (share > 1 - kHalfAPercent) return "any key's";
+  if (share < kHalfAPercent) return "those of less than 1 % of all keys";
+  return "those of about " + std::to_string(std::lround(share * 100)) + " % of all keys";
+}
+
+std::string forgotten_text(const ForgottenKeys& forgotten) {
+  const OffsetRange& offsets = forgotten.records.offsets;
+  return std::string(forgotten.is_known ? "  forgotten before: " : "  forgotten: ") +
+         "whose the removed records of offsets " + range_text(offsets) + " were, " +
+         share_text(share_of(forgotten.records)) +
+         "; a key that has no record any more may go on with an increment up to " +
+         std::to_string(offsets.end - offsets.first) + " too high\n";
+}
+
 std::string partition_text(const TopicReport& topic, std::size_t number) {
   const PartitionPlan& plan = topic.plan.partitions[number];
   const PartitionOutcome& outcome = topic.partitions[number];
-  if (outcome.records == 0 && outcome.gaps.empty() && plan.notes.empty()) return {};
+  const bool is_empty = outcome.records == 0 && outcome.gaps.empty() && outcome.forgotten.empty();
+  if (is_empty && plan.notes.empty()) return {};
   std::string out =
       name_of(topic, plan) + ": offsets " + range_text({plan.log_start, plan.log_end}) + ", " +
       count_text(outcome.records, "record") + ", " + bytes_text(outcome.payload_bytes);
@@ -67,6 +98,7 @@ std::string partition_text(const TopicReport& topic, std::size_t number) {
     out += ", " + time_text(*outcome.oldest) + " to " + time_text(*outcome.newest);
   out += "\n";
   for (const GapReport& gap : outcome.gaps) out += gap_text(gap);
+  for (const ForgottenKeys& forgotten : outcome.forgotten) out += forgotten_text(forgotten);
   for (const std::string& note : plan.notes) out += "  " + note + "\n";
   if (plan.superseded > 0) {
     out += "  " + count_text(plan.superseded, "block") +
@@ -177,9 +209,11 @@ Json gap_json(const GapReport& report) {
   if (gap.before) json["before"] = time_text(*gap.before);
   if (gap.recorded_at) json["recorded"] = time_text(*gap.recorded_at);
   Json keys = Json::array();
-  for (const std::string& key : report.keys) {
+  for (const auto& [key, missing] : report.keys) {
     Json one;
     put_bytes(one, "key", as_bytes(key));
+    if (missing.first < missing.end)
+      one["increments"] = {{"first", missing.first.value()}, {"end", missing.end.value()}};
     keys.push_back(std::move(one));
   }
   json["keys"] = std::move(keys);
@@ -214,6 +248,13 @@ Json partition_json(const TopicReport& topic, std::size_t number) {
   Json gaps = Json::array();
   for (const GapReport& gap : outcome.gaps) gaps.push_back(gap_json(gap));
   json["gaps"] = std::move(gaps);
+  Json forgotten = Json::array();
+  for (const ForgottenKeys& one : outcome.forgotten) {
+    forgotten.push_back({{"offsets", range_json(one.records.offsets)},
+                         {"share_of_keys", share_of(one.records)},
+                         {"known", one.is_known}});
+  }
+  json["keys_forgotten"] = std::move(forgotten);
   return json;
 }
 
