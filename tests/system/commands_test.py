@@ -13,7 +13,7 @@ from programs import bimip
 
 COMMANDS = ("topic create", "topic list", "topic describe", "topic reopen", "pub", "sub", "log stat", "log verify",
             "log dump", "log salvage", "log reindex", "log diff", "log backup", "log restore",
-            "log extract", "log import", "replay", "request", "reply")
+            "log extract", "log import", "log compact", "log erase", "replay", "request", "reply")
 
 
 class Commands(case.SystemTest):

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "tools/log/interrupt.h"
 #include "tools/log/text.h"
 
 namespace bimip::tools {
@@ -65,7 +66,16 @@ int run_on_console(const std::function<log_tools::Exit(const log_tools::Console&
                                  },
                              .progress = {}};
   if (::isatty(STDERR_FILENO) == 1) console.progress = draw_progress;
-  return static_cast<int>(command(console));
+  log_tools::catch_interrupts();
+  const log_tools::Exit exit = command(console);
+  output.flush();
+  // Whoever waits for it learns why it ended.
+  const std::optional<int> interrupted = log_tools::interrupted_by();
+  if (interrupted && exit == log_tools::Exit::kCannotRun) {
+    std::signal(*interrupted, SIG_DFL);
+    std::raise(*interrupted);
+  }
+  return static_cast<int>(exit);
 }
 
 CLI::App* add_command(CLI::App& log, const LogCommand& command, log_tools::Path& path,

@@ -86,9 +86,9 @@ class Taker {
   explicit Taker(Holding holding) { inventory_.holding = holding; }
 
   Result<Inventory> run(const Path& path) {
-    std::error_code error;
-    inventory_.root = fs::canonical(path, error);
-    if (error) return fail(ErrorCode::kNotFound, path.string() + ": " + error.message());
+    Result<Path> root = find_given(path);
+    if (!root) return std::unexpected(std::move(root.error()));
+    inventory_.root = std::move(*root);
     if (Status done = resolve(); !done) return std::unexpected(std::move(done.error()));
     if (inventory_.data_directory) {
       if (!is_live()) {

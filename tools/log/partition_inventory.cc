@@ -28,6 +28,14 @@ class PartitionTaker {
     Result<std::vector<std::string>> names = list_folder(request_.folder);
     if (!names) return std::unexpected(std::move(names.error()));
     place_.names = std::move(*names);
+    // What may not be read is not damaged.
+    for (const std::string& name : place_.names) {
+      const bool is_own = file_names::parse(name) || name == file_names::kManifest ||
+                          name == file_names::kEntityBase || name == file_names::kLosses;
+      if (!is_own) continue;
+      if (Status readable = check_readable(path(name)); !readable)
+        return std::unexpected(std::move(readable.error()));
+    }
     if (request_.config != nullptr) {
       place_.config = *request_.config;
       if (request_.store && request_.number) {
@@ -271,6 +279,8 @@ class PartitionTaker {
 }  // namespace
 
 Result<std::vector<std::string>> list_folder(const Path& folder) {
+  if (Status readable = check_readable(folder); !readable)
+    return std::unexpected(std::move(readable.error()));
   std::error_code error;
   std::vector<std::string> names;
   std::filesystem::directory_iterator entry(folder, error);

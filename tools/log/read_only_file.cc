@@ -31,6 +31,33 @@ int open_descriptor(const Path& path, int flags) {
 
 }  // namespace
 
+Result<Path> find_given(const Path& path) {
+  std::error_code error;
+  Path found = std::filesystem::canonical(path, error);
+  if (error) {
+    const bool missing =
+        error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory;
+    return fail(missing ? ErrorCode::kNotFound : ErrorCode::kIo,
+                path.string() + ": " + error.message());
+  }
+  if (Status readable = check_readable(found); !readable)
+    return std::unexpected(std::move(readable.error()));
+  return found;
+}
+
+Status check_readable(const Path& path) {
+  struct stat facts{};
+  const int number = ::stat(path.c_str(), &facts) == 0 ? 0 : errno;
+  const int wanted = S_ISDIR(facts.st_mode) ? R_OK | X_OK : R_OK;
+  const bool refused =
+      number == EACCES ||
+      (number == 0 && ::faccessat(AT_FDCWD, path.c_str(), wanted, AT_EACCESS) != 0 &&
+       errno == EACCES);
+  if (!refused) return {};
+  return fail(ErrorCode::kIo, path.string() + ": " + std::generic_category().message(EACCES) +
+                                  "; run this as the user whom the store belongs to, or as root");
+}
+
 Result<std::unique_ptr<ReadOnlyFile>> ReadOnlyFile::open(const Path& path, ReadVia via) {
   int descriptor = -1;
 #ifdef O_DIRECT

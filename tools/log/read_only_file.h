@@ -19,6 +19,13 @@ enum class ReadVia : std::uint8_t {
   kDevice,
 };
 
+// What is there under a path that somebody gave, with no link in it. kNotFound: nothing is. kIo:
+// this user may not look at it.
+[[nodiscard]] Result<Path> find_given(const Path& path);
+// That this user may read the file, or list the folder and open what is in it. A path under which
+// nothing is does no harm. kIo.
+[[nodiscard]] Status check_readable(const Path& path);
+
 // Immutable once it is shared, and then thread-safe.
 class ReadOnlyFile {
  public:

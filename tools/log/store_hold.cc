@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -22,7 +23,40 @@ std::string holder_of(int descriptor) {
   return holder.empty() ? "unknown" : holder;
 }
 
+// The data directory that the path lies in.
+std::optional<Path> data_directory_above(const Path& path) {
+  std::error_code ignored;
+  for (Path folder = path.parent_path(); folder != folder.parent_path();
+       folder = folder.parent_path()) {
+    if (std::filesystem::exists(folder / file_names::kCatalog, ignored)) return folder;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
+
+Status check_data_directory(const Path& path) {
+  const Result<Path> found = find_given(path);
+  if (!found) return std::unexpected(found.error());
+  std::error_code ignored;
+  const auto has = [&](std::string_view name) {
+    return std::filesystem::exists(*found / name, ignored);
+  };
+  if (has(file_names::kCatalog)) return {};
+  if (has(file_names::kLock) || has(file_names::kTopics)) {
+    return fail(ErrorCode::kForeign,
+                path.string() +
+                    ": is a Bimip data directory without its catalog: put it back from "
+                    "a backup, or bring what is there into a new store with salvage");
+  }
+  if (const std::optional<Path> above = data_directory_above(*found)) {
+    return fail(ErrorCode::kForeign, path.string() +
+                                         ": is a part of a Bimip data directory; give "
+                                         "the whole of it: " +
+                                         above->string());
+  }
+  return fail(ErrorCode::kForeign, path.string() + ": is not a Bimip data directory");
+}
 
 Result<StoreHold> StoreHold::take(const Path& data_directory) {
   const Path path = data_directory / file_names::kLock;

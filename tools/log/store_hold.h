@@ -1,4 +1,4 @@
-// Keeps servers off a store while an offline tool looks at it.
+// Whether a store is there, and servers kept off it while an offline tool looks at it.
 #pragma once
 
 #include <memory>
@@ -12,6 +12,10 @@ enum class Holding : std::uint8_t {
   kHeld,  // none may run
   kLive,  // one may, and write
 };
+
+// That the path is a data directory with a catalog, which this user may read. kNotFound, kForeign,
+// kIo; says what is there instead, and what to do.
+[[nodiscard]] Status check_data_directory(const Path& path);
 
 // Holds the store's lock, shared with other readers; a server cannot start meanwhile. Ends with the
 // object.

@@ -281,7 +281,7 @@ TEST_F(Backup, RefusesWhatItMustNotDo) {
     EXPECT_THAT(ran.err, HasSubstr(why));
   };
   refused({.path = store().path(), .to = store().path() / "backup"}, "does not lie in its store");
-  refused({.path = store().partition(), .to = backup()}, "has no catalog");
+  refused({.path = store().partition(), .to = backup()}, "is a part of a Bimip data directory");
   write_bytes(folder() / "something", as_bytes("else"));
   refused({.path = store().path(), .to = folder()}, "neither empty nor a backup");
   back_up();

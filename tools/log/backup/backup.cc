@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "engine/device/posix_device.h"
 #include "engine/format/file_names.h"
 #include "tools/log/backup/backup_folder.h"
 #include "tools/log/backup/object_copy.h"
+#include "tools/log/interrupt.h"
 #include "tools/log/output_folder.h"
 #include "tools/log/parallel.h"
 #include "tools/log/store_hold.h"
@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 class BackupTaker {
  public:
   explicit BackupTaker(const BackupRequest& request)
-      : request_(request), device_(make_posix_device()) {}
+      : request_(request), device_(make_output_device()) {}
 
   Result<BackupReport> run() {
     Status done = prepare();
@@ -44,12 +44,7 @@ class BackupTaker {
           ErrorCode::kInvalidArgument,
           request_.to.string() + ": a backup does not lie in its store, nor the store in it");
     }
-    std::error_code error;
-    if (!fs::exists(request_.store / file_names::kCatalog, error)) {
-      return fail(ErrorCode::kForeign, request_.store.string() +
-                                           ": has no catalog: it is not a data directory, or one "
-                                           "for salvage");
-    }
+    if (Status there = check_data_directory(request_.store); !there) return there;
     if (request_.holding == Holding::kHeld) {
       Result<StoreHold> hold = StoreHold::take(request_.store);
       if (!hold) return std::unexpected(std::move(hold.error()));
@@ -79,11 +74,11 @@ class BackupTaker {
 
   // Whole files of partitions stay: the next backup does not copy them again.
   Error failed(Error error) {
+    if (lock_ == nullptr) return error;  // refused before it began
     std::error_code ignored;
     const Path data = request_.to / kBackupData;
     for (const auto& entry : fs::recursive_directory_iterator(data, ignored)) {
-      if (!writes() || !entry.is_regular_file(ignored) || entry.path().parent_path() == data)
-        continue;
+      if (!entry.is_regular_file(ignored) || entry.path().parent_path() == data) continue;
       output_.keep();
       error.message += "; no backup was finished, what was copied is there for the next one";
       break;

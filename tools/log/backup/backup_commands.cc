@@ -5,6 +5,7 @@
 #include "engine/base/clock.h"
 #include "tools/log/backup/backup_folder.h"
 #include "tools/log/backup/restore.h"
+#include "tools/log/interrupt.h"
 #include "tools/log/progress.h"
 #include "tools/log/report_text.h"
 #include "tools/log/text.h"
@@ -103,7 +104,9 @@ Exit verify_restored(const RestoreArguments& arguments, const Console& console) 
       verify(*inventory, {.depth = Depth::kBlocks, .jobs = arguments.jobs});
   if (!verified) return cannot_run(verified.error(), console);
   for (const Finding& finding : verified->findings) {
-    if (finding.verdict == Verdict::kDamage) console.err(finding_text(finding));
+    if (finding.verdict != Verdict::kDamage) continue;
+    console.err(arguments.format == Format::kJson ? line(finding_json(finding))
+                                                  : finding_text(finding));
   }
   return verified->is_clean() ? Exit::kClean : Exit::kDamage;
 }
@@ -149,7 +152,7 @@ Exit run_restore(const RestoreArguments& arguments, const Console& console) {
   if (!report) return cannot_run(report.error(), console);
   const Exit exit =
       arguments.effect == Effect::kWrite ? verify_restored(arguments, console) : Exit::kClean;
-  if (exit == Exit::kCannotRun) return exit;
+  if (exit == Exit::kCannotRun || interrupted_by()) return Exit::kCannotRun;
   report->output.keep();
   console.out(arguments.format == Format::kJson ? line(restore_json(*report, arguments))
                                                 : restore_text(*report, arguments));

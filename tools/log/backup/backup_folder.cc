@@ -6,6 +6,7 @@ namespace bimip::log_tools {
 
 Result<std::map<std::string, BackupPoint>> read_points(const Path& backup) {
   constexpr std::string_view kSuffix = ".json";
+  if (const Result<Path> found = find_given(backup); !found) return std::unexpected(found.error());
   const Path folder = backup / kBackupPoints;
   const Result<std::vector<std::string>> names = list_folder(folder);
   if (!names && names.error().code == ErrorCode::kNotFound)

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <atomic>
 
-#include "engine/device/posix_device.h"
 #include "engine/format/catalog.h"
 #include "engine/format/file_names.h"
 #include "tools/log/backup/backup_folder.h"
 #include "tools/log/backup/object_copy.h"
 #include "tools/log/backup/partition_cut.h"
+#include "tools/log/interrupt.h"
 #include "tools/log/output_folder.h"
 #include "tools/log/parallel.h"
 
@@ -25,7 +25,7 @@ struct PartitionPlan {
 class Restorer {
  public:
   explicit Restorer(const RestoreRequest& request)
-      : request_(request), device_(make_posix_device()) {}
+      : request_(request), device_(make_output_device()) {}
 
   Result<RestoreReport> run() {
     Status done = choose_point();

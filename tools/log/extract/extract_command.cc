@@ -4,8 +4,8 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/random.h"
-#include "engine/device/posix_device.h"
 #include "tools/log/extract/extract_format.h"
+#include "tools/log/interrupt.h"
 #include "tools/log/output_folder.h"
 #include "tools/log/report_text.h"
 #include "tools/log/text.h"
@@ -45,6 +45,7 @@ class LineFile {
     if (waiting_.size() >= kBufferBytes) flush();
   }
   [[nodiscard]] const Hash128& lines() const { return lines_; }
+  [[nodiscard]] bool is_failed() const { return !state_; }
 
   Status close() {
     if (file_ == nullptr) return {};
@@ -125,7 +126,7 @@ ExtractHeader header_of(const Inventory& inventory) {
 
 Result<Outcome> extract(const ExtractArguments& arguments, const Inventory& inventory,
                         const Console& console) {
-  const std::unique_ptr<Device> device = make_posix_device();
+  const std::unique_ptr<Device> device = make_output_device();
   if (arguments.out) {
     const Path folder = std::filesystem::absolute(*arguments.out).parent_path();
     if (Status fits = check_room(*device, folder, least_bytes(arguments, inventory)); !fits)
@@ -137,22 +138,23 @@ Result<Outcome> extract(const ExtractArguments& arguments, const Inventory& inve
   }
   Outcome outcome;
   file.write(encode_extract_header(header_of(inventory)));
-  Status done =
-      dump_records(inventory, {.filter = arguments.filter,
-                               .count_max = arguments.count_max,
-                               .on_record =
-                                   [&](const PartitionPlace& partition, const Record& record) {
-                                     file.write(line(record_json(partition, record)));
-                                     ++outcome.records;
-                                     outcome.value_bytes += record.value.size();
-                                     return GoOn::kYes;
-                                   },
-                               .on_finding =
-                                   [&](const Finding& finding) {
-                                     outcome.is_damaged =
-                                         outcome.is_damaged || finding.verdict == Verdict::kDamage;
-                                     console.err(finding_text(finding));
-                                   }});
+  Status done = dump_records(
+      inventory, {.filter = arguments.filter,
+                  .count_max = arguments.count_max,
+                  .on_record =
+                      [&](const PartitionPlace& partition, const Record& record) {
+                        file.write(line(record_json(partition, record)));
+                        ++outcome.records;
+                        outcome.value_bytes += record.value.size();
+                        return file.is_failed() ? GoOn::kNo : GoOn::kYes;
+                      },
+                  .on_finding =
+                      [&](const Finding& finding) {
+                        outcome.is_damaged =
+                            outcome.is_damaged || finding.verdict == Verdict::kDamage;
+                        console.err(arguments.format == Format::kJson ? line(finding_json(finding))
+                                                                      : finding_text(finding));
+                      }});
   file.write(encode_extract_end(outcome.records, file.lines()));
   if (done) done = file.close();
   if (!done) return std::unexpected(std::move(done.error()));

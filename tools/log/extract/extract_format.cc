@@ -108,8 +108,12 @@ class Reading {
   Reading(const Path& path, const ExtractReading& reading) : path_(path), reading_(reading) {}
 
   Status run() {
+    const Result<Path> found = find_given(path_);
+    if (!found) return std::unexpected(found.error());
+    if (std::filesystem::is_directory(*found))
+      return fail(ErrorCode::kInvalidArgument, path_.string() + ": is a folder, not a file");
     std::ifstream in(path_, std::ios::binary);
-    if (!in) return fail(ErrorCode::kNotFound, path_.string() + ": cannot be read");
+    if (!in) return fail(ErrorCode::kIo, path_.string() + ": cannot be read");
     for (std::string line; std::getline(in, line);) {
       ++number_;
       if (is_closed_) return damaged("lines follow the one that closes it");
@@ -129,11 +133,13 @@ class Reading {
 
   Status take(const std::string& line) {
     const Json json = Json::parse(line, nullptr, false);
-    if (!json.is_object()) return damaged("is no JSON object");
     if (number_ == 1) {
-      const std::optional<ExtractHeader> header = header_of(json);
-      return header ? reading_.on_header(*header) : damaged("is not the first line of an extract");
+      const std::optional<ExtractHeader> header = json.is_object() ? header_of(json) : std::nullopt;
+      if (header) return reading_.on_header(*header);
+      return fail(ErrorCode::kForeign,
+                  path_.string() + ": is not a file that extract wrote: its first line is another");
     }
+    if (!json.is_object()) return damaged("is no JSON object");
     if (json.contains("records")) return close(json);
     std::optional<ExtractedRecord> record = record_of(json);
     if (!record) return damaged("is no record");

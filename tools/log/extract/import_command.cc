@@ -152,9 +152,7 @@ Result<Checked> check_file(const Path& path) {
 // That the store is there, that no server holds it, and that it has the topic. The hold is over
 // when this returns.
 Status check_store(const Path& into, const std::string& topic) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(into / file_names::kCatalog, ignored))
-    return fail(ErrorCode::kForeign, into.string() + ": is not a Bimip data directory");
+  if (Status there = check_data_directory(into); !there) return there;
   const Result<StoreHold> hold = StoreHold::take(into);
   if (!hold) return std::unexpected(hold.error());
   const Path path = into / file_names::kCatalog;

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "engine/device/posix_device.h"
 #include "engine/format/producer_state.h"
 #include "engine/partition/producer_table.h"
 #include "engine/segment/entity_directories.h"
 #include "tools/log/block_walk.h"
+#include "tools/log/interrupt.h"
 #include "tools/log/output_folder.h"
 #include "tools/log/parallel.h"
 #include "tools/log/segment_check.h"
@@ -37,7 +37,7 @@ SegmentIdentity identity_of(const PartitionPlace& partition, Epoch epoch) {
 class Reindexer {
  public:
   explicit Reindexer(const ReindexRequest& request)
-      : request_(request), device_(make_posix_device()), effect_(request.effect) {}
+      : request_(request), device_(make_output_device()), effect_(request.effect) {}
 
   Result<ReindexReport> run() {
     std::vector<Work> work;

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/clock.h"
-#include "engine/device/posix_device.h"
+#include "tools/log/interrupt.h"
 #include "tools/log/progress.h"
 #include "tools/log/report_text.h"
 #include "tools/log/rewrite/compact.h"
@@ -136,7 +136,7 @@ Exit run_compact(const CompactArguments& asked, const Console& console) {
   const Inventory& inventory = store->inventory;
   CompactArguments arguments = asked;
   arguments.topic = store->topic;
-  const std::unique_ptr<Device> device = make_posix_device();
+  const std::unique_ptr<Device> device = make_output_device();
   if (arguments.effect == Effect::kDryRun) {
     if (const Status fits = check_to(*device, inventory, arguments.to); !fits)
       return cannot_run(fits.error(), console);

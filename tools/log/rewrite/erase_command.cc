@@ -6,6 +6,7 @@
 #include "engine/device/posix_device.h"
 #include "engine/store/store.h"
 #include "tools/log/dump.h"
+#include "tools/log/interrupt.h"
 #include "tools/log/report_text.h"
 #include "tools/log/rewrite/store_proof.h"
 #include "tools/log/rewrite/written_store.h"
@@ -24,13 +25,14 @@ class BlockingErase final : public EraseRequest {
 };
 
 // By the engine, in a store of our own, which does nothing else there.
-Result<Erased> erase(const EraseArguments& arguments, const Path& folder, Device& device) {
+Result<Erased> erase(const EraseArguments& arguments, const Path& folder) {
+  const std::unique_ptr<Device> device = make_posix_device();  // its write queue takes no other
   Result<std::unique_ptr<Store>> store = Store::open({.directory = folder,
                                                       .free_space_floor = 0,
                                                       .rewrite_bytes_per_second = 0,
                                                       .scrub = {.bytes_per_second_max = 0},
                                                       .housekeeping = Housekeeping::kWhenAsked,
-                                                      .device = &device});
+                                                      .device = device.get()});
   if (!store) return std::unexpected(std::move(store.error()));
   for (const StoreReport::Unusable& unusable : (*store)->report().unusable) {
     if (unusable.topic == arguments.topic) return std::unexpected(unusable.error);
@@ -150,14 +152,14 @@ Exit run_erase(const EraseArguments& asked, const Console& console) {
   const Inventory& inventory = store->inventory;
   EraseArguments arguments = asked;
   arguments.topic = store->topic;
-  const std::unique_ptr<Device> device = make_posix_device();
+  const std::unique_ptr<Device> device = make_output_device();
   if (arguments.effect == Effect::kDryRun) {
     const Status fits = check_to(*device, inventory, arguments.to);
     return fits ? foretell(arguments, inventory, console) : cannot_run(fits.error(), console);
   }
   Result<WorkingCopy> copy = copy_to_work_on(*device, inventory, arguments.to, console);
   if (!copy) return cannot_run(copy.error(), console);
-  const Result<Erased> erased = erase(arguments, copy->folder(), *device);
+  const Result<Erased> erased = erase(arguments, copy->folder());
   if (!erased) return cannot_run(erased.error(), console);
   const Result<VerifyReport> verified = verify_written(copy->folder(), arguments.jobs);
   if (!verified) return cannot_run(verified.error(), console);

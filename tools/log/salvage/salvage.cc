@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include "engine/device/posix_device.h"
 #include "engine/format/file_names.h"
+#include "tools/log/interrupt.h"
 #include "tools/log/output_folder.h"
 #include "tools/log/parallel.h"
 #include "tools/log/salvage/aside.h"
@@ -43,7 +43,7 @@ struct Job {
 class Salvager {
  public:
   explicit Salvager(const SalvageRequest& request)
-      : request_(request), device_(make_posix_device()) {}
+      : request_(request), device_(make_output_device()) {}
 
   Result<SalvageReport> run() {
     Status done = prepare();
@@ -60,9 +60,9 @@ class Salvager {
   bool writes() const { return request_.effect == Effect::kWrite; }
 
   Status prepare() {
-    std::error_code error;
-    root_ = fs::canonical(request_.root, error);
-    if (error) return fail(ErrorCode::kNotFound, request_.root.string() + ": " + error.message());
+    Result<Path> root = find_given(request_.root);
+    if (!root) return std::unexpected(std::move(root.error()));
+    root_ = std::move(*root);
     report_.root = root_;
     if (writes()) report_.to = request_.to;
     report_.at = request_.now;

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/clock.h"
-#include "engine/device/posix_device.h"
+#include "tools/log/interrupt.h"
 #include "tools/log/output_folder.h"
 #include "tools/log/progress.h"
 #include "tools/log/salvage/salvage_report.h"
@@ -76,7 +76,7 @@ Exit run_salvage(const SalvageArguments& arguments, const Console& console) {
                }});
   progress.wipe();
   if (!report) return cannot_run(report.error(), console);
-  const std::unique_ptr<Device> device = make_posix_device();
+  const std::unique_ptr<Device> device = make_output_device();
   if (const Status kept = keep_reports(*device, *report); !kept)
     return cannot_run(kept.error(), console);
   report->output.keep();
