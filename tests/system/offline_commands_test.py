@@ -107,6 +107,12 @@ class OfflineCommands(case.SystemTest):
                 with self.subTest(f"{name} of {path.name}"):
                     self.refused(command, *words)
 
+    def test_a_word_that_is_no_command_is_said_to_be_that(self):
+        for command, word in (("log",), "verfy"), ((), "lgo"):
+            wrong = programs.bimip(*command, word)
+            self.assertEqual((wrong.returncode, wrong.stdout), (2, ""))
+            self.assertIn(f"'{word}' is no command of {' '.join(('bimip', *command))} (see", wrong.stderr)
+
     def test_what_may_not_be_read_is_said_to_be_that_and_is_no_damage(self):
         self.make_store()
         self.stop()
@@ -195,6 +201,15 @@ class OfflineCommands(case.SystemTest):
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
                 self.assertLessEqual(len(done.stdout.splitlines()), 1)
                 self.remove_output()
+
+    def test_output_that_cannot_be_written_is_no_success(self):
+        self.make_store()
+        self.stop()
+        for command in (("stat",), ("verify",), ("dump",), ("dump", "--blocks")):
+            with self.subTest(command), open("/dev/full", "w") as full:
+                done = subprocess.run([programs.BIN / "bimip", "log", *command, self.store], stdout=full, text=True,
+                                      stderr=subprocess.PIPE)
+                self.assertEqual((done.returncode, done.stderr), (2, "bimip log: standard output: No space left on device\n"))
 
     def test_an_interrupted_command_leaves_nothing(self):
         self.make_store(12000)

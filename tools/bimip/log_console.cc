@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <system_error>
 #include <thread>
 
 #include "tools/log/interrupt.h"
@@ -35,15 +36,21 @@ class StandardOutput {
     while (!rest.empty() && is_open_) {
       const ssize_t done = ::write(STDOUT_FILENO, rest.data(), rest.size());
       if (done < 0 && errno == EINTR) continue;
-      if (done < 0) is_open_ = false;
+      if (done < 0) {
+        is_open_ = false;
+        if (errno != EPIPE) error_ = errno;
+      }
       if (done > 0) rest.remove_prefix(static_cast<std::size_t>(done));
     }
     waiting_.clear();
   }
+  // Why it took no more, unless its reader was gone: what it goes to is not whole then.
+  [[nodiscard]] int error() const { return error_; }
 
  private:
   std::string waiting_;
   bool is_open_ = true;
+  int error_ = 0;
 };
 
 void print_error(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }
@@ -69,6 +76,11 @@ int run_on_console(const std::function<log_tools::Exit(const log_tools::Console&
   log_tools::catch_interrupts();
   const log_tools::Exit exit = command(console);
   output.flush();
+  if (output.error() != 0) {
+    print_error("bimip log: standard output: " + std::generic_category().message(output.error()) +
+                "\n");
+    return static_cast<int>(log_tools::Exit::kCannotRun);
+  }
   // Whoever waits for it learns why it ended.
   const std::optional<int> interrupted = log_tools::interrupted_by();
   if (interrupted && exit == log_tools::Exit::kCannotRun) {

@@ -11,14 +11,27 @@
 namespace {
 
 // "bimip pub": the command that the command line got to before it went wrong.
-std::string command_of(const CLI::App& program) {
-  std::string name = program.get_name();
-  const CLI::App* deepest = &program;
-  while (!deepest->get_subcommands().empty()) {
-    deepest = deepest->get_subcommands().front();
-    name += " " + deepest->get_name();
+struct Reached {
+  const CLI::App* command;
+  std::string name;
+};
+Reached reached_in(const CLI::App& program) {
+  Reached reached{.command = &program, .name = program.get_name()};
+  while (!reached.command->get_subcommands().empty()) {
+    reached.command = reached.command->get_subcommands().front();
+    reached.name += " " + reached.command->get_name();
   }
-  return name;
+  return reached;
+}
+
+std::string why(const CLI::App& program, const CLI::ParseError& error) {
+  const Reached reached = reached_in(program);
+  std::string what = error.what();
+  const std::vector<std::string> unknown = program.remaining(true);
+  const bool wants_command = reached.command->get_require_subcommand_min() > 0;
+  if (wants_command && !unknown.empty() && !unknown.front().starts_with('-'))
+    what = "'" + unknown.front() + "' is no command of " + reached.name;
+  return what + " (see " + reached.name + " --help)";
 }
 
 }  // namespace
@@ -71,7 +84,7 @@ int main(int argc, char** argv) try {
   } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
-    complain(std::string(error.what()) + " (see " + command_of(app) + " --help)");
+    complain(why(app, error));
     return kCannotRun;
   }
   return exit_code;

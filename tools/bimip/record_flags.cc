@@ -38,6 +38,12 @@ log_tools::RecordFilter filter_of(const RecordFlags& flags) {
   if (flags.to) filter.offsets.end = engine::Offset(*flags.to);
   if (!flags.since.empty()) filter.since = read_time("--since", flags.since);
   if (!flags.until.empty()) filter.until = read_time("--until", flags.until);
+  if (flags.to && filter.offsets.first >= filter.offsets.end)
+    throw CLI::ValidationError("--to", "nothing lies from " +
+                                           std::to_string(flags.from.value_or(0)) +
+                                           " on and before " + std::to_string(*flags.to));
+  if (filter.since && filter.until && *filter.since >= *filter.until)
+    throw CLI::ValidationError("--until", "it is not later than --since");
   if (flags.has_key) filter.key = flags.key;
   for (const std::string& header : flags.headers) {
     const std::size_t equals = header.find('=');

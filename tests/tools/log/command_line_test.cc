@@ -142,6 +142,8 @@ TEST(CommandLine, RefusesWhatItCannotDo) {
   EXPECT_EQ(type({"log", "dump", "--raw", "--json", path}).exit, 2);
   EXPECT_EQ(type({"log", "dump", "--blocks", "--from", "1", path}).exit, 2);
   EXPECT_EQ(type({"log", "dump", "--from", "-1", path}).exit, 2);
+  EXPECT_EQ(type({"log", "dump", "--from", "5", "--to", "5", path}).exit, 2);
+  EXPECT_EQ(type({"log", "dump", "--since", "2026-11-23", "--until", "2026-11-22", path}).exit, 2);
   EXPECT_EQ(type({"log", "dump", "--header", "novalue", path}).exit, 2);
   EXPECT_EQ(type({"log"}).exit, 2);
   const Typed typed = type({"log", "dump", "--until", "tomorrow", path});
