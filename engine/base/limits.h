@@ -102,6 +102,8 @@ inline constexpr auto kSpaceRetry = 200ms;
 
 // Recent blocks kept in memory for readers at the tail, a store.
 inline constexpr std::size_t kTailCacheBytes = 32 * 1024 * 1024;
+// Blocks of sealed segments kept for readers that read on and on, a store.
+inline constexpr std::size_t kReadAheadBytes = 32 * 1024 * 1024;
 // Commit and read buffers, a store: the tail cache and what is in flight. Registered with the
 // kernel where it allows.
 inline constexpr std::size_t kBufferArenaBytes = 64 * 1024 * 1024;

@@ -10,6 +10,7 @@ namespace bimip::engine {
 
 void PartitionReader::reset(const Manifest& manifest, std::shared_ptr<const ActiveSegment> active,
                             Offset end) {
+  parts_.ahead.drop(partition_.topic, partition_.partition);
   const MutexLock lock(mutex_);
   segments_.clear();
   for (const ManifestSegment& segment : manifest.segments) {
@@ -55,8 +56,12 @@ void PartitionReader::moved_start(Offset start, std::span<const ManifestSegment>
 }
 
 void PartitionReader::forget(std::span<const ManifestSegment> segments) {
-  for (const ManifestSegment& segment : segments)
-    parts_.sealed.forget(known_sealed(segment).place.segment);
+  for (const ManifestSegment& segment : segments) forget(known_sealed(segment).place.segment);
+}
+
+void PartitionReader::forget(const SegmentIdentity& segment) const {
+  parts_.sealed.forget(segment);
+  parts_.ahead.forget(segment);
 }
 
 PartitionReader::Known PartitionReader::known_sealed(const ManifestSegment& segment) const {
@@ -152,7 +157,7 @@ std::optional<PartitionReader::Opened> PartitionReader::open_at(Offset offset) c
     Result<std::shared_ptr<const Segment>> segment = open(*known);
     if (known->open || is_listed(*known))
       return Opened{.known = std::move(*known), .segment = std::move(segment)};
-    parts_.sealed.forget(known->place.segment);
+    forget(known->place.segment);
   }
 }
 
@@ -197,7 +202,8 @@ Result<RecordBatch> PartitionReader::read_disk(Offset from, std::size_t bytes_ma
       return std::unexpected(std::move(error));
     return fail(ErrorCode::kDamaged, std::move(error.message), wanted);
   }
-  return read_segment(**segment, wanted, end, bytes_max);
+  return read_segment(**segment,
+                      {.range = wanted, .bytes_max = bytes_max, .is_sealed = !opened->known.open});
 }
 
 // A segment whose writer has given the file back. It may take it again, go on, and the name may be
@@ -212,53 +218,120 @@ Result<std::shared_ptr<const File>> PartitionReader::file_of(const Segment& segm
   return fail(ErrorCode::kIo, std::move(file.error().message));
 }
 
-Result<RecordBatch> PartitionReader::read_segment(const Segment& segment, OffsetRange wanted,
-                                                  Offset segment_end, std::size_t bytes_max) const {
-  const IndexEntry start = segment.find(wanted.first);
+Result<RecordBatch> PartitionReader::read_segment(const Segment& segment,
+                                                  const Wanted& wanted) const {
+  if (wanted.is_sealed) {
+    std::vector<BlockRef> known =
+        parts_.ahead.find(segment.identity(), wanted.range, wanted.bytes_max);
+    if (!known.empty()) return batch_of(segment, std::move(known), wanted);
+  }
+  const IndexEntry start = segment.find(wanted.range.first);
   Result<std::shared_ptr<const File>> file = file_of(segment);
   if (!file) return std::unexpected(std::move(file.error()));
-  BlockReader reader({.file = std::move(*file),
-                      .segment = segment.identity(),
-                      .from = start.position,
-                      .end = segment.end()},
-                     parts_.pool);
+  const bool is_ahead =
+      wanted.is_sealed && parts_.ahead.is_worth_it(place_of(segment, start, wanted.range.first));
+  BlockReader reader = reader_at(segment, start, std::move(*file), is_ahead);
+  Result<std::vector<BlockRef>> blocks = read_blocks(reader, start.base_offset, wanted);
+  if (!blocks) return std::unexpected(std::move(blocks.error()));
+  if (is_ahead) keep_ahead(segment, reader, *blocks);
+  return batch_of(segment, std::move(*blocks), wanted);
+}
+
+// What cannot be read is met again by who comes there.
+void PartitionReader::read_on(Offset offset) const {
+  const std::optional<Offset> next =
+      parts_.ahead.piece_end(partition_.topic, partition_.partition, offset);
+  if (!next || *next >= bounds().visible_end) return;
+  const std::optional<Opened> opened = open_at(*next);
+  if (!opened || !opened->segment || opened->known.open) return;
+  const Segment& segment = **opened->segment;
+  const IndexEntry start = segment.find(*next);
+  Result<std::shared_ptr<const File>> file = file_of(segment);
+  if (!file) return;
+  ReadAhead::Place place = place_of(segment, start, *next);
+  place.goes_on = true;
+  if (!parts_.ahead.begin_piece(place)) return;
+  BlockReader reader = reader_at(segment, start, std::move(*file), true);
+  Result<std::vector<BlockRef>> blocks = read_blocks(
+      reader, start.base_offset,
+      {.range = {.first = *next, .end = end_of(opened->known)}, .bytes_max = 1, .is_sealed = true});
+  if (blocks) keep_ahead(segment, reader, std::move(*blocks));
+  parts_.ahead.end_piece(place);
+}
+
+ReadAhead::Place PartitionReader::place_of(const Segment& segment, const IndexEntry& start,
+                                           Offset from) {
+  return {.segment = segment.identity(),
+          .goes_on = from == segment.base_offset(),
+          .from = from,
+          .position = start.position,
+          .segment_end = segment.end()};
+}
+
+BlockReader PartitionReader::reader_at(const Segment& segment, const IndexEntry& start,
+                                       std::shared_ptr<const File> file, bool is_ahead) const {
+  return {{.file = std::move(file),
+           .segment = segment.identity(),
+           .from = start.position,
+           .end = segment.end(),
+           .through = is_ahead ? ReadThrough::kDevice : ReadThrough::kCache,
+           .chunk_bytes = is_ahead ? limits::kBlockBytesMax : BlockReader::kChunkBytes},
+          is_ahead ? parts_.ahead.pool() : parts_.pool};
+}
+
+// What came along with them, up to the first block that does not go on where the one before ends.
+void PartitionReader::keep_ahead(const Segment& segment, BlockReader& reader,
+                                 std::vector<BlockRef> blocks) const {
+  while (std::optional<BlockRef> block = reader.next_at_hand()) {
+    if ((*block)->header.base_offset != blocks.back()->header.end_offset()) break;
+    blocks.push_back(std::move(*block));
+  }
+  parts_.ahead.add(segment.identity(), std::move(blocks));
+}
+
+RecordBatch PartitionReader::batch_of(const Segment& segment, std::vector<BlockRef> blocks,
+                                      const Wanted& wanted) const {
+  const Offset end = std::min(blocks.back()->header.end_offset(), wanted.range.end);
+  if (wanted.is_sealed) parts_.ahead.ended(segment.identity(), end);
+  return RecordBatch(std::move(blocks), {.first = wanted.range.first, .end = end},
+                     parts_.clock.now());
+}
+
+// At least one. `expected`: where the block at the reader's position should begin.
+Result<std::vector<BlockRef>> PartitionReader::read_blocks(BlockReader& reader, Offset expected,
+                                                           const Wanted& wanted) {
+  const OffsetRange& range = wanted.range;
   std::vector<BlockRef> blocks;
   std::size_t bytes = 0;
-  Offset expected = start.base_offset;  // where the block at the reader's position should begin
-  while (!reader.at_end() && expected < wanted.end && bytes < bytes_max) {
+  while (!reader.at_end() && expected < range.end && bytes < wanted.bytes_max) {
     Result<BlockRef> block = reader.next();
     if (!block) {
       if (block.error().code == ErrorCode::kIo) return std::unexpected(std::move(block.error()));
       if (!blocks.empty()) break;
       Result<std::optional<BlockHeader>> good = reader.resync();
       if (!good) return std::unexpected(std::move(good.error()));
-      const Offset resume = *good ? (*good)->base_offset : segment_end;
-      if (resume > wanted.first) {
-        return fail(
-            ErrorCode::kDamaged, std::move(block.error().message),
-            {.first = std::max(expected, wanted.first), .end = std::min(resume, wanted.end)});
+      const Offset resume = *good ? (*good)->base_offset : range.end;
+      if (resume > range.first) {
+        return fail(ErrorCode::kDamaged, std::move(block.error().message),
+                    {.first = std::max(expected, range.first), .end = std::min(resume, range.end)});
       }
       expected = resume;
       continue;
     }
     const BlockHeader& header = (*block)->header;
-    if (header.base_offset > std::max(expected, wanted.first) && blocks.empty()) {
+    if (header.base_offset > std::max(expected, range.first) && blocks.empty()) {
       return fail(ErrorCode::kDamaged, "records are missing between two good blocks",
-                  {.first = std::max(expected, wanted.first),
-                   .end = std::min(header.base_offset, wanted.end)});
+                  {.first = std::max(expected, range.first),
+                   .end = std::min(header.base_offset, range.end)});
     }
     if (header.base_offset > expected && !blocks.empty()) break;
     expected = header.end_offset();
-    if (expected <= wanted.first) continue;
+    if (expected <= range.first) continue;
     bytes += header.payload_bytes;
     blocks.push_back(std::move(*block));
   }
-  if (blocks.empty()) {
-    return fail(ErrorCode::kDamaged, "the segment ends before the record", wanted);
-  }
-  return RecordBatch(std::move(blocks),
-                     {.first = wanted.first, .end = std::min(expected, wanted.end)},
-                     parts_.clock.now());
+  if (blocks.empty()) return fail(ErrorCode::kDamaged, "the segment ends before the record", range);
+  return blocks;
 }
 
 Result<Offset> PartitionReader::find_time(Timestamp time) const {

@@ -11,9 +11,11 @@
 #include "engine/base/thread_annotations.h"
 #include "engine/entity/base_file.h"
 #include "engine/format/manifest.h"
+#include "engine/partition/read_ahead.h"
 #include "engine/partition/requests.h"
 #include "engine/partition/segment_cache.h"
 #include "engine/partition/tail_cache.h"
+#include "engine/segment/block_reader.h"
 #include "engine/segment/segment.h"
 
 namespace bimip::engine {
@@ -31,6 +33,7 @@ class PartitionReader {
     BufferPool& pool;
     TailCache& tail;
     SegmentCache& sealed;
+    ReadAhead& ahead;
     const Clock& clock;
   };
   PartitionReader(Parts parts, Path folder, SegmentIdentity partition)
@@ -62,6 +65,9 @@ class PartitionReader {
                                                                std::size_t bytes_max) const;
   // Blocks on the disk.
   [[nodiscard]] Result<RecordBatch> read_disk(Offset from, std::size_t bytes_max) const;
+  // Blocks. Makes ready what comes next for who was answered up to `offset`, when it seems that
+  // they go on.
+  void read_on(Offset offset) const;
   [[nodiscard]] Result<Offset> find_time(Timestamp time) const;
 
   // The segment that holds a readable offset. kDamaged, with its offsets, when it cannot be opened;
@@ -83,6 +89,7 @@ class PartitionReader {
   };
   [[nodiscard]] Known known_sealed(const ManifestSegment& segment) const;
   void forget(std::span<const ManifestSegment> segments);
+  void forget(const SegmentIdentity& segment) const;
   [[nodiscard]] bool is_listed(const Known& known) const;
   struct Opened {
     Known known{};
@@ -95,8 +102,23 @@ class PartitionReader {
   [[nodiscard]] Offset end_of(const Known& segment) const;
   [[nodiscard]] Result<std::shared_ptr<const Segment>> open(const Known& known) const;
   [[nodiscard]] Result<std::shared_ptr<const File>> file_of(const Segment& segment) const;
-  [[nodiscard]] Result<RecordBatch> read_segment(const Segment& segment, OffsetRange wanted,
-                                                 Offset segment_end, std::size_t bytes_max) const;
+  struct Wanted {
+    OffsetRange range{};
+    std::size_t bytes_max = 0;
+    bool is_sealed = false;
+  };
+  [[nodiscard]] Result<RecordBatch> read_segment(const Segment& segment,
+                                                 const Wanted& wanted) const;
+  [[nodiscard]] static Result<std::vector<BlockRef>> read_blocks(BlockReader& reader,
+                                                                 Offset expected,
+                                                                 const Wanted& wanted);
+  [[nodiscard]] static ReadAhead::Place place_of(const Segment& segment, const IndexEntry& start,
+                                                 Offset from);
+  [[nodiscard]] BlockReader reader_at(const Segment& segment, const IndexEntry& start,
+                                      std::shared_ptr<const File> file, bool is_ahead) const;
+  void keep_ahead(const Segment& segment, BlockReader& reader, std::vector<BlockRef> blocks) const;
+  [[nodiscard]] RecordBatch batch_of(const Segment& segment, std::vector<BlockRef> blocks,
+                                     const Wanted& wanted) const;
 
   Parts parts_;
   const Path folder_;

@@ -3,24 +3,15 @@
 #include <algorithm>
 
 namespace bimip::engine {
-namespace {
-
-// One read of the device: large enough to be sequential, small enough to be shared by few blocks.
-constexpr std::size_t kChunkBytes = 256 * 1024;
-
-}  // namespace
-
 bool all_zero(Bytes bytes) {
   return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
 }
 
 Result<Bytes> BlockReader::look(FilePosition position, std::size_t count) {
-  const bool inside =
-      chunk_ && position >= chunk_start_ && position + count <= chunk_start_ + chunk_bytes_;
-  if (!inside) {
-    Result<std::size_t> got = read_chunk(position, std::max(count, kChunkBytes));
+  if (!is_at_hand(position, count)) {
+    Result<std::size_t> got = read_chunk(position, std::max(count, place_.chunk_bytes));
     // Of a device that fails somewhere in there, just what is wanted.
-    if (!got && place_.through == ReadThrough::kDevice && count < kChunkBytes)
+    if (!got && place_.through == ReadThrough::kDevice && count < place_.chunk_bytes)
       got = read_chunk(position, count);
     if (!got) {
       chunk_.reset();
@@ -67,6 +58,16 @@ Result<BlockRef> BlockReader::next() {
     nonzero_end_ = std::max(nonzero_end_, position_);
   }
   return block;
+}
+
+std::optional<BlockRef> BlockReader::next_at_hand() {
+  if (!is_at_hand(position_, limits::kSectorBytes)) return std::nullopt;
+  const Bytes head = Bytes(chunk_->bytes()).subspan(position_ - chunk_start_, limits::kSectorBytes);
+  const Result<BlockHeader> header = decode_block_header(head, place_.segment.store);
+  if (!header || !is_at_hand(position_, header->block_bytes)) return std::nullopt;
+  Result<BlockRef> block = next();
+  if (!block) return std::nullopt;
+  return std::move(*block);
 }
 
 Result<std::optional<BlockHeader>> BlockReader::resync() {

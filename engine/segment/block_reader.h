@@ -19,12 +19,16 @@ enum class ReadThrough : std::uint8_t { kCache, kDevice };
 // position. Thread-compatible. `pool` outlives the blocks.
 class BlockReader {
  public:
+  // Large enough to be sequential, small enough to be shared by few blocks.
+  static constexpr std::size_t kChunkBytes = 256 * 1024;
   struct Place {
     std::shared_ptr<const File> file;
     SegmentIdentity segment;
     FilePosition from;  // a block begins here
     FilePosition end;   // no block begins at or after this; may be past the file's end
     ReadThrough through = ReadThrough::kCache;
+    // One read of the device, at least; at most limits::kBlockBytesMax.
+    std::size_t chunk_bytes = kChunkBytes;
     // resync() gives up behind so many zeros in a row.
     std::uint64_t zeros_max = std::numeric_limits<std::uint64_t>::max();
   };
@@ -39,6 +43,10 @@ class BlockReader {
   // position() stays. kIo: the device failed.
   [[nodiscard]] Result<BlockRef> next();
 
+  // The same, when it lies wholly in what was read already and is good; else nothing, and
+  // position() stays.
+  [[nodiscard]] std::optional<BlockRef> next_at_hand();
+
   // The first good block behind the one at position(), good or not, which moves to it; nothing when
   // there is none before the end, position() then stays. Looks at every sector, so its cost is the
   // distance.
@@ -50,6 +58,9 @@ class BlockReader {
   [[nodiscard]] FilePosition nonzero_end() const { return nonzero_end_; }
 
  private:
+  [[nodiscard]] bool is_at_hand(FilePosition position, std::size_t count) const {
+    return chunk_ && position >= chunk_start_ && position + count <= chunk_start_ + chunk_bytes_;
+  }
   // The bytes at `position`, at least `count` of them unless the file ends first.
   [[nodiscard]] Result<Bytes> look(FilePosition position, std::size_t count);
   [[nodiscard]] Result<std::size_t> read_chunk(FilePosition position, std::size_t bytes);

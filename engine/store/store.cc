@@ -234,11 +234,13 @@ void Store::open_topic(const CatalogTopic& topic, SyncedBy synced_by) {
       .id = topic.id, .name = topic.name, .created_at = topic.created_at, .config = topic.config};
   for (std::uint32_t i = 0; i < topic.config.partitions; ++i) {
     SegmentKeeper::Place place = place_of(topic, PartitionId(i));
-    auto partition = std::make_unique<Partition>(
-        Partition::Parts{
-            .loop = *loop_,
-            .reader = {.pool = pool_, .tail = tail_, .sealed = *sealed_, .clock = *clock_}},
-        place, topic.config);
+    auto partition = std::make_unique<Partition>(Partition::Parts{.loop = *loop_,
+                                                                  .reader = {.pool = pool_,
+                                                                             .tail = tail_,
+                                                                             .sealed = *sealed_,
+                                                                             .ahead = ahead_,
+                                                                             .clock = *clock_}},
+                                                 place, topic.config);
     Result<RecoveredPartition> recovered =
         recover_partition(*device_, pool_, partition->place(), clock_->now(),
                           {.known_durable = {}, .synced_by = synced_by});
@@ -414,7 +416,11 @@ void Store::read(ReadRequest& request) {
   if (auto answer = partition->reader().read_memory(request.from, request.bytes_max))
     return request.on_read(std::move(*answer));
   readers().post([partition, &request] {
-    request.on_read(partition->reader().read_disk(request.from, request.bytes_max));
+    const PartitionReader& reader = partition->reader();
+    Result<RecordBatch> batch = reader.read_disk(request.from, request.bytes_max);
+    const std::optional<Offset> end = batch ? std::optional(batch->range().end) : std::nullopt;
+    request.on_read(std::move(batch));
+    if (end) reader.read_on(*end);
   });
 }
 

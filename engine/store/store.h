@@ -150,6 +150,7 @@ class Store final : public Log {
 
   BufferPool pool_{limits::kBufferArenaBytes};
   TailCache tail_{limits::kTailCacheBytes};
+  ReadAhead ahead_{limits::kReadAheadBytes};
   TroubleCounters troubles_;
   CommitCounters commits_;
   std::unique_ptr<SegmentCache> sealed_;

@@ -48,7 +48,7 @@ void PartitionBench::open(const TopicConfig& config) {
   partition_ = std::make_unique<Partition>(
       Partition::Parts{
           .loop = *loop_,
-          .reader = {.pool = pool_, .tail = tail_, .sealed = sealed_, .clock = clock_}},
+          .reader = {.pool = pool_, .tail = tail_, .sealed = sealed_, .ahead = ahead_, .clock = clock_}},
       place(), config_);
   Result<RecoveredPartition> recovered =
       recover_partition(device_, pool_, partition_->place(), clock_.now());

@@ -86,6 +86,7 @@ class PartitionBench : public ::testing::Test {
   BufferPool pool_{limits::kBufferArenaBytes};
   TailCache tail_{limits::kTailCacheBytes};
   SegmentCache sealed_{device_, pool_, 16};
+  ReadAhead ahead_{limits::kReadAheadBytes};
   std::unique_ptr<SpareSegments> spares_;
   ManualJobRunner jobs_;
   RewriteBudget budget_{clock_, 0};

@@ -22,7 +22,10 @@ class PartitionReaderTest : public PartitionBench {
     }
   }
   // What the reader answers when nothing is in memory.
-  void forget() { tail_.drop(TopicId(1), PartitionId(0)); }
+  void forget() {
+    tail_.drop(TopicId(1), PartitionId(0));
+    ahead_.drop(TopicId(1), PartitionId(0));
+  }
   void damage(const std::string& name, std::uint64_t position) {
     ASSERT_TRUE(device_.flip_bit(path(name), FilePosition(position), 3));
   }
@@ -202,7 +205,9 @@ TEST_F(PartitionReaderTest, AReadErrorIsNoDamage) {
   open(kSmallSegments);
   fill(20);
   forget();
-  device_.fail_next({.operation = SimOperation::kRead, .path_contains = "0000000001.segment"});
+  // The large read, and then that of what is wanted.
+  device_.fail_next(
+      {.operation = SimOperation::kRead, .path_contains = "0000000001.segment", .times = 2});
   const Result<RecordBatch> batch = reader().read_disk(Offset(0), 1000);
   ASSERT_FALSE(batch);
   EXPECT_EQ(batch.error().code, ErrorCode::kIo);
