@@ -22,9 +22,8 @@ std::size_t bytes_of(std::size_t size_class) { return limits::kSectorBytes << si
 
 constexpr std::size_t kHugePageBytes = 2 * 1024 * 1024;
 
-// Pages cost memory only once used, unless a device registers (pins) the arena. On huge pages where
-// the system has them to give: a device is told of a transfer in pieces of memory that lie
-// together, and takes about 250 of them at a time.
+// Aligned to huge pages when it is large. Pages cost memory only once used, unless a device
+// registers (pins) the arena.
 MutableBytes map_arena(std::size_t bytes) {
   if (bytes == 0) return {};
   const std::size_t in_front = bytes < kHugePageBytes ? 0 : kHugePageBytes;
@@ -36,9 +35,7 @@ MutableBytes map_arena(std::size_t bytes) {
   const std::size_t skip = -reinterpret_cast<std::uintptr_t>(at) % kHugePageBytes;
   if (skip > 0) ::munmap(at, skip);
   if (skip < in_front) ::munmap(mapped.data() + skip + bytes, in_front - skip);
-  const MutableBytes arena = mapped.subspan(skip, bytes);
-  ::madvise(arena.data(), arena.size(), MADV_HUGEPAGE);
-  return arena;
+  return mapped.subspan(skip, bytes);
 }
 
 }  // namespace
@@ -70,6 +67,10 @@ BufferPool::BufferPool(std::size_t arena_bytes)
 
 BufferPool::~BufferPool() {
   if (!arena_.empty()) ::munmap(arena_.data(), arena_.size());
+}
+
+void BufferPool::use_huge_pages() {
+  if (!arena_.empty()) (void)::madvise(arena_.data(), arena_.size(), MADV_HUGEPAGE);
 }
 
 Buffer BufferPool::take(std::size_t bytes) {

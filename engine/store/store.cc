@@ -137,6 +137,11 @@ Status Store::find_orphans() {
 }
 
 Status Store::start_threads() {
+  // A store without threads of its own is a simulated one: nothing is transferred.
+  if (options_.threading != Threading::kManual) {
+    pool_.use_huge_pages();
+    ahead_.pool().use_huge_pages();
+  }
   Result<std::unique_ptr<WriteQueue>> queue = device_->open_write_queue(pool_);
   if (!queue) return std::unexpected(std::move(queue.error()));
   if (options_.threading == Threading::kManual) {
