@@ -201,6 +201,43 @@ TEST_F(PartitionReaderTest, FindsATimeBehindASegmentThatIsGone) {
   EXPECT_EQ(*reader().find_time(begin + 15s), Offset(15));
 }
 
+TEST_F(PartitionReaderTest, ReadsAheadForWhoGoesOn) {
+  open(kSmallSegments);
+  fill(30);
+  forget();
+  Records records;
+  std::uint64_t waited = 0;  // reads of the disk that a reader had to wait for
+  const Offset end = reader().segments().front().first;  // of the sealed ones
+  ASSERT_GT(end, Offset(10));
+  for (Offset from(0); from < end;) {
+    const std::uint64_t before = device_.counters().reads;
+    const Result<RecordBatch> batch = reader().read_disk(from, 1);
+    ASSERT_TRUE(batch) << batch.error().message;
+    waited += device_.counters().reads - before;
+    from = batch->range().end;
+    reader().read_on(from);
+  }
+  EXPECT_LE(waited, 1U + reader().segments().size()) << "the first piece, and segments' indexes";
+  const std::uint64_t before = device_.counters().reads;
+  reader().read_on(Offset(1));
+  EXPECT_EQ(device_.counters().reads, before) << "it is there";
+}
+
+TEST_F(PartitionReaderTest, APieceThatCannotBeReadIsMetAgainByWhoComesThere) {
+  open(kSmallSegments);
+  fill(30);
+  forget();
+  const Result<RecordBatch> first = reader().read_disk(Offset(0), 1);
+  ASSERT_TRUE(first);
+  const OffsetRange second = *std::prev(reader().segments().end(), 2);
+  device_.fail_next(
+      {.operation = SimOperation::kRead, .path_contains = "0000000002.segment", .times = 2});
+  reader().read_on(second.first);
+  const Result<RecordBatch> batch = reader().read_disk(second.first, 1);
+  ASSERT_TRUE(batch) << batch.error().message;
+  EXPECT_EQ(batch->range().first, second.first);
+}
+
 TEST_F(PartitionReaderTest, AReadErrorIsNoDamage) {
   open(kSmallSegments);
   fill(20);

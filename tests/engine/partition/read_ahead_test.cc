@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 namespace bimip::testing {
 namespace {
 
@@ -90,6 +92,39 @@ TEST_F(ReadAheadTest, LeavesWhatIsReadAgainToThePageCache) {
   EXPECT_FALSE(is_worth_it(500, 63'100'000)) << "the same place";
   ahead_.forget(segment(1));
   EXPECT_TRUE(is_worth_it(0, 4096)) << "nobody knows any more";
+}
+
+TEST_F(ReadAheadTest, SaysWhatComesBehindAPieceUntilItIsThere) {
+  const auto behind = [this](std::uint64_t offset) {
+    return ahead_.piece_end(TopicId(1), PartitionId(0), Offset(offset));
+  };
+  EXPECT_EQ(behind(100), std::nullopt);
+  add(100, 3);
+  EXPECT_EQ(behind(100), std::nullopt) << "who came there has nothing of the piece yet";
+  EXPECT_EQ(behind(101), Offset(130));
+  EXPECT_EQ(behind(130), Offset(130));
+  EXPECT_EQ(behind(131), std::nullopt);
+  EXPECT_EQ(ahead_.piece_end(TopicId(1), PartitionId(1), Offset(110)), std::nullopt);
+  add(130, 1);
+  EXPECT_EQ(behind(110), std::nullopt);
+  EXPECT_EQ(behind(131), Offset(140));
+}
+
+TEST_F(ReadAheadTest, WhoComesToAPieceThatIsOnItsWayWaitsForIt) {
+  const ReadAhead::Place place{.segment = segment(1),
+                               .goes_on = true,
+                               .from = Offset(100),
+                               .position = FilePosition(4096),
+                               .segment_end = FilePosition(64'000'000)};
+  ASSERT_TRUE(ahead_.begin_piece(place));
+  EXPECT_FALSE(ahead_.begin_piece(place)) << "once";
+  EXPECT_EQ(find(110, 200), (Bases{})) << "nobody knows that it will be in there";
+  Bases found;
+  std::thread reader([&] { found = find(100, 200); });
+  add(100, 2);
+  ahead_.end_piece(place);
+  reader.join();
+  EXPECT_EQ(found, (Bases{100, 110}));
 }
 
 TEST_F(ReadAheadTest, ForgetsASegmentOrAPartition) {
