@@ -45,11 +45,13 @@ void PartitionBench::open(const TopicConfig& config) {
                         .on_tick = [] {},
                         .open_partitions_max = limits::kOpenPartitionsMax},
       std::move(queue));
-  partition_ = std::make_unique<Partition>(
-      Partition::Parts{
-          .loop = *loop_,
-          .reader = {.pool = pool_, .tail = tail_, .sealed = sealed_, .ahead = ahead_, .clock = clock_}},
-      place(), config_);
+  partition_ = std::make_unique<Partition>(Partition::Parts{.loop = *loop_,
+                                                            .reader = {.pool = pool_,
+                                                                       .tail = tail_,
+                                                                       .sealed = sealed_,
+                                                                       .ahead = ahead_,
+                                                                       .clock = clock_}},
+                                           place(), config_);
   Result<RecoveredPartition> recovered =
       recover_partition(device_, pool_, partition_->place(), clock_.now());
   ASSERT_TRUE(recovered) << recovered.error().message;
