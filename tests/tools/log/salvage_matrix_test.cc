@@ -290,6 +290,7 @@ TEST_P(SalvageMatrix, BringsBackWhatStillChecks) {
     Trial(store, which, damage).run_all();
     ++tried;
   }
+  RecordProperty("tried", tried);
   EXPECT_GE(tried, 3);
 }
 
