@@ -98,6 +98,22 @@ class MatrixStore {
     return found;
   }
 
+  // Without those below their log's start: what retention took may lie on the disk for a while, in
+  // a segment that is not removed yet or as the spare space that it became.
+  [[nodiscard]] Records still_in_log(Records records) const {
+    std::map<std::pair<TopicId, PartitionId>, Offset> starts;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(path())) {
+      if (entry.path().filename() != file_names::kManifest) continue;
+      const Manifest listed = manifest_in(entry.path().parent_path());
+      starts[{listed.partition.topic, listed.partition.partition}] = listed.log_start;
+    }
+    std::erase_if(records, [&](const auto& record) {
+      const RecordPlace& place = record.first;
+      return place.offset < starts[{place.topic, place.partition}];
+    });
+    return records;
+  }
+
   // A key of topic "kept" all of whose records are gone, and how many it had.
   static constexpr std::string_view kGoneKey = "early";
   static constexpr std::uint64_t kGoneRecords = 5;

@@ -215,7 +215,7 @@ void Trial::expect_increments_go_on(Store& store, const Json& report) const {
 }
 
 void Trial::expect_told(Exit exit, const Records& survivors, const std::string& out) const {
-  const bool is_all_there = survivors.size() == original_.records().size();
+  const bool is_all_there = survivors.size() == original_.still_in_log(original_.records()).size();
   if (!is_all_there && !cannot_be_seen(which_, damage_)) {
     EXPECT_EQ(exit, Exit::kDamage) << out;
   }
@@ -233,7 +233,7 @@ void Trial::run_all() {
   ASSERT_TRUE(damaged_.harm(which_, damage_));
   expect_verify_names_it(log_tools::Holding::kHeld);
   if (can_be_seen_live(which_, damage_)) expect_verify_names_it(log_tools::Holding::kLive);
-  const Records survivors = records_that_check(damaged_.path());
+  const Records survivors = original_.still_in_log(records_that_check(damaged_.path()));
   const auto before = contents_of(damaged_.path());
 
   const TempDirectory folder;
