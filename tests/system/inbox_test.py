@@ -1,6 +1,7 @@
 """Messages between entities, against the real server: order, devices, cursors, receipts, kills."""
 
 import json
+import subprocess
 
 import case
 import programs
@@ -199,17 +200,17 @@ class Inbox(case.SystemTest):
         for kill in range(4):
             with Device(self.bimipd, "alice") as alice, Device(self.bimipd, "bob") as bob:
                 opened = bob.open(credit=1000)
-                self.assertLessEqual(opened.cursor, cursor)
+                self.assertEqual(opened.cursor, cursor, "what was answered is neither forgotten nor given again")
                 for _ in range(40):
                     self.assertEqual(alice.message("bob", f"{sent}", f"m{sent}").WhichOneof("body"), "sent")
                     sent += 1
                 items = bob.has(opened.inbox_id, sent - opened.cursor)
                 self.assertEqual([item.increment for item in items],
                                  list(range(opened.from_increment, opened.from_increment + len(items))))
-                del seen[opened.cursor:]
                 seen += bodies(items)
                 cursor = items[-1].increment
-                bob.send(stanza(0, acknowledge_inbox={"inbox_id": opened.inbox_id, "up_to": cursor}))
+                answer = bob.ask(acknowledge_inbox={"inbox_id": opened.inbox_id, "up_to": cursor})
+                self.assertEqual(answer.inbox_acknowledged.up_to, cursor)
                 self.bimipd.kill()
             self.bimipd.start()
         self.assertEqual(seen, [f"{i}" for i in range(sent)])
@@ -230,6 +231,16 @@ class Inbox(case.SystemTest):
         self.assertIn("to bob in chat: hello", must("--as", "alice", "inbox", "sent", "--until-end", "--count", "1"))
         self.refused(self.bimipd.bimip("--as", "bob", "inbox", "nonsense"), 1, "nonsense")
         self.refused(self.bimipd.bimip("--as", "bob", "inbox", "--from", "yesterday"), 2, "yesterday")
+
+    def test_the_tool_acknowledges_only_what_it_has_written(self):
+        self.bimipd.must("--as", "alice", "send", "bob", "hello")
+        command = [programs.BIN / "bimip", "--as", "bob", "--device", "phone", "inbox", "--until-end", "--ack", "--mark-read"]
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(command, env=programs.environment(self.bimipd.address), stdout=full, text=True,
+                                  stderr=subprocess.PIPE, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (2, "bimip: standard output: No space left on device\n"))
+        again = self.bimipd.must("--as", "bob", "--device", "phone", "inbox", "--until-end", "--ack", "--json")
+        self.assertEqual(json.loads(again)["body"], "hello")
 
     def test_a_long_backlog_comes_whole(self):
         with Device(self.bimipd, "alice") as alice:

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <initializer_list>
+#include <system_error>
 
 #include "tools/bimip/context.h"
 #include "tools/client/connection.h"
@@ -18,6 +19,7 @@ constexpr std::size_t kOutputBytes = 64 * 1024;
 constexpr std::chrono::milliseconds kRedraw{200};
 
 std::atomic<bool> interrupted{false};
+std::atomic<bool> refused{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler sets it");
 
 void on_signal(int signal) {
@@ -89,6 +91,8 @@ const std::atomic<bool>& interruption() {
   return interrupted;
 }
 
+bool output_failed() { return refused.load(); }
+
 bool Output::write(std::string_view text) {
   waiting_ += text;
   return waiting_.size() < kOutputBytes ? is_open_ : flush();
@@ -99,7 +103,11 @@ bool Output::flush() {
   while (!rest.empty() && is_open_) {
     const ssize_t done = ::write(STDOUT_FILENO, rest.data(), rest.size());
     if (done < 0 && errno == EINTR) continue;
-    if (done < 0) is_open_ = false;
+    if (done < 0) {
+      is_open_ = false;
+      if (errno != EPIPE && !refused.exchange(true))
+        complain("standard output: " + std::generic_category().message(errno));
+    }
     if (done > 0) rest.remove_prefix(static_cast<std::size_t>(done));
   }
   waiting_.clear();

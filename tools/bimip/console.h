@@ -44,6 +44,10 @@ inline constexpr std::chrono::milliseconds kAnswerWithin{30'000};
 using frontend::parse_bytes;
 using frontend::parse_duration;
 
+// Whether standard output refused something, as a full disk does. A reader that went away refuses
+// nothing: it has seen enough.
+[[nodiscard]] bool output_failed();
+
 // Standard output, gathered into large writes. Thread-compatible.
 class Output {
  public:
@@ -51,7 +55,7 @@ class Output {
   ~Output() { (void)flush(); }
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
-  // False once its reader is gone.
+  // False once its reader is gone, or it refuses something; the latter is complained of.
   bool write(std::string_view text);
   bool flush();
 

@@ -215,7 +215,10 @@ class Reader {
     if (arguments_.acknowledge) acknowledge();
   }
 
+  // Once it is written: what a full disk or a reader that went away did not take comes again.
   void acknowledge() {
+    goes_on_ = output_.flush();
+    if (!goes_on_) return;
     v1::Stanza stanza;
     stanza.mutable_acknowledge_inbox()->set_inbox_id(inbox_);
     stanza.mutable_acknowledge_inbox()->set_up_to(reached_);
@@ -224,7 +227,7 @@ class Reader {
 
   // What was acknowledged does not come again, whatever becomes of the server.
   Status finish() {
-    output_.flush();
+    if (!output_.flush()) return {};
     if (arguments_.acknowledge) {
       v1::Stanza request;
       request.mutable_acknowledge_inbox()->set_inbox_id(inbox_);

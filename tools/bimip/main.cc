@@ -87,7 +87,7 @@ int main(int argc, char** argv) try {
     complain(why(app, error));
     return kCannotRun;
   }
-  return exit_code;
+  return output_failed() ? kCannotRun : exit_code;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "bimip: %s\n", error.what());
   return 2;
