@@ -3,6 +3,7 @@
 import collections
 import json
 import signal
+import subprocess
 import time
 
 import case
@@ -188,6 +189,16 @@ class Groups(case.SystemTest):
         member = Member(self.node, "events", group="g")
         member.listen(0.5)
         self.assertLessEqual(len(member.records), 2, "what was delivered and acknowledged came again")
+
+    def test_the_tool_acknowledges_only_what_it_has_written(self):
+        self.node.must("topic", "create", "events")
+        self.node.must("pub", "events", "precious")
+        member = ("sub", "events", "--group", "workers", "--from", "earliest", "--count", "1")
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([programs.BIN / "bimip", *member], env=programs.environment(self.node.address), stdout=full,
+                                  text=True, stderr=subprocess.PIPE, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (2, "bimip: standard output: No space left on device\n"))
+        self.assertEqual(self.node.must(*member), "precious\n")
 
     def test_wrong_wishes_are_refused_in_words(self):
         self.topic()

@@ -174,7 +174,10 @@ class Subscribing {
       if (done_) break;
     }
     // A group forgets what is acknowledged: that has to be where it belongs before.
-    if (is_member() && !job_.on_pause()) done_ = true;
+    if (is_member() && !job_.on_pause()) {
+      done_ = true;
+      return;
+    }
     v1::Stanza stanza;
     v1::Acknowledge& acknowledge = *stanza.mutable_acknowledge();
     acknowledge.set_subscription_id(delivery.subscription_id());
