@@ -219,20 +219,21 @@ class Reader {
   void acknowledge() {
     goes_on_ = output_.flush();
     if (!goes_on_) return;
+    connection_.send(acknowledgement());
+  }
+
+  [[nodiscard]] v1::Stanza acknowledgement() const {
     v1::Stanza stanza;
     stanza.mutable_acknowledge_inbox()->set_inbox_id(inbox_);
     stanza.mutable_acknowledge_inbox()->set_up_to(reached_);
-    connection_.send(stanza);
+    return stanza;
   }
 
   // What was acknowledged does not come again, whatever becomes of the server.
   Status finish() {
     if (!output_.flush()) return {};
     if (arguments_.acknowledge) {
-      v1::Stanza request;
-      request.mutable_acknowledge_inbox()->set_inbox_id(inbox_);
-      request.mutable_acknowledge_inbox()->set_up_to(reached_);
-      if (Result<v1::Stanza> answer = ask(std::move(request)); !answer)
+      if (Result<v1::Stanza> answer = ask(acknowledgement()); !answer)
         return std::unexpected(std::move(answer.error()));
     }
     if (arguments_.mark_read && reached_ > 0) {

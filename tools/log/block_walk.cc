@@ -11,7 +11,7 @@ namespace {
 
 // One read of the device, and in front of it room for the part of a block that the read before
 // ended in.
-constexpr std::size_t kReadBytes = 4096 * 1024;
+constexpr std::size_t kReadBytes = 4 * 1024 * 1024;
 constexpr std::size_t kRoomInFront = limits::kBlockBytesMax;
 static_assert(kReadBytes >= limits::kBlockBytesMax);
 // The unit that a device writes whole.
