@@ -13,10 +13,12 @@ def reason_for_skipping(output):
 
 
 def reason_for_failing(output):
-    """A sanitizer's summary, or the first failed expectation, when there is one."""
+    """A sanitizer's summary, the first failed expectation or the first exception, when there is one."""
     summary = re.search(r"^SUMMARY: (.+)$", output, re.MULTILINE)
     expectation = re.search(r"^(\S+:\d+): Failure\n(.+(?:\n(?!\[).+){0,5})", output, re.MULTILINE)
-    said = summary or expectation
+    last_call = r'  File "(\S+)", line (\d+), .+\n(?:    .*\n)*'
+    exception = re.search(rf"^Traceback .+\n(?:(?:  .*)?\n)*?{last_call}(\w\S*: .+)$", output, re.MULTILINE)
+    said = summary or expectation or exception
     return " ".join(": ".join(said.groups()).split()) if said else ""
 
 

@@ -99,10 +99,11 @@ class MatrixStore {
     return found;
   }
 
-  // Without what retention or a rewrite took out of the log: it may lie on the disk for a while, in
+  // Not of what retention or a rewrite took out of the log: it may lie on the disk for a while, in
   // a segment that is not removed yet or as the spare space that it became.
+  [[nodiscard]] bool is_in_log(const RecordPlace& place) const { return in_log_.contains(place); }
   [[nodiscard]] Records still_in_log(Records records) const {
-    std::erase_if(records, [&](const auto& record) { return !in_log_.contains(record.first); });
+    std::erase_if(records, [&](const auto& record) { return !is_in_log(record.first); });
     return records;
   }
 
