@@ -2,12 +2,10 @@
 
 #include <unistd.h>
 
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <initializer_list>
-#include <system_error>
 
 #include "tools/bimip/context.h"
 #include "tools/client/connection.h"
@@ -15,11 +13,9 @@
 namespace bimip::tools {
 namespace {
 
-constexpr std::size_t kOutputBytes = 64 * 1024;
 constexpr std::chrono::milliseconds kRedraw{200};
 
 std::atomic<bool> interrupted{false};
-std::atomic<bool> refused{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler sets it");
 
 void on_signal(int signal) {
@@ -89,29 +85,6 @@ const std::atomic<bool>& interruption() {
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
   return interrupted;
-}
-
-bool output_failed() { return refused.load(); }
-
-bool Output::write(std::string_view text) {
-  waiting_ += text;
-  return waiting_.size() < kOutputBytes ? is_open_ : flush();
-}
-
-bool Output::flush() {
-  std::string_view rest = waiting_;
-  while (!rest.empty() && is_open_) {
-    const ssize_t done = ::write(STDOUT_FILENO, rest.data(), rest.size());
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) {
-      is_open_ = false;
-      if (errno != EPIPE && !refused.exchange(true))
-        complain("standard output: " + std::generic_category().message(errno));
-    }
-    if (done > 0) rest.remove_prefix(static_cast<std::size_t>(done));
-  }
-  waiting_.clear();
-  return is_open_;
 }
 
 Progress::Progress(std::uint64_t bytes_total)

@@ -10,6 +10,7 @@
 #include "engine/base/types.h"
 #include "frontend/config/units.h"
 #include "tools/bimip/commands.h"
+#include "tools/bimip/output.h"
 #include "tools/client/endpoint.h"
 
 namespace bimip::client {
@@ -43,26 +44,6 @@ inline constexpr std::chrono::milliseconds kAnswerWithin{30'000};
 
 using frontend::parse_bytes;
 using frontend::parse_duration;
-
-// Whether standard output refused something, as a full disk does. A reader that went away refuses
-// nothing: it has seen enough.
-[[nodiscard]] bool output_failed();
-
-// Standard output, gathered into large writes. Thread-compatible.
-class Output {
- public:
-  Output() = default;
-  ~Output() { (void)flush(); }
-  Output(const Output&) = delete;
-  Output& operator=(const Output&) = delete;
-  // False once its reader is gone, or it refuses something; the latter is complained of.
-  bool write(std::string_view text);
-  bool flush();
-
- private:
-  std::string waiting_;
-  bool is_open_ = true;
-};
 
 // A line on standard error that is drawn again and again, on a terminal only.
 class Progress {

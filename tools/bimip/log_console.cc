@@ -4,54 +4,16 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <system_error>
 #include <thread>
 
+#include "tools/bimip/output.h"
 #include "tools/log/interrupt.h"
 #include "tools/log/text.h"
 
 namespace bimip::tools {
 namespace {
-
-constexpr std::size_t kOutputBytes = 64 * 1024;
-
-// Standard output, gathered into large writes; closed once its reader is gone.
-class StandardOutput {
- public:
-  StandardOutput() { std::signal(SIGPIPE, SIG_IGN); }
-  ~StandardOutput() { flush(); }
-  StandardOutput(const StandardOutput&) = delete;
-  StandardOutput& operator=(const StandardOutput&) = delete;
-
-  bool write(std::string_view text) {
-    waiting_ += text;
-    if (waiting_.size() >= kOutputBytes) flush();
-    return is_open_;
-  }
-  void flush() {
-    std::string_view rest = waiting_;
-    while (!rest.empty() && is_open_) {
-      const ssize_t done = ::write(STDOUT_FILENO, rest.data(), rest.size());
-      if (done < 0 && errno == EINTR) continue;
-      if (done < 0) {
-        is_open_ = false;
-        if (errno != EPIPE) error_ = errno;
-      }
-      if (done > 0) rest.remove_prefix(static_cast<std::size_t>(done));
-    }
-    waiting_.clear();
-  }
-  // Why it took no more, unless its reader was gone: what it goes to is not whole then.
-  [[nodiscard]] int error() const { return error_; }
-
- private:
-  std::string waiting_;
-  bool is_open_ = true;
-  int error_ = 0;
-};
 
 void print_error(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }
 
@@ -64,23 +26,20 @@ void draw_progress(std::string_view text) {
 }  // namespace
 
 int run_on_console(const std::function<log_tools::Exit(const log_tools::Console&)>& command) {
-  StandardOutput output;
+  std::signal(SIGPIPE, SIG_IGN);
+  Output output("bimip log");
   log_tools::Console console{.out = [&](std::string_view text) { return output.write(text); },
                              .err =
                                  [&](std::string_view text) {
-                                   output.flush();
+                                   (void)output.flush();
                                    print_error(text);
                                  },
                              .progress = {}};
   if (::isatty(STDERR_FILENO) == 1) console.progress = draw_progress;
   log_tools::catch_interrupts();
   const log_tools::Exit exit = command(console);
-  output.flush();
-  if (output.error() != 0) {
-    print_error("bimip log: standard output: " + std::generic_category().message(output.error()) +
-                "\n");
-    return static_cast<int>(log_tools::Exit::kCannotRun);
-  }
+  (void)output.flush();
+  if (output_failed()) return static_cast<int>(log_tools::Exit::kCannotRun);
   // Whoever waits for it learns why it ended.
   const std::optional<int> interrupted = log_tools::interrupted_by();
   if (interrupted && exit == log_tools::Exit::kCannotRun) {

@@ -17,8 +17,8 @@ namespace bimip::log_tools {
 class AlignedBytes {
  public:
   explicit AlignedBytes(std::size_t size)
-      : alignment_{size < kHugePageBytes ? limits::kSectorBytes : kHugePageBytes},
-        memory_(static_cast<std::byte*>(::operator new(size, alignment_)), Free{alignment_}),
+      : memory_(allocate(
+            std::align_val_t{size < kHugePageBytes ? limits::kSectorBytes : kHugePageBytes}, size)),
         size_(size) {
     if (size >= kHugePageBytes) ::madvise(memory_.get(), size, MADV_HUGEPAGE);
   }
@@ -31,8 +31,11 @@ class AlignedBytes {
     std::align_val_t alignment;
     void operator()(std::byte* memory) const { ::operator delete(memory, alignment); }
   };
-  std::align_val_t alignment_;
-  std::unique_ptr<std::byte, Free> memory_;
+  using Memory = std::unique_ptr<std::byte, Free>;
+  static Memory allocate(std::align_val_t alignment, std::size_t size) {
+    return {static_cast<std::byte*>(::operator new(size, alignment)), Free{alignment}};
+  }
+  Memory memory_;
   std::size_t size_;
 };
 
