@@ -57,5 +57,27 @@ TEST_F(PartitionLife, IsNotIdleWhileACallOfItsOwnIsOnItsWay) {
   EXPECT_GT(idle, 0);
 }
 
+// It came when all else was done, and whoever gave it waits for an answer.
+TEST_F(PartitionLife, DoesNotEndWithoutAnAnswerToWhatCameLast) {
+  open();
+  ASSERT_TRUE(stop());
+  const auto turn_again = [&] { return loop_->run_once(std::chrono::microseconds(0)); };
+
+  bool was_run = false;
+  queue_->while_waiting = [&] { loop_->post([&] { was_run = true; }); };
+  EXPECT_TRUE(turn_again());
+  queue_->while_waiting = [] {};
+  EXPECT_FALSE(turn_again());
+  EXPECT_TRUE(was_run);
+
+  const Request* late = nullptr;
+  queue_->while_waiting = [&] { late = &append("late"); };
+  EXPECT_TRUE(turn_again());
+  queue_->while_waiting = [] {};
+  EXPECT_FALSE(turn_again());
+  ASSERT_TRUE(late->done());
+  EXPECT_EQ(late->error(), ErrorCode::kClosed);
+}
+
 }  // namespace
 }  // namespace bimip::testing
