@@ -34,6 +34,12 @@ struct ManifestSegment {
   friend bool operator==(const ManifestSegment&, const ManifestSegment&) = default;
 };
 
+// Whether it was written anew without some of its records, or with a gap. Whose they were, the base
+// of entities tells: it counts in every record up to the segment's end.
+[[nodiscard]] inline bool is_thinned(const ManifestSegment& segment) {
+  return segment.rewrites > 0 && segment.record_count < segment.end_offset - segment.base_offset;
+}
+
 // Sealed segments in offset order, then exactly one active one, then at most one prepared one. A
 // rewritten segment has a later epoch than its neighbours: epochs differ, they do not rise.
 struct Manifest {

@@ -6,6 +6,7 @@
 
 #include "engine/entity/base_file.h"
 #include "engine/format/file_names.h"
+#include "engine/partition/entity_fold.h"
 #include "engine/partition/segment_scan.h"
 #include "engine/partition/unproven_blocks.h"
 
@@ -258,17 +259,21 @@ class Recovery {
   Result<Offset> load_base() {
     Result<std::shared_ptr<const BaseFile>> base =
         BaseFile::open(device_, place_.folder, place_.partition);
-    const Offset first = out_.keeper->manifest().segments.front().base_offset;
-    if (!base) {
-      if (base.error().code == ErrorCode::kIo ||
-          base.error().code == ErrorCode::kUnsupportedVersion)
-        return std::unexpected(std::move(base.error()));
-      if (base.error().code != ErrorCode::kNotFound || first > Offset(0))
-        note(base.error().message + "; entities of segments that are gone start above offset " +
-             std::to_string(first.value()));
-      if (first > Offset(0)) out_.entities->lose({.offsets = {.first = Offset(0), .end = first}});
-      return Offset(0);
+    if (!base && (base.error().code == ErrorCode::kIo ||
+                  base.error().code == ErrorCode::kUnsupportedVersion))
+      return std::unexpected(std::move(base.error()));
+    const Offset counted = base ? (*base)->view().header().end_offset : Offset(0);
+    const std::vector<LostRecords> forgotten =
+        forgotten_records(out_.keeper->manifest().segments, counted);
+    for (const LostRecords& lost : forgotten) out_.entities->lose(lost);
+    const bool was_there = base || base.error().code != ErrorCode::kNotFound;
+    if (!forgotten.empty() || (!base && was_there)) {
+      note((base ? "the entity base ends at offset " + std::to_string(counted.value())
+                 : base.error().message) +
+           (forgotten.empty() ? "; it is made again when it is needed"
+                              : "; an entity that it alone knew goes on behind a gap"));
     }
+    if (!base) return counted;
     const EntityBaseView& view = (*base)->view();
     const EntityBaseHeader& header = view.header();
     out_.report.bytes_read += header.file_bytes();

@@ -8,6 +8,7 @@
 #include "engine/base/assert.h"
 #include "engine/entity/base_file.h"
 #include "engine/format/file_names.h"
+#include "engine/partition/entity_fold.h"
 #include "engine/partition/spare_segments.h"
 
 namespace bimip::engine {
@@ -247,9 +248,7 @@ Status SegmentKeeper::replace_segments(std::span<const ManifestSegment> sources,
   BIMIP_ASSERT(first->base_offset == rewritten.base_offset &&
                sources.back().end_offset == rewritten.end_offset &&
                sources.back().last == rewritten.last);
-  std::uint64_t records = 0;
-  for (const ManifestSegment& source : sources) records += source.record_count;
-  if (records != rewritten.record_count) {
+  if (is_thinned(rewritten)) {
     if (Status done = remember_entities(rewritten.end_offset); !done) return done;
   }
   const std::string name = file_names::segment(rewritten.epoch);
@@ -302,38 +301,19 @@ Status SegmentKeeper::fold_entities() {
   if (!base && base.error().code != ErrorCode::kNotFound &&
       base.error().code != ErrorCode::kDamaged && base.error().code != ErrorCode::kForeign)
     return std::unexpected(std::move(base.error()));
-  const Offset from = base ? (*base)->view().header().end_offset : Offset(0);
-  std::vector<LostRecords> lost;
-  std::vector<std::shared_ptr<const EntityDirectories>> kept;
-  std::vector<EntityDirectoryView> views;
-  Offset end = from;
-  for (const ManifestSegment& segment : manifest_.segments) {
-    if (segment.state != SegmentState::kSealed || segment.end_offset <= from) continue;
-    if (segment.base_offset > end)
-      lost.push_back({.offsets = {.first = end, .end = segment.base_offset}});
-    end = segment.end_offset;
-    Result<std::shared_ptr<File>> file =
-        device_.open(path(file_names::segment(segment.epoch)), OpenMode::kRead);
-    Result<OpenedEntities> opened = open_entities(device_, *place_.pool, place_of(segment),
-                                                  file ? *file : std::shared_ptr<File>());
-    if (!opened && opened.error().code == ErrorCode::kDamaged) {
-      lost.push_back({.offsets = {.first = segment.base_offset, .end = segment.end_offset}});
-      continue;
-    }
-    if (!opened) return std::unexpected(std::move(opened.error()));
-    views.push_back(opened->directories->views().front());
-    kept.push_back(std::move(opened->directories));
-  }
-  if (end == from) return {};
-  return fold_into_base(
-      device_, {.folder = place_.folder,
-                .partition = place_.partition,
-                .base = base ? *base : nullptr,
-                .directories = views,
-                .lost = lost,
-                .are_readable =
-                    [&kept] { return std::ranges::all_of(kept, &EntityDirectories::is_readable); },
-                .end = end});
+  const Offset counted = base ? (*base)->view().header().end_offset : Offset(0);
+  Offset end;
+  for (const ManifestSegment& segment : manifest_.segments)
+    if (segment.state == SegmentState::kSealed) end = segment.end_offset;
+  if (end <= counted) return {};
+  return fold_segments(device_, *place_.pool,
+                       {.folder = place_.folder,
+                        .partition = place_.partition,
+                        .segments = manifest_.segments,
+                        .base = base ? *base : nullptr,
+                        .from = counted,
+                        .lost = forgotten_records(manifest_.segments, counted),
+                        .end = end});
 }
 
 void SegmentKeeper::remove_segments(std::span<const ManifestSegment> segments) {

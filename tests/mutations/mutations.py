@@ -247,6 +247,10 @@ MUTATIONS = [
              "for (const auto& [offset, taken] : taken_) look(offset);", "", PARTITION, "HeldRecord.*"),
     Mutation("a partition with a call on its way takes itself for idle", "engine/partition/upkeep.h",
              "return !stepping_ && !called_;", "return !stepping_;", PARTITION, "PartitionLife.*"),
+    Mutation("a loop ends without what it was given last", "engine/partition/writer_loop.cc",
+             "requests_.empty() && !has_posted());", "true);", PARTITION, "PartitionLife.*"),
+    Mutation("a log that begins at zero needs no base", "engine/partition/entity_fold.cc",
+             "segment.state == SegmentState::kSealed && is_thinned(segment)", "false", UPKEEP, "RemovedRecords.*"),
     Mutation("a partition is found open before all of it is there", "engine/partition/partition.cc",
              "  const std::shared_ptr<EntityIndex> entities = std::move(recovered.entities);\n",
              "  state_.store(State::kOpen);\n"

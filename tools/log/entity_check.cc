@@ -7,9 +7,16 @@
 #include "engine/device/posix_device.h"
 #include "engine/format/entity_base.h"
 #include "engine/format/file_names.h"
+#include "engine/partition/entity_fold.h"
 
 namespace bimip::log_tools {
 namespace {
+
+// The first and last offset between which records are missing.
+std::string text_of(const std::vector<LostRecords>& forgotten) {
+  return "between offsets " + std::to_string(forgotten.front().offsets.first.value()) + " and " +
+         std::to_string(forgotten.back().offsets.end.value() - 1);
+}
 
 constexpr const char* kMadeAgain = "nothing is lost: the server makes it again from the log";
 
@@ -231,7 +238,6 @@ void EntityCheck::compare(const SegmentPlace& segment, const EntityDigest& recor
 void EntityCheck::check_base() {
   if (!place_.manifest || place_.manifest->segments.empty()) return;
   const Path path = place_.folder / file_names::kEntityBase;
-  const bool is_needed = place_.manifest->segments.front().base_offset > Offset(0);
   const auto wrong = [&](std::string what) {
     report_({.file = path,
              .what = std::move(what),
@@ -242,7 +248,10 @@ void EntityCheck::check_base() {
   };
   Result<std::shared_ptr<File>> file = device_->open(path, OpenMode::kRead);
   if (!file && file.error().code == ErrorCode::kNotFound) {
-    if (is_needed) wrong("the entity base is missing, and segments were removed");
+    const std::vector<LostRecords> forgotten =
+        forgotten_records(place_.manifest->segments, Offset(0));
+    if (!forgotten.empty())
+      wrong("the entity base is missing, and records " + text_of(forgotten) + " were removed");
     return;
   }
   Result<std::unique_ptr<Mapping>> mapping =
@@ -251,11 +260,12 @@ void EntityCheck::check_base() {
   if (!mapping) return wrong(mapping.error().message);
   const Result<EntityBaseView> base = EntityBaseView::open(place_.identity, (*mapping)->bytes());
   if (!base) return wrong(base.error().message);
-  // It is written before the segments that it counts in are let go of.
-  const Offset begin = place_.manifest->segments.front().base_offset;
-  if (base->header().end_offset < begin)
-    wrong("counts in records below offset " + std::to_string(base->header().end_offset.value()) +
-          " only, and those below " + std::to_string(begin.value()) + " were removed");
+  // It is written before the records that it counts in are let go of.
+  const Offset end = base->header().end_offset;
+  const std::vector<LostRecords> forgotten = forgotten_records(place_.manifest->segments, end);
+  if (!forgotten.empty())
+    wrong("counts in records below offset " + std::to_string(end.value()) + " only, and records " +
+          text_of(forgotten) + " were removed");
   for (std::uint64_t number = 0; number < base->header().pages(); ++number) {
     if (const Result<EntityPage> page = base->page(number); !page)
       return wrong(page.error().message);

@@ -80,16 +80,12 @@ Status SegmentWriter::add(const BlockHeader& source, Bytes block) {
   return {};
 }
 
-void SegmentWriter::leave_open(Offset end) {
-  if (end <= tail_.next_offset) return;
-  tail_.next_offset = end;
-  has_gap_ = true;
-}
+void SegmentWriter::leave_open(Offset end) { tail_.next_offset = std::max(tail_.next_offset, end); }
 
 Result<ManifestSegment> SegmentWriter::seal() {
   SegmentFooter footer = make_footer(header_, tail_, totals_);
-  // As a segment that was written anew: offsets between its blocks may be missing.
-  if (has_gap_) footer.rewrites = 1;
+  // As a segment that was written anew: it has fewer records than offsets.
+  if (totals_.record_count < footer.end_offset - footer.base_offset) footer.rewrites = 1;
   Status done;
   if (waiting_ + limits::kSectorBytes > kBufferBytes) done = flush();
   if (done) {

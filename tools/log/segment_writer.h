@@ -52,7 +52,6 @@ class SegmentWriter {
   SegmentTotals totals_{};
   IndexBuilder index_;
   DirectoryBuilder entities_;
-  bool has_gap_ = false;
 };
 
 // An active segment without a block that continues the log at `start`, durable but for its name.

@@ -11,6 +11,8 @@ namespace bimip::testing {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 struct Replay {
@@ -41,6 +43,29 @@ class RemovedRecords : public ::testing::Test {
     const auto state = log_.client().find_entity(topic_, key);
     EXPECT_TRUE(state) << state.error().message;
     return state ? state->last_increment.value() : 0;
+  }
+  // Five records of each, and the tombstone, all of which compaction takes.
+  void delete_keys(const std::vector<std::string>& keys) {
+    topic_ = log_.topic({.segment_bytes = limits::kSegmentBytesMin,
+                         .compaction = Compaction::kNewest,
+                         .tombstone_grace = 1h});
+    for (const std::string& key : keys) {
+      for (int i = 0; i < 5; ++i) put(key, i);
+      RecordFields tombstone = value_record("", key);
+      tombstone.kind = RecordKind::kTombstone;
+      ASSERT_TRUE(log_.client().append(topic_, {tombstone}));
+    }
+    put_others(300);
+    log_.work(1min);
+    ASSERT_GE(log_.store().upkeep().compactions, 1U);
+  }
+  void let_tombstones_go() {
+    log_.work(2h);
+    put_others(600);
+    log_.work(1min);
+  }
+  void put_others(int count) {
+    for (int i = 0; i < count; ++i) put("key " + std::to_string(i % 5), i);
   }
   void expect_no_notes() {
     for (const PartitionReport& report : log_.store().report().partitions) {
@@ -81,24 +106,13 @@ TEST_F(RemovedRecords, ByRetentionAreAGapAndTheirNumbersStayKnown) {
 }
 
 TEST_F(RemovedRecords, ByCompactionAreAGapAndTheirNumbersStayKnown) {
-  topic_ = log_.topic({.segment_bytes = limits::kSegmentBytesMin,
-                       .compaction = Compaction::kNewest,
-                       .tombstone_grace = 1h});
-  for (int i = 0; i < 5; ++i) put("deleted", i);
-  RecordFields tombstone = value_record("", "deleted");
-  tombstone.kind = RecordKind::kTombstone;
-  ASSERT_TRUE(log_.client().append(topic_, {tombstone}));
-  for (int i = 0; i < 300; ++i) put("key " + std::to_string(i % 5), i);
-  log_.work(1min);
-  ASSERT_GE(log_.store().upkeep().compactions, 1U);
+  delete_keys({"deleted"});
   const Replay newest = replay(log_.client(), topic_, "key 0");
   ASSERT_EQ(newest.gaps.size(), 1U);
   EXPECT_EQ(newest.gaps[0].kind, EntityGapKind::kCompaction);
   EXPECT_EQ(newest.gaps[0].last.value() + newest.increments.size(), 60U);
 
-  log_.work(2h);
-  for (int i = 0; i < 600; ++i) put("key " + std::to_string(i % 5), i);
-  log_.work(1min);
+  let_tombstones_go();
   log_.reopen();
   expect_no_notes();
   const Replay deleted = replay(log_.client(), topic_, "deleted");
@@ -106,6 +120,27 @@ TEST_F(RemovedRecords, ByCompactionAreAGapAndTheirNumbersStayKnown) {
   EXPECT_EQ(last("deleted"), 6U);
   put("deleted", 7);
   EXPECT_EQ(last("deleted"), 7U);
+}
+
+// Nobody knows their numbers any more: they are left out, and so are they in the next base.
+TEST_F(RemovedRecords, OfALogThatBeginsAtZeroAreNotNumberedAnewWithoutTheBase) {
+  delete_keys({"deleted", "gone"});
+  let_tombstones_go();
+  ASSERT_EQ(log_.manifest(topic_).segments.front().base_offset, Offset(0));
+  log_.close();
+  ASSERT_TRUE(device_.remove(WorkedStore::folder() + "/" + std::string(file_names::kEntityBase)));
+  log_.open();
+  ASSERT_EQ(log_.store().report().partitions.size(), 1U);
+  EXPECT_THAT(log_.store().report().partitions[0].notes, ElementsAre(HasSubstr("behind a gap")));
+  put("deleted", 7);
+  EXPECT_GT(last("deleted"), 6U);
+
+  put_others(300);
+  log_.work(1min);
+  log_.reopen();
+  expect_no_notes();
+  put("gone", 7);
+  EXPECT_GT(last("gone"), 6U);
 }
 
 // The power goes at many steps of retention and compaction together.

@@ -5,6 +5,7 @@
 #include <set>
 #include <thread>
 
+#include "engine/format/entity_base.h"
 #include "tests/tools/log/command_run.h"
 #include "tests/tools/log/stored_records.h"
 #include "tools/log/active_prefix.h"
@@ -190,6 +191,66 @@ TEST_F(Backup, KeepsWhatIsKnownOfEntitiesWhoseRecordsAreGone) {
     EXPECT_EQ(log.find_entity(topic, "later")->last_increment.value(), cut.value() - 5);
     ASSERT_TRUE(log.append(topic, {value_record("new", "somebody new")}));
     EXPECT_EQ(log.find_entity(topic, "somebody new")->last_increment, IncrementId(1));
+  }
+}
+
+// What compaction took, too, of a log that begins at offset 0; cut so early that the base, which
+// has more entities than the log has offsets then, cannot be that log's.
+TEST_F(Backup, KeepsIncrementsFromBeingUsedTwiceInACompactedLog) {
+  constexpr std::uint64_t kKeys = 20;
+  constexpr std::uint64_t kOthers = 1000;
+  const auto key_of = [](std::uint64_t i) { return "key " + std::to_string(i % kKeys); };
+  const std::string value(3800, 'n');
+  std::vector<Timestamp> times;
+  {
+    const std::unique_ptr<Device> device = make_posix_device();
+    const auto opened = open_store(store().path(), *device);
+    LogClient log(*opened);
+    const TopicId topic = opened
+                              ->create_topic("newest", {.segment_bytes = limits::kSegmentBytesMin,
+                                                        .compaction = Compaction::kNewest})
+                              ->id;
+    const auto put = [&](std::uint64_t i) {
+      ASSERT_TRUE(log.append(topic, {value_record(value, key_of(i))}));
+    };
+    for (std::uint64_t i = 0; i < 300; ++i) {
+      const auto now = std::chrono::system_clock::now();
+      times.push_back(std::chrono::floor<std::chrono::microseconds>(now));
+      put(i);
+    }
+    std::vector<std::string> others;
+    for (std::uint64_t i = 0; i < kOthers; ++i) others.push_back("other " + std::to_string(i));
+    std::vector<RecordFields> fields;
+    for (const std::string& key : others) fields.push_back(value_record("", key));
+    ASSERT_TRUE(log.append(topic, std::move(fields)));
+    const Path base = store().path() / "topics/newest/0" / file_names::kEntityBase;
+    const auto entities_in_base = [&] {
+      const std::vector<std::byte> bytes = read_bytes(base);
+      const auto header = decode_entity_base_header(Bytes(bytes).first(kEntityPageBytes));
+      return header ? header->entities : 0;
+    };
+    for (std::uint64_t i = 0; i < 100; ++i) put(i);
+    for (int i = 0; i < 400 && (!fs::exists(base) || entities_in_base() < kOthers); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    ASSERT_GE(entities_in_base(), kOthers);
+  }
+  back_up();
+  for (const std::size_t part : {std::size_t{7}, std::size_t{150}, std::size_t{290}}) {
+    const Path restored = restore({.until = times[part]});
+    const Ran verified =
+        run(log_tools::run_verify, {.path = restored, .depth = log_tools::Depth::kRecords});
+    EXPECT_EQ(verified.exit, Exit::kClean) << verified.out;
+    const std::unique_ptr<Device> device = make_posix_device();
+    const auto opened = open_as_it_is(restored, *device);
+    LogClient log(*opened);
+    const TopicId topic = opened->find_topic("newest")->id;
+    const std::uint64_t cut = opened->bounds(topic, PartitionId(0))->visible_end.value();
+    ASSERT_GE(cut, part);
+    for (std::uint64_t key = 0; key < kKeys; ++key) {
+      ASSERT_TRUE(log.append(topic, {value_record("again", key_of(key))}));
+      const std::uint64_t had = (std::min<std::uint64_t>(cut, 300) + kKeys - 1 - key) / kKeys;
+      EXPECT_GT(log.find_entity(topic, key_of(key))->last_increment.value(), had) << key;
+    }
   }
 }
 

@@ -60,7 +60,8 @@ bool cannot_be_seen(Which which, Damage damage) {
 
 // Of its pages nothing is lost when it only lies elsewhere, or goes on.
 bool forgets_keys(Which which, Damage damage) {
-  return which == Which::kEntityBase && damage != Damage::kSwap && damage != Damage::kAppend;
+  const bool is_base = which == Which::kEntityBase || which == Which::kThinnedBase;
+  return is_base && damage != Damage::kSwap && damage != Damage::kAppend;
 }
 
 // What no list names may be about to be listed, while a server writes; a last block that does not
@@ -194,7 +195,7 @@ void Trial::expect_increments_go_on(Store& store, const Json& report) const {
   std::uint64_t forgotten = 0;
   for (const Json& partition : report.at("partitions")) {
     for (const Json& range : partition.at("keys_forgotten")) {
-      EXPECT_EQ(partition.at("topic"), "kept");
+      EXPECT_EQ(partition.at("topic"), which_ == Which::kThinnedBase ? "prices" : "kept");
       forgotten += range.at("offsets").at("end").get<std::uint64_t>() -
                    range.at("offsets").at("first").get<std::uint64_t>();
     }
@@ -207,7 +208,7 @@ void Trial::expect_increments_go_on(Store& store, const Json& report) const {
   const Result<EntityState> gone = log.find_entity(kept->id, MatrixStore::kGoneKey);
   ASSERT_TRUE(gone) << gone.error().message;
   EXPECT_GT(gone->last_increment, IncrementId(MatrixStore::kGoneRecords));
-  if (forgets_keys(which_, damage_)) {
+  if (which_ == Which::kEntityBase && forgets_keys(which_, damage_)) {
     EXPECT_LE(gone->last_increment.value(), MatrixStore::kGoneRecords + 1 + forgotten);
   } else if (which_ != Which::kCatalog) {
     EXPECT_EQ(gone->last_increment, IncrementId(MatrixStore::kGoneRecords + 1));
@@ -264,7 +265,8 @@ bool is_tried(const MatrixStore& store, Which which, Damage damage) {
   const Path file = file_of(store, which);
   const Path old = store.before() / fs::relative(file, store.path());
   const bool is_replaced = which == Which::kCatalog || which == Which::kManifest ||
-                           which == Which::kMiddleSegment || which == Which::kEntityBase;
+                           which == Which::kMiddleSegment || which == Which::kEntityBase ||
+                           which == Which::kThinnedBase;
   return is_replaced && fs::exists(old) && read_bytes(old) != read_bytes(file);
 }
 
@@ -299,7 +301,8 @@ std::vector<std::tuple<Recipe, Which>> every_file() {
   std::vector<std::tuple<Recipe, Which>> files;
   for (const Recipe recipe : {Recipe::kWritten, Recipe::kRescued, Recipe::kReal}) {
     for (const Which which : kEveryFile) {
-      const bool is_there = which != Which::kLosses && which != Which::kRewrittenSegment;
+      const bool is_there = which != Which::kLosses && which != Which::kRewrittenSegment &&
+                            which != Which::kThinnedBase;
       if (recipe != Recipe::kWritten || is_there) files.emplace_back(recipe, which);
     }
   }

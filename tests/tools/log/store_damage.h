@@ -20,6 +20,7 @@ enum class Which : std::uint8_t {
   kCheckpoint,
   kEntities,
   kEntityBase,
+  kThinnedBase,
   kEntityRuns,
   kRewrittenSegment,
   kLosses,
@@ -40,20 +41,21 @@ enum class Damage : std::uint8_t {
   kReorder,
 };
 inline constexpr std::array kEveryFile{
-    Which::kCatalog,           Which::kManifest,      Which::kFirstSegment, Which::kMiddleSegment,
-    Which::kLastSealedSegment, Which::kActiveSegment, Which::kIndex,        Which::kProducers,
-    Which::kCheckpoint,        Which::kEntities,      Which::kEntityBase,   Which::kEntityRuns,
-    Which::kRewrittenSegment,  Which::kLosses};
+    Which::kCatalog,       Which::kManifest,          Which::kFirstSegment,
+    Which::kMiddleSegment, Which::kLastSealedSegment, Which::kActiveSegment,
+    Which::kIndex,         Which::kProducers,         Which::kCheckpoint,
+    Which::kEntities,      Which::kEntityBase,        Which::kThinnedBase,
+    Which::kEntityRuns,    Which::kRewrittenSegment,  Which::kLosses};
 inline constexpr std::array kEveryDamage{
     Damage::kFlipHead, Damage::kFlipMiddle, Damage::kFlipEnd, Damage::kZeroSector, Damage::kHalve,
     Damage::kEmpty,    Damage::kDelete,     Damage::kSwap,    Damage::kStaleCopy,  Damage::kAppend,
     Damage::kPrepend,  Damage::kRandom,     Damage::kReorder};
 
 inline std::string_view name_of(Which which) {
-  constexpr std::array<std::string_view, 14> kNames{
-      "Catalog",       "Manifest",   "FirstSegment",     "MiddleSegment", "LastSealedSegment",
-      "ActiveSegment", "Index",      "Producers",        "Checkpoint",    "Entities",
-      "EntityBase",    "EntityRuns", "RewrittenSegment", "Losses"};
+  constexpr std::array<std::string_view, 15> kNames{
+      "Catalog",       "Manifest",    "FirstSegment", "MiddleSegment",    "LastSealedSegment",
+      "ActiveSegment", "Index",       "Producers",    "Checkpoint",       "Entities",
+      "EntityBase",    "ThinnedBase", "EntityRuns",   "RewrittenSegment", "Losses"};
   return kNames.at(static_cast<std::size_t>(which));
 }
 inline std::string_view name_of(Damage damage) {
@@ -125,6 +127,8 @@ inline Path file_of(const MatrixStore& store, Which which) {
       return store.files("orders", file_names::FileKind::kEntities).at(1);
     case Which::kEntityBase:
       return store.partition("kept") / file_names::kEntityBase;
+    case Which::kThinnedBase:  // of a log that begins at 0
+      return store.partition("prices") / file_names::kEntityBase;
     case Which::kEntityRuns:
       return store.files("large", file_names::FileKind::kEntityRuns).at(0);
     case Which::kRewrittenSegment:
@@ -161,6 +165,7 @@ inline Path partner_of(const MatrixStore& store, Which which) {
     case Which::kProducers:
     case Which::kCheckpoint:
     case Which::kEntityBase:
+    case Which::kThinnedBase:
     case Which::kEntityRuns:
     case Which::kLosses:
       return file_of(store, Which::kManifest);

@@ -67,6 +67,7 @@ class Cutter {
     Status done = read_manifest();
     if (done) done = read_producers();
     if (!done) return std::unexpected(std::move(done.error()));
+    const std::vector<ManifestSegment> before = manifest_.segments;
     const std::size_t kept = segments_before(manifest_, cut_.until);
     std::vector<ManifestSegment> behind(
         manifest_.segments.begin() + static_cast<std::ptrdiff_t>(kept), manifest_.segments.end());
@@ -81,6 +82,7 @@ class Cutter {
     if (done) {
       done = cut_entity_base(device_, {.folder = cut_.folder,
                                        .partition = cut_.identity,
+                                       .before = before,
                                        .segments = manifest_.segments,
                                        .end = end_});
     }

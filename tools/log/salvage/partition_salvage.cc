@@ -113,16 +113,6 @@ Status read_blocks(const PartitionTask& task, Inspector& inspector, OnBlock on_b
   return {};
 }
 
-// Where its first segment begins.
-Offset log_begin(const PartitionPlan& plan) {
-  if (plan.blocks.empty()) return plan.log_start;
-  return std::min(plan.log_start, plan.blocks.front()->header.base_offset);
-}
-
-Result<EntityBaseCopy> read_entity_base(const PartitionPlan& plan) {
-  return EntityBaseCopy::read(plan.identity, log_begin(plan), plan.entity_base);
-}
-
 class PartitionWriter {
  public:
   PartitionWriter(const PartitionTask& task, const PartitionTarget& target)
@@ -144,7 +134,7 @@ class PartitionWriter {
     if (done) done = close();
     if (done) done = begin_active();
     if (!done) return std::unexpected(std::move(done.error()));
-    const Result<EntityBaseCopy> base = read_entity_base(task_.plan);
+    const Result<EntityBaseCopy> base = EntityBaseCopy::read(task_.plan);
     if (!base) return std::unexpected(base.error());
     done = write_tables(*base);
     if (!done) return std::unexpected(std::move(done.error()));
@@ -229,7 +219,7 @@ class PartitionWriter {
       done = replace_file(target_.device, target_.folder / file_names::kLosses,
                           encode_losses(task_.plan.identity, losses));
     }
-    if (done) done = base.write(target_.device, target_.folder);
+    if (done) done = base.write(target_.device, target_.folder, manifest_.segments);
     if (done) {
       done = replace_file(target_.device, target_.folder / file_names::kManifest,
                           encode_manifest(manifest_));
@@ -252,7 +242,7 @@ Result<PartitionOutcome> inspect_partition(const PartitionTask& task) {
   const Status done =
       read_blocks(task, inspector, [](const BlockHeader&, Bytes) { return Status{}; });
   if (!done) return std::unexpected(done.error());
-  const Result<EntityBaseCopy> base = read_entity_base(task.plan);
+  const Result<EntityBaseCopy> base = EntityBaseCopy::read(task.plan);
   if (!base) return std::unexpected(base.error());
   return inspector.take(*base);
 }
