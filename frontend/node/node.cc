@@ -11,6 +11,7 @@
 
 #include "engine/base/random.h"
 #include "frontend/config/server_log.h"
+#include "frontend/node/grpc_port.h"
 #include "frontend/node/listener.h"
 #include "frontend/node/node_metrics.h"
 #include "frontend/node/refusal.h"
@@ -25,7 +26,6 @@
 #include "frontend/services/replies/reply_hub.h"
 #include "frontend/session/closed_sessions.h"
 #include "frontend/stanza/limits.h"
-#include "frontend/transport/grpc/grpc_server.h"
 #include "frontend/transport/grpc/peer_address.h"
 #include "frontend/transport/http/http_carrier.h"
 #include "frontend/transport/stream_carrier.h"
@@ -192,6 +192,12 @@ class Node::Parts {
                                                                  http_service_, host, now);
                                                            },
                                                        .refusal = refusal_in(refusal_in_http)});
+    grpc_ = std::make_unique<GrpcPort>(GrpcPort::Parts{.shards = shards_,
+                                                       .count = count_,
+                                                       .limits = settings_.limits,
+                                                       .of_address = address_limits(),
+                                                       .host = grpc_host_,
+                                                       .refusal = refusal_in(http2_refusal)});
     for (const std::unique_ptr<Shard>& shard : shards_) shard->start();
     boost::asio::post(blocking_, [this] { hold_back_retention(); });
     return {};
@@ -208,12 +214,9 @@ class Node::Parts {
       listening.http = *http;
     }
     if (!settings_.grpc.empty()) {
-      ListenEndpoint grpc = *parse_listen_endpoint(settings_.grpc);
-      const auto port =
-          grpc_.listen({.address = grpc.address, .port = grpc.port, .tls = security_->tls()});
-      if (!port) return cannot_run(port.error());
-      grpc.port = *port;
-      listening.grpc = std::move(grpc);
+      auto grpc = grpc_->open(*parse_listen_endpoint(settings_.grpc));
+      if (!grpc) return cannot_run(std::move(grpc.error()));
+      listening.grpc = *grpc;
     }
     return listening;
   }
@@ -222,12 +225,12 @@ class Node::Parts {
 
   // Each step needs what the next one takes away.
   void stop() {
-    if (stopped_ || !http_) return;
+    if (stopped_ || !grpc_) return;
     stopped_ = true;
     draining_.store(true);
     awareness_->drain();
     tcp_->close();
-    grpc_.stop_serving();
+    grpc_->stop_serving();
     std::vector<std::future<void>> drained;
     const std::chrono::nanoseconds within = settings_.limits.drain_within;
     const Shard::DrainPlan plan{
@@ -239,7 +242,7 @@ class Node::Parts {
     const auto until = std::chrono::steady_clock::now() + within;
     for (const std::future<void>& shard : drained) shard.wait_until(until);
     http_->close();  // until here it answers who asks whether the node is ready
-    grpc_.close();
+    grpc_->close();
     for (const std::unique_ptr<Shard>& shard : shards_) shard->close_all().wait();
     boost::asio::post(blocking_, [this] { next_floors_.cancel(); });
     blocking_.join();
@@ -345,13 +348,20 @@ class Node::Parts {
                          .shards = shards,
                          .connections = count_.open(),
                          .connections_refused = count_.refused(),
-                         .refused_addresses = addresses_.refused(),
+                         .refused_addresses = addresses_.refused() + grpc_->refused(),
+                         .grpc_ends = grpc_->ends(),
+                         .grpc_streams = grpc_->open_streams(),
                          .tls = security_->tls(),
                          .ready = unready().empty()});
   }
 
   [[nodiscard]] std::uint64_t or_all(std::uint64_t limit) const {
     return limit == 0 ? settings_.limits.connections : limit;
+  }
+
+  [[nodiscard]] AddressLimits::Limits address_limits() const {
+    return {.connections = or_all(settings_.limits.connections_per_address),
+            .connections_per_second = settings_.limits.connection_rate_per_address};
   }
 
   const Settings settings_;
@@ -369,9 +379,7 @@ class Node::Parts {
   ClosedSessions closed_sessions_{engine::system_clock()};
   ReplyHub replies_;
   EntityCount entities_{or_all(settings_.limits.sessions_per_entity)};
-  AddressLimits addresses_{
-      {.connections = or_all(settings_.limits.connections_per_address),
-       .connections_per_second = settings_.limits.connection_rate_per_address}};
+  AddressLimits addresses_{address_limits()};
   std::vector<std::unique_ptr<Shard>> shards_;
   ConnectionCount count_{settings_.limits.connections};
   std::atomic<bool> draining_{false};
@@ -382,9 +390,9 @@ class Node::Parts {
   GrpcHost grpc_host_{
       .seat = [this](const std::string& address, GrpcPeer peer) { return seat(address, peer); },
       .session = begin_session};
-  GrpcServer grpc_{grpc_host_};
   std::unique_ptr<Listener> tcp_;
   std::unique_ptr<Listener> http_;
+  std::unique_ptr<GrpcPort> grpc_;
   bool stopped_ = false;
 };
 

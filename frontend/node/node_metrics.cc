@@ -66,8 +66,15 @@ void add_sessions(MetricsPage& page, const Shards& shards, const NodeNumbers& nu
   page.gauge({.name = "bimip_connections", .help = "Connections and gRPC calls that are open."},
              numbers.connections);
   page.counter({.name = "bimip_tls_failures_total",
-                .help = "Connections for TCP and HTTP that ended before TLS was agreed on."},
+                .help = "Connections that ended before TLS was agreed on."},
                shards.sum(&M::tls_failures));
+  page.gauge({.name = "bimip_grpc_streams",
+              .help = "Calls that are open on gRPC connections, also those that gRPC answers."},
+             numbers.grpc_streams);
+  page.counters({.name = "bimip_grpc_connections_ended_total",
+                 .help = "gRPC connections that the server ended for what the client did, by why."},
+                "reason", {kGuardEndNames.begin(), kGuardEndNames.end()},
+                [&](std::size_t i) { return numbers.grpc_ends.value(i); });
   const auto expiry = numbers.tls == nullptr ? engine::Timestamp{} : numbers.tls->expires_at();
   page.gauge({.name = "bimip_tls_certificate_expiry_timestamp_seconds",
               .help = "When the certificate in force ends, since 1970; 0: no TLS."},

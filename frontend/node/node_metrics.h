@@ -12,6 +12,7 @@
 #include "frontend/services/registry/session_registry.h"
 #include "frontend/session/session_metrics.h"
 #include "frontend/transport/address_limits.h"
+#include "frontend/transport/grpc/guard_end.h"
 #include "frontend/transport/tls/tls_context.h"
 
 namespace bimip::frontend {
@@ -26,6 +27,8 @@ struct NodeNumbers {
   std::uint64_t connections = 0;
   std::uint64_t connections_refused = 0;
   AddressLimits::Refused refused_addresses{};
+  const GuardEndCounts& grpc_ends;
+  std::size_t grpc_streams = 0;
   const TlsContext* tls = nullptr;  // null: no TLS
   bool ready = false;
 };

@@ -90,13 +90,14 @@ void Shard::connect(Connection::Socket socket, AddressLimits::Ticket ticket,
     auto connection = std::make_shared<Connection>(*this, std::move(socket), maker(*this, now()),
                                                    std::move(ticket));
     adopt(connection);
-    if (parts_.tls != nullptr) connection->encrypt(parts_.tls->accept(connection->descriptor()));
+    if (parts_.tls != nullptr) connection->encrypt(*parts_.tls);
     connection->start();
   });
 }
 
 void Shard::adopt(std::shared_ptr<Peer> peer) {
   if (drained_) peer->on_drain();
+  if (peer->outlasts_drain()) ++outlasting_;
   peers_.insert(std::move(peer));
 }
 
@@ -106,6 +107,7 @@ void Shard::post(std::move_only_function<void()> work) {
 
 void Shard::on_closed(Peer& peer, Session* session) {
   if (session != nullptr) std::erase(marked_, session);
+  if (peer.outlasts_drain()) --outlasting_;
   // Its caller is still inside it: the last owner lets go when that is done.
   const auto at = peers_.find(&peer);
   boost::asio::post(context_, [last = *at] {});
@@ -251,6 +253,7 @@ std::future<void> Shard::drain(const DrainPlan& plan) {
 
 void Shard::say_farewell(const DrainPlan& plan) {
   std::vector<std::shared_ptr<Peer>> all = all_peers();
+  std::erase_if(all, [](const auto& peer) { return peer->outlasts_drain(); });
   if (all.empty()) return;
   engine::Random random(engine::random_id().low);
   for (std::size_t i = all.size() - 1; i > 0; --i) std::swap(all[i], all[random.below(i + 1)]);
@@ -287,7 +290,7 @@ void Shard::let_go_due() {
 }
 
 void Shard::check_drained() {
-  if (!drained_ || !peers_.empty() || drained_told_) return;
+  if (!drained_ || peers_.size() > outlasting_ || drained_told_) return;
   drained_told_ = true;
   drained_->set_value();
 }

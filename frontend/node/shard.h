@@ -54,7 +54,7 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
     std::function<void(Moment)> on_tick = [](Moment) {};
   };
   // What is spoken on a new connection.
-  using CarrierMaker = std::function<std::unique_ptr<Carrier>(SessionHost& host, Moment now)>;
+  using CarrierMaker = std::function<std::unique_ptr<Carrier>(Shard& shard, Moment now)>;
   explicit Shard(Parts parts);
   ~Shard() override;
 
@@ -152,6 +152,7 @@ class Shard final : public SessionHost, public PeerOwner, private engine::Wakeup
   DeliveryWriter delivery_writer_;
   std::vector<char> read_buffer_;
   std::unordered_set<std::shared_ptr<Peer>, ByAddress, ByAddress> peers_;
+  std::size_t outlasting_ = 0;    // of them, those that a drain does not wait for
   std::vector<Session*> marked_;  // something happened to them since they were last pumped
   std::map<WatchKey, PartitionWatch*> watches_;
   struct Leaving {

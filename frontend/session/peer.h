@@ -31,6 +31,8 @@ class Peer {
   virtual void on_farewell(const Farewell&) {}
   // It is time to go: goes on until what was accepted is answered.
   virtual void on_drain() = 0;
+  // A server that drains does not wait for it. Always the same.
+  [[nodiscard]] virtual bool outlasts_drain() const { return false; }
   virtual void close() = 0;
   // What it carries; null: nothing yet.
   [[nodiscard]] virtual Session* session() const = 0;

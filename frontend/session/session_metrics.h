@@ -22,10 +22,11 @@ enum class Limit : std::uint8_t {
   kCredit,
   kSessionsPerEntity,
   kPublishRate,
+  kGrpcPacedFrames,
 };
-inline constexpr std::array<std::string_view, 9> kLimitNames{
-    "identify_within", "heartbeat", "write_stall",         "output",      "publishes_in_flight",
-    "subscriptions",   "credit",    "sessions_per_entity", "publish_rate"};
+inline constexpr std::array<std::string_view, 10> kLimitNames{
+    "identify_within", "heartbeat", "write_stall",         "output",       "publishes_in_flight",
+    "subscriptions",   "credit",    "sessions_per_entity", "publish_rate", "grpc_paced_frames"};
 
 inline constexpr std::array<std::uint64_t, 8> kLagBounds{0,      10,      100,       1'000,
                                                          10'000, 100'000, 1'000'000, 10'000'000};

@@ -203,9 +203,23 @@ inline constexpr std::size_t kHttpHeadBytesMax = 8 * 1024;
 // From a connection's begin to a whole request.
 inline constexpr auto kHttpRequestWithin = 5s;
 
-// Calls at once on one gRPC connection, and the bytes of a call's metadata.
-inline constexpr int kGrpcStreamsMax = 1000;
+// Calls at once on one gRPC connection: a call that is never read costs gRPC 17 KB, token or not.
+// Together they are bounded by the node's connections.
+inline constexpr std::size_t kGrpcStreamsMax = 256;
+// A call's metadata; more is refused by gRPC with a status.
 inline constexpr int kGrpcMetadataBytesMax = 16 * 1024;
+// A call's metadata as it is sent: gRPC keeps all of it until it ends. Above either the connection
+// ends.
+inline constexpr std::size_t kGrpcHeaderBlockBytesMax = 64 * 1024;
+inline constexpr std::size_t kGrpcHeaderBlockFramesMax = 32;
+// Frames of one connection that undo work or ask for an answer (resets, PING, SETTINGS), in a
+// second; above it the connection is read slower. A call that is reset costs gRPC 20 KB until it is
+// cleared away.
+inline constexpr std::uint64_t kGrpcPacedFramesPerSecond = 500;
+// From a gRPC connection's begin to HTTP/2's preface, TLS included; and how long it may stay
+// without a call.
+inline constexpr auto kGrpcHelloWithin = 5s;
+inline constexpr auto kGrpcIdleWithin = 10min;
 // HTTP/2 pings more often than this, so many times, end the connection.
 inline constexpr auto kGrpcPingEvery = 10s;
 inline constexpr int kGrpcPingStrikesMax = 2;

@@ -55,6 +55,9 @@ class AddressLimits {
   struct Refused {  // ever
     std::uint64_t too_many = 0;
     std::uint64_t too_fast = 0;
+    friend Refused operator+(Refused one, Refused other) {
+      return {.too_many = one.too_many + other.too_many, .too_fast = one.too_fast + other.too_fast};
+    }
   };
   [[nodiscard]] Refused refused() const;
 

@@ -13,6 +13,7 @@
 
 namespace bimip::frontend {
 
+class Peer;
 class Session;
 
 // A state machine without a socket, as the session is. Owner-thread only. Its memory is bounded
@@ -20,6 +21,10 @@ class Session;
 class Carrier {
  public:
   virtual ~Carrier() = default;
+
+  // Before all else: who is to be pumped when it has output, or takes input again, of its own
+  // accord. Outlives it.
+  virtual void set_peer(Peer&) {}
 
   // Inputs. The bytes may be changed in place.
   virtual void on_bytes(std::span<char> bytes, Moment now) = 0;
@@ -41,6 +46,12 @@ class Carrier {
 
   // What is spoken: "tcp", say.
   [[nodiscard]] virtual std::string_view name() const = 0;
+  // What TLS is to agree on with the client (ALPN), in memory for ever; null: nothing.
+  [[nodiscard]] virtual const char* application_protocol() const { return nullptr; }
+  // As of Peer.
+  [[nodiscard]] virtual bool outlasts_drain() const { return false; }
+  // Once it is closed: nothing of it is left behind it. Till then it keeps its place.
+  [[nodiscard]] virtual bool is_left() const { return true; }
   // The session that is carried, once there is one.
   [[nodiscard]] virtual Session* session() = 0;
   // Not null: what goes on in this one's place from now on, its output included.

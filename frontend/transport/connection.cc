@@ -69,6 +69,7 @@ Connection::Connection(PeerOwner& owner, Socket socket, std::unique_ptr<Carrier>
 
 void Connection::carry(std::unique_ptr<Carrier> carrier) {
   carrier_ = std::move(carrier);
+  carrier_->set_peer(*this);
   if (Session* session = carrier_->session()) session->set_peer(this);
   if (draining_) carrier_->on_drain();
 }
@@ -76,6 +77,10 @@ void Connection::carry(std::unique_ptr<Carrier> carrier) {
 void Connection::on_drain() {
   draining_ = true;
   carrier_->on_drain();
+}
+
+void Connection::encrypt(const TlsContext& tls) {
+  tls_ = tls.accept(socket_.native_handle(), carrier_->application_protocol());
 }
 
 void Connection::start() {
@@ -172,7 +177,10 @@ void Connection::await_room() {
 }
 
 void Connection::on_tick(Moment now) {
-  if (closed_) return;
+  if (closed_) {
+    if (carrier_->is_left()) leave();
+    return;
+  }
   if (sending_ && has_stalled(now)) {
     owner_.metrics().hit(Limit::kWriteStall);
     if (Session* session = carrier_->session()) session->on_stalled();
@@ -205,9 +213,20 @@ PeerFacts Connection::facts() const {
 }
 
 void Connection::close() {
-  if (closed_) return;
+  if (closed_) return leave();
   closed_ = true;
   carrier_->on_closed();
+  close_socket();
+  if (Session* session = carrier_->session()) session->set_peer(nullptr);
+  if (carrier_->is_left()) leave();
+}
+
+void Connection::leave() {
+  if (std::exchange(left_, true)) return;
+  owner_.on_closed(*this, carrier_->session());
+}
+
+void Connection::close_socket() {
   ErrorCode ignored;
   if (tls_ && !tls_->is_established()) owner_.metrics().tls_failures.add();
   if (tls_) tls_->shut_down();
@@ -226,9 +245,6 @@ void Connection::close() {
   } else {
     socket_.close(ignored);
   }
-  Session* session = carrier_->session();
-  if (session != nullptr) session->set_peer(nullptr);
-  owner_.on_closed(*this, session);
 }
 
 }  // namespace bimip::frontend

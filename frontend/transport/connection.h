@@ -13,6 +13,7 @@
 #include "frontend/transport/carrier.h"
 #include "frontend/transport/handler_memory.h"
 #include "frontend/transport/peer_owner.h"
+#include "frontend/transport/tls/tls_context.h"
 #include "frontend/transport/tls/tls_stream.h"
 
 namespace bimip::frontend {
@@ -28,13 +29,14 @@ class Connection final : public Peer, public std::enable_shared_from_this<Connec
              AddressLimits::Ticket ticket);
 
   // Before start(): all goes over TLS.
-  void encrypt(std::unique_ptr<TlsStream> tls) { tls_ = std::move(tls); }
+  void encrypt(const TlsContext& tls);
   void start();
-  [[nodiscard]] int descriptor() { return socket_.native_handle(); }
   void pump() override;
   void on_tick(Moment now) override;
   void on_farewell(const Farewell& farewell) override { carrier_->on_farewell(farewell); }
   void on_drain() override;
+  [[nodiscard]] bool outlasts_drain() const override { return carrier_->outlasts_drain(); }
+  // Keeps its place until its carrier is left; not when it is called again.
   void close() override;
   [[nodiscard]] Session* session() const override { return carrier_->session(); }
   [[nodiscard]] PeerFacts facts() const override;
@@ -49,6 +51,8 @@ class Connection final : public Peer, public std::enable_shared_from_this<Connec
   void send_some();
   void await_room();
   [[nodiscard]] bool has_stalled(Moment now);
+  void close_socket();
+  void leave();
 
   PeerOwner& owner_;
   Socket socket_;
@@ -67,6 +71,7 @@ class Connection final : public Peer, public std::enable_shared_from_this<Connec
   bool writing_ = false;
   bool draining_ = false;
   bool closed_ = false;
+  bool left_ = false;  // its owner has forgotten it
 };
 
 }  // namespace bimip::frontend

@@ -5,7 +5,7 @@ import subprocess
 
 import http2
 import support
-from http2 import (CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE, Peer, call,
+from http2 import (CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, SETTINGS, WINDOW_UPDATE, Peer, call,
                    field, frame, message)
 
 from bimip.v1 import topic_service_pb2
@@ -130,25 +130,6 @@ class Http2(support.ClientTest):
             for i in range(3000):
                 peer.send(frame(HEADERS, END_HEADERS, 1 + 2 * i, call("SessionService/Session")))
         self.costs_little(act, at_most=128 << 20)
-
-    def test_what_grpc_does_not_bound_does_not_stop_the_others(self):
-        """Some memory for each, until it is cleared away, or the connection ends: docs/design/transports.md."""
-        asked = call("TopicService/ListTopics")
-
-        def resets(peer):
-            for i in range(5000):
-                peer.send(frame(HEADERS, END_HEADERS, 1 + 2 * i, asked), frame(RST_STREAM, 0, 1 + 2 * i, b"\x00\x00\x00\x08"))
-
-        def unread(peer):
-            for i in range(5000):
-                peer.send(frame(HEADERS, END_HEADERS, 1 + 2 * i, asked), frame(DATA, END_STREAM, 1 + 2 * i, message(b"")))
-
-        def headers(peer):
-            peer.send(frame(HEADERS, 0, 1, asked))
-            peer.flood(frame(CONTINUATION, 0, 1, field("x-more", "y" * 4000) * 4), at_most=64 << 20)
-        for act in (resets, unread, headers):
-            with self.subTest(act.__name__):
-                self.costs_little(act, at_most=256 << 20)
 
 
 if __name__ == "__main__":

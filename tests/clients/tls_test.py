@@ -137,6 +137,29 @@ class Tls(support.ClientTest):
             return channel.unary_unary("/grpc.health.v1.Health/Check", request_serializer=bytes,
                                        response_deserializer=bytes)(b"", timeout=5)
 
+    def agreed(self, port, *offered):
+        """The protocol (ALPN) that the server takes of these."""
+        context = ssl.create_default_context(cafile=self.folder / "first.pem")
+        context.set_alpn_protocols(offered)
+        host, number = port.rsplit(":", 1)
+        with socket.create_connection((host, int(number)), timeout=ANSWER_WITHIN) as peer:
+            with context.wrap_socket(peer, server_hostname=host) as tls:
+                return tls.selected_alpn_protocol()
+
+    def test_the_grpc_port_agrees_on_http2_and_on_nothing_else(self):
+        self.assertEqual(self.agreed(self.grpc, "h3", "h2", "http/1.1"), "h2")
+        with self.assertRaises(ssl.SSLError):
+            self.agreed(self.grpc, "http/1.1")
+        self.assertIsNone(self.agreed(self.http, "h2", "http/1.1"))
+
+    def test_who_does_not_agree_on_tls_is_closed_by_the_grpc_port(self):
+        with support.RawPeer(self.grpc, b"") as silent, support.RawPeer(self.grpc, b"\x16\x03\x01\x02\x00") as half:
+            for peer in (silent, half):
+                peer.socket.settimeout(10)
+                self.assertEqual(peer.socket.recv(1), b"")
+        with support.RawPeer(self.grpc, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") as plain:
+            self.assertIn(b"This port speaks TLS.", plain.socket.recv(1000))
+
     def test_a_new_certificate_is_taken_up_while_sessions_stay(self):
         command = [support.BIN / "bimip", *self.trust, "sub", "events", "--from", "earliest", "--count", "2"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True,

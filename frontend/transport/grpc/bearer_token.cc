@@ -14,9 +14,4 @@ std::string bearer_token(const grpc::CallbackServerContext& context) {
   return value.starts_with(kBearer) ? std::string(value.substr(kBearer.size())) : std::string();
 }
 
-std::string peer_address(const grpc::CallbackServerContext& context) {
-  const std::string peer = context.peer();  // ipv4:ADDRESS:PORT, say
-  return peer.starts_with("ipv") ? peer.substr(peer.find(':') + 1) : peer;
-}
-
 }  // namespace bimip::frontend

@@ -1,4 +1,4 @@
-// What a gRPC call says of its caller: the token that it carries, and where it comes from.
+// The token that a gRPC call carries.
 #pragma once
 
 #include <string>
@@ -11,7 +11,4 @@ namespace bimip::frontend {
 
 // Of the metadata "authorization: Bearer TOKEN"; empty: there is none.
 [[nodiscard]] std::string bearer_token(const grpc::CallbackServerContext& context);
-// Who calls: ADDRESS:PORT.
-[[nodiscard]] std::string peer_address(const grpc::CallbackServerContext& context);
-
 }  // namespace bimip::frontend

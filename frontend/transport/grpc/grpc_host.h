@@ -8,6 +8,7 @@
 
 #include "frontend/session/session.h"
 #include "frontend/transport/address_limits.h"
+#include "frontend/transport/grpc/peer_addresses.h"
 #include "frontend/transport/peer_owner.h"
 
 namespace bimip::frontend {
@@ -27,6 +28,7 @@ struct GrpcHost {
   // of the address, or they come too fast. Else a peer is to be adopted there.
   std::function<std::optional<PeerSeat>(const std::string& address, GrpcPeer peer)> seat;
   std::function<std::shared_ptr<Session>(SessionHost& host, Framing framing, Moment now)> session;
+  PeerAddresses peers{};
 };
 
 }  // namespace bimip::frontend

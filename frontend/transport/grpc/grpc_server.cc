@@ -4,14 +4,16 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/server_posix.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <mutex>
 
+#include "engine/base/thread_annotations.h"
 #include "frontend/config/server_log.h"
 #include "frontend/stanza/limits.h"
 #include "frontend/transport/grpc/services.h"
-#include "frontend/transport/grpc/tls_credentials.h"
 
 namespace bimip::frontend {
 namespace {
@@ -36,7 +38,8 @@ int milliseconds(std::chrono::milliseconds time) { return static_cast<int>(time.
 
 void set_limits(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(limits::kFrameBytesMax));
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits::kGrpcStreamsMax);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                             static_cast<int>(limits::kGrpcStreamsMax));
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, limits::kGrpcMetadataBytesMax);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, milliseconds(limits::kHeartbeat));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, milliseconds(limits::kHeartbeat));
@@ -45,8 +48,6 @@ void set_limits(grpc::ServerBuilder& builder) {
                              milliseconds(limits::kGrpcPingEvery));
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, limits::kGrpcPingStrikesMax);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  // Two servers on one port would share its connections unnoticed.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   grpc::ResourceQuota quota("bimip");
   quota.Resize(limits::kGrpcMemoryBytes);
   builder.SetResourceQuota(quota);
@@ -59,50 +60,53 @@ class GrpcServer::Parts {
   explicit Parts(const GrpcHost& host)
       : services_{make_session_service(host), make_topic_service(host)} {}
 
-  std::expected<std::uint16_t, std::string> listen(const Place& place) {
+  bool start() {
     set_up_process();
-    const bool is_v6 = place.address.find(':') != std::string::npos;
-    const std::string where =
-        (is_v6 ? "[" + place.address + "]:" : place.address + ":") + std::to_string(place.port);
     grpc::ServerBuilder builder;
-    int bound = 0;
-    credentials_ =
-        place.tls == nullptr ? grpc::InsecureServerCredentials() : make_tls_credentials(*place.tls);
-    builder.AddListeningPort(where, credentials_, &bound);
     for (const std::shared_ptr<grpc::Service>& service : services_)
       builder.RegisterService(service.get());
     set_limits(builder);
+    const engine::MutexLock lock(mutex_);
     server_ = builder.BuildAndStart();
-    if (!server_ || bound == 0) {
-      server_.reset();
-      return std::unexpected("cannot listen for gRPC on " + where);
+    return server_ != nullptr;
+  }
+
+  void serve(int descriptor) {
+    const engine::MutexLock lock(mutex_);
+    if (server_) {
+      grpc::AddInsecureChannelFromFd(server_.get(), descriptor);
+    } else {
+      ::close(descriptor);
     }
-    return static_cast<std::uint16_t>(bound);
   }
 
   void stop_serving() {
+    const engine::MutexLock lock(mutex_);
     if (server_) server_->GetHealthCheckService()->SetServingStatus(false);
   }
 
   void close() {
-    if (!server_) return;
-    server_->Shutdown(std::chrono::system_clock::now());
-    server_->Wait();
-    server_.reset();
+    std::unique_ptr<grpc::Server> server;
+    {
+      const engine::MutexLock lock(mutex_);
+      server = std::move(server_);
+    }
+    if (!server) return;
+    server->Shutdown(std::chrono::system_clock::now());
+    server->Wait();
   }
 
  private:
   const std::vector<std::shared_ptr<grpc::Service>> services_;
-  std::shared_ptr<grpc::ServerCredentials> credentials_;
-  std::unique_ptr<grpc::Server> server_;
+  engine::Mutex mutex_;
+  std::unique_ptr<grpc::Server> server_ GUARDED_BY(mutex_);
 };
 
 GrpcServer::GrpcServer(const GrpcHost& host) : parts_(std::make_unique<Parts>(host)) {}
 GrpcServer::~GrpcServer() { close(); }
 
-std::expected<std::uint16_t, std::string> GrpcServer::listen(const Place& place) {
-  return parts_->listen(place);
-}
+bool GrpcServer::start() { return parts_->start(); }
+void GrpcServer::serve(int descriptor) { parts_->serve(descriptor); }
 void GrpcServer::stop_serving() { parts_->stop_serving(); }
 void GrpcServer::close() { parts_->close(); }
 

@@ -1,13 +1,10 @@
-// Bimip over gRPC: sessions as streams, unary calls for back ends, health, reflection.
+// Bimip over gRPC, on sockets that others accept: sessions as streams, unary calls for back ends,
+// health, reflection.
 #pragma once
 
-#include <cstdint>
-#include <expected>
 #include <memory>
-#include <string>
 
 #include "frontend/transport/grpc/grpc_host.h"
-#include "frontend/transport/tls/tls_context.h"
 
 namespace bimip::frontend {
 
@@ -17,13 +14,10 @@ class GrpcServer {
   // `host` outlives it.
   explicit GrpcServer(const GrpcHost& host);
   ~GrpcServer();
-  struct Place {
-    std::string address{};
-    std::uint16_t port = 0;           // 0: a free one
-    const TlsContext* tls = nullptr;  // null: plain; outlives the server
-  };
-  // The port it listens on, or why it cannot.
-  [[nodiscard]] std::expected<std::uint16_t, std::string> listen(const Place& place);
+  // Before it serves. False: it cannot.
+  [[nodiscard]] bool start();
+  // Speaks HTTP/2 over this socket, which it owns; it closes it at once after close().
+  void serve(int descriptor);
   // Health checks say NOT_SERVING from now on.
   void stop_serving();
   // Takes no more calls and cancels those that are left; returns when none is. The threads of the

@@ -35,12 +35,12 @@ class StreamReactor;
 class SessionStream final : public Peer, public std::enable_shared_from_this<SessionStream> {
  public:
   SessionStream(const GrpcHost& host, PeerSeat seat, StreamReactor& reactor,
-                const grpc::CallbackServerContext& context)
+                const grpc::CallbackServerContext& context, std::string address)
       : grpc_(host),
         seat_(std::move(seat)),
         reactor_(&reactor),
         token_(bearer_token(context)),
-        address_(peer_address(context)) {}
+        address_(std::move(address)) {}
 
   void begin() {
     session_ = grpc_.session(seat_.host, Framing::kField, seat_.owner.now());
@@ -104,12 +104,14 @@ class SessionStream final : public Peer, public std::enable_shared_from_this<Ses
 class StreamReactor final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer> {
  public:
   StreamReactor(const GrpcHost& host, grpc::CallbackServerContext* context) : context_(context) {
-    std::optional<PeerSeat> seat = host.seat(peer_address(*context), GrpcPeer::kSession);
+    std::string address = host.peers.find(context->peer());
+    std::optional<PeerSeat> seat = host.seat(address, GrpcPeer::kSession);
     if (!seat) {
       Finish(status_of(Code::kResourceExhausted));
       return;
     }
-    stream_ = std::make_shared<SessionStream>(host, std::move(*seat), *this, *context);
+    stream_ = std::make_shared<SessionStream>(host, std::move(*seat), *this, *context,
+                                              std::move(address));
     seat->owner.post([stream = stream_] { stream->begin(); });
   }
 

@@ -158,8 +158,8 @@ void Call::leave(const grpc::Status& status) {
   seat_.owner.on_closed(*this, session_.get());
 }
 
-Question question_of(const grpc::CallbackServerContext& context) {
-  Question question{.token = bearer_token(context), .address = peer_address(context)};
+Question question_of(const GrpcHost& host, const grpc::CallbackServerContext& context) {
+  Question question{.token = bearer_token(context), .address = host.peers.find(context.peer())};
   question.identity.set_protocol_version(kProtocolVersion);
   return question;
 }
@@ -207,7 +207,7 @@ class Service final : public v1::TopicService::CallbackService {
   grpc::ServerUnaryReactor* Publish(grpc::CallbackServerContext* context,
                                     const v1::PublishRequest* asked,
                                     v1::PublishResponse* response) override {
-    Question question = question_of(*context);
+    Question question = question_of(host_, *context);
     question.identity.set_producer_id(asked->producer_id());
     *question.request.mutable_publish() = asked->publish();
     question.on_answer = [response](const v1::Stanza& answer) {
@@ -220,13 +220,13 @@ class Service final : public v1::TopicService::CallbackService {
   grpc::ServerUnaryReactor* Fetch(grpc::CallbackServerContext* context,
                                   const v1::FetchRequest* asked,
                                   v1::FetchResponse* response) override {
-    return new CallReactor(host_, fetch_question(question_of(*context), *asked, *response));
+    return new CallReactor(host_, fetch_question(question_of(host_, *context), *asked, *response));
   }
 
   grpc::ServerUnaryReactor* CreateTopic(grpc::CallbackServerContext* context,
                                         const v1::CreateTopicRequest* asked,
                                         v1::CreateTopicResponse* response) override {
-    Question question = question_of(*context);
+    Question question = question_of(host_, *context);
     *question.request.mutable_create_topic() = asked->create_topic();
     return ask_for_topic(std::move(question), *response->mutable_topic());
   }
@@ -234,7 +234,7 @@ class Service final : public v1::TopicService::CallbackService {
   grpc::ServerUnaryReactor* AlterTopic(grpc::CallbackServerContext* context,
                                        const v1::AlterTopicRequest* asked,
                                        v1::AlterTopicResponse* response) override {
-    Question question = question_of(*context);
+    Question question = question_of(host_, *context);
     *question.request.mutable_alter_topic() = asked->alter_topic();
     return ask_for_topic(std::move(question), *response->mutable_topic());
   }
@@ -242,7 +242,7 @@ class Service final : public v1::TopicService::CallbackService {
   grpc::ServerUnaryReactor* DescribeTopic(grpc::CallbackServerContext* context,
                                           const v1::DescribeTopicRequest* asked,
                                           v1::DescribeTopicResponse* response) override {
-    Question question = question_of(*context);
+    Question question = question_of(host_, *context);
     question.request.mutable_describe_topic()->set_topic(asked->topic());
     return ask_for_topic(std::move(question), *response->mutable_topic());
   }
@@ -250,7 +250,7 @@ class Service final : public v1::TopicService::CallbackService {
   grpc::ServerUnaryReactor* ListTopics(grpc::CallbackServerContext* context,
                                        const v1::ListTopicsRequest* asked,
                                        v1::ListTopicsResponse* response) override {
-    Question question = question_of(*context);
+    Question question = question_of(host_, *context);
     question.request.mutable_list_topics()->set_after(asked->after());
     question.on_answer = [response](const v1::Stanza& answer) {
       *response->mutable_list() = answer.topic_list();

@@ -75,6 +75,24 @@ std::string fault_of(const X509* certificate) {
   return {};
 }
 
+// Of what the client offers, each with its length before it, that which the port speaks.
+int choose_protocol(SSL* ssl, const unsigned char** chosen, unsigned char* chosen_length,
+                    const unsigned char* offered, unsigned int offered_length, void*) {
+  const char* const wanted = static_cast<const char*>(SSL_get_app_data(ssl));
+  if (wanted == nullptr) return SSL_TLSEXT_ERR_NOACK;
+  const std::string_view all(reinterpret_cast<const char*>(offered), offered_length);
+  for (std::size_t at = 0; at < all.size();) {
+    const std::size_t length = offered[at];
+    if (all.substr(at + 1, length) == wanted) {
+      *chosen = offered + at + 1;
+      *chosen_length = static_cast<unsigned char>(length);
+      return SSL_TLSEXT_ERR_OK;
+    }
+    at += 1 + length;
+  }
+  return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
 std::shared_ptr<SSL_CTX> make_context() {
   std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
   BIMIP_ASSERT(context != nullptr);
@@ -86,6 +104,7 @@ std::shared_ptr<SSL_CTX> make_context() {
                                       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   // What a client needs to resume is in its ticket: nothing of it is kept here.
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_alpn_select_cb(context.get(), choose_protocol, nullptr);
   return context;
 }
 
@@ -97,7 +116,8 @@ std::expected<std::unique_ptr<TlsContext>, std::string> TlsContext::open(Files f
   return context;
 }
 
-std::expected<TlsContext::InForce, std::string> TlsContext::make(const Files& files, Pem pem) {
+std::expected<TlsContext::InForce, std::string> TlsContext::make(const Files& files,
+                                                                 const Pem& pem) {
   ERR_clear_error();
   const Memory chain = memory_of(pem.certificate);
   const Certificate certificate(PEM_read_bio_X509(chain.get(), nullptr, no_password, nullptr));
@@ -125,7 +145,6 @@ std::expected<TlsContext::InForce, std::string> TlsContext::make(const Files& fi
   // The end of the file is an error, too: the one that there is nothing more in it.
   if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
     return std::unexpected(files.certificate + ": " + reason());
-  made.pem = std::make_shared<const Pem>(std::move(pem));
   return made;
 }
 
@@ -135,15 +154,16 @@ std::expected<TlsContext::Reload, std::string> TlsContext::reload() {
   auto key = read_file(files_.key);
   if (!key) return std::unexpected(std::move(key.error()));
   const engine::MutexLock lock(mutex_);
-  if (*certificate == read_.certificate && *key == read_.key) return Reload::kUnchanged;
-  read_ = {.certificate = std::move(*certificate), .key = std::move(*key)};
+  Pem pem{.certificate = std::move(*certificate), .key = std::move(*key)};
+  if (pem == read_) return Reload::kUnchanged;
+  read_ = std::move(pem);
   auto made = make(files_, read_);
   if (!made) return std::unexpected(std::move(made.error()));
   in_force_ = std::move(*made);
   return Reload::kChanged;
 }
 
-std::unique_ptr<TlsStream> TlsContext::accept(int socket) const {
+std::unique_ptr<TlsStream> TlsContext::accept(int socket, const char* protocol) const {
   std::shared_ptr<SSL_CTX> context;
   {
     const engine::MutexLock lock(mutex_);
@@ -152,12 +172,9 @@ std::unique_ptr<TlsStream> TlsContext::accept(int socket) const {
   SSL* ssl = SSL_new(context.get());
   BIMIP_ASSERT(ssl != nullptr && SSL_set_fd(ssl, socket) == 1);
   SSL_set_accept_state(ssl);
+  // OpenSSL hands it back, and writes nothing to it.
+  SSL_set_app_data(ssl, const_cast<char*>(protocol));
   return std::make_unique<TlsStream>(ssl);
-}
-
-std::shared_ptr<const TlsContext::Pem> TlsContext::pem() const {
-  const engine::MutexLock lock(mutex_);
-  return in_force_.pem;
 }
 
 engine::Timestamp TlsContext::expires_at() const {

@@ -31,26 +31,25 @@ class TlsContext {
   // each.
   [[nodiscard]] std::expected<Reload, std::string> reload();
 
-  // The server's end of a connection over this socket. Never null.
-  [[nodiscard]] std::unique_ptr<TlsStream> accept(int socket) const;
-
-  // What the files held that are in force, for those who make their own streams of it.
-  struct Pem {
-    std::string certificate{};
-    std::string key{};
-  };
-  [[nodiscard]] std::shared_ptr<const Pem> pem() const;
+  // The server's end of a connection over this socket. Never null. `protocol` (ALPN) is in memory
+  // for ever: a client that offers others is refused, one that offers none is let in. Null: what
+  // clients offer is not looked at.
+  [[nodiscard]] std::unique_ptr<TlsStream> accept(int socket, const char* protocol) const;
   // The end of the certificate in force.
   [[nodiscard]] engine::Timestamp expires_at() const;
 
  private:
+  struct Pem {
+    std::string certificate{};
+    std::string key{};
+    bool operator==(const Pem&) const = default;
+  };
   struct InForce {
     std::shared_ptr<ssl_ctx_st> context{};
-    std::shared_ptr<const Pem> pem{};
     engine::Timestamp expires_at{};
   };
   explicit TlsContext(Files files) : files_(std::move(files)) {}
-  [[nodiscard]] static std::expected<InForce, std::string> make(const Files& files, Pem pem);
+  [[nodiscard]] static std::expected<InForce, std::string> make(const Files& files, const Pem& pem);
 
   const Files files_;
   mutable engine::Mutex mutex_;
