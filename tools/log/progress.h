@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 
 #include "tools/log/console.h"
 
@@ -9,26 +10,26 @@ namespace bimip::log_tools {
 
 [[nodiscard]] std::string rate_text(std::uint64_t bytes, double seconds);
 
-// Draws only on a terminal. Owner-thread only; the console outlives it.
+// Draws only on a terminal, five times a second at most, so that what is quick draws nothing.
+// Owner-thread only; the console outlives it.
 class ProgressLine {
  public:
-  explicit ProgressLine(const Console& console)
-      : console_(console), start_(Clock::now()), phase_start_(start_) {}
+  using Clock = std::chrono::steady_clock;
+  explicit ProgressLine(const Console& console,
+                        std::function<Clock::time_point()> now = &Clock::now);
 
-  // The rate and the time left are those of the phase.
+  // The rate and the time left are those of the phase since it was first drawn.
   void draw(std::string_view phase, std::uint64_t bytes_done, std::uint64_t bytes_total);
   void wipe();
-  [[nodiscard]] double seconds() const { return since(start_); }  // since it was made
+  [[nodiscard]] double seconds() const;  // since it was made
 
  private:
-  using Clock = std::chrono::steady_clock;
-  [[nodiscard]] static double since(Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-  }
-
   const Console& console_;
+  const std::function<Clock::time_point()> now_;
   const Clock::time_point start_;
   Clock::time_point phase_start_;
+  Clock::time_point drawn_at_;
+  std::uint64_t bytes_before_ = 0;  // the phase was first drawn
   std::string phase_;
 };
 

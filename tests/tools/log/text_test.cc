@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tools/log/progress.h"
+
 namespace bimip::log_tools {
 namespace {
 
@@ -51,6 +53,33 @@ TEST(Text, AlignsColumns) {
   table.add({"NAME", "N"});
   table.add({"a", "100"});
   EXPECT_EQ(table.text(), "NAME    N\na     100\n");
+}
+
+TEST(Progress, SaysHowFarHowFastAndHowLongOfEachPhase) {
+  using namespace std::chrono_literals;
+  constexpr std::uint64_t kMiB = 1024 * 1024;
+  std::vector<std::string> drawn;
+  const Console console{
+      .out = {}, .err = {}, .progress = [&](std::string_view text) { drawn.emplace_back(text); }};
+  ProgressLine::Clock::time_point now{};
+  ProgressLine line(console, [&now] { return now; });
+  const auto draw = [&](std::chrono::milliseconds later, std::string_view phase,
+                        std::uint64_t done) {
+    now += later;
+    line.draw(phase, done * kMiB, 100 * kMiB);
+  };
+  draw(100ms, "", 10);  // too soon
+  draw(900ms, "", 20);
+  draw(100ms, "", 21);  // and so again
+  draw(1000ms, "copying", 40);
+  draw(2000ms, "copying", 50);
+  line.wipe();
+  EXPECT_EQ(drawn, (std::vector<std::string>{
+                       "20.0 MiB of 100 MiB, 20 %, 20.0 MiB/s, 5 s left",
+                       "copying: 50.0 MiB of 100 MiB, 50 %, 5.0 MiB/s, 11 s left",
+                       "",
+                   }));
+  EXPECT_DOUBLE_EQ(line.seconds(), 4.1);
 }
 
 }  // namespace
