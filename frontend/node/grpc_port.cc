@@ -5,8 +5,8 @@ namespace bimip::frontend {
 GrpcPort::GrpcPort(const Parts& parts)
     : server_(parts.host),
       addresses_(parts.of_address),
-      streams_(parts.limits.connections),
-      gate_{.streams = streams_,
+      shared_{.streams = StreamBudget(parts.limits.connections)},
+      gate_{.shared = shared_,
             .ends = ends_,
             .peers = parts.host.peers,
             .serve = [this](int descriptor) { server_.serve(descriptor); }},

@@ -38,12 +38,12 @@ class GrpcPort {
 
   [[nodiscard]] AddressLimits::Refused refused() const { return addresses_.refused(); }
   [[nodiscard]] const GuardEndCounts& ends() const { return ends_; }
-  [[nodiscard]] std::size_t open_streams() const { return streams_.open(); }
+  [[nodiscard]] std::size_t open_streams() const { return shared_.streams.open(); }
 
  private:
   GrpcServer server_;
   AddressLimits addresses_;
-  StreamBudget streams_;
+  GuardsShared shared_;
   GuardEndCounts ends_;
   const GrpcGate gate_;
   Listener listener_;

@@ -216,6 +216,13 @@ inline constexpr std::size_t kGrpcHeaderBlockFramesMax = 32;
 // second; above it the connection is read slower. A call that is reset costs gRPC 20 KB until it is
 // cleared away.
 inline constexpr std::uint64_t kGrpcPacedFramesPerSecond = 500;
+// Resets of all connections together, in a second: above it gRPC clears them away slower than they
+// come. Who resets more waits for the others, so long at most.
+inline constexpr std::uint64_t kGrpcResetsPerSecond = 2'000;
+inline constexpr auto kGrpcResetWaitMax = 2s;
+// From a call's begin to the end of its request, or its first answer: a request that is half sent
+// holds memory of gRPC's.
+inline constexpr auto kGrpcRequestWithin = 60s;
 // From a gRPC connection's begin to HTTP/2's preface, TLS included; and how long it may stay
 // without a call.
 inline constexpr auto kGrpcHelloWithin = 5s;

@@ -60,6 +60,23 @@ class Guard(GuardTest):
         self.many_cost(64 * MB, lambda peer: peer.flood(flood, at_most=len(flood), within=1))
         self.assertGreater(self.metric('bimip_limit_hits_total{limit="grpc_paced_frames"}'), 8)
 
+    def test_many_who_reset_wait_for_each_other(self):
+        """Before: 3 GB by fifty of them in ten seconds."""
+        flood = b"".join(frame(HEADERS, END_HEADERS, 1 + 2 * i, ASKED) + frame(RST_STREAM, 0, 1 + 2 * i, b"\x00\x00\x00\x08")
+                         for i in range(10_000))
+
+        def act(peer):
+            peer.socket.setblocking(False)
+            peer.socket.send(flood)
+        self.others_are_served()
+        before = self.resident_bytes()
+        self.many_cost(160 * MB, act, peers=50)
+        until = time.monotonic() + 5
+        while time.monotonic() < until:
+            self.others_are_served()
+            self.assertLess(self.resident_bytes() - before, 160 * MB)
+            time.sleep(0.1)
+
     def test_a_few_resets_do_no_harm(self):
         with Peer(self.grpc) as peer:
             for i in range(300):

@@ -30,7 +30,7 @@ GrpcCarrier::GrpcCarrier(const GrpcGate& gate, boost::asio::io_context& context,
     : gate_(gate),
       context_(context),
       metrics_(metrics),
-      guard_(gate.streams, now.monotonic),
+      guard_(gate.shared, now.monotonic),
       since_(now.monotonic) {}
 
 GrpcCarrier::~GrpcCarrier() = default;

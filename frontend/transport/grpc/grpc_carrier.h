@@ -20,7 +20,7 @@ class ServerPipe;
 
 // What the carriers of a port share. Thread-safe; outlives them.
 struct GrpcGate {
-  StreamBudget& streams;
+  GuardsShared& shared;
   GuardEndCounts& ends;
   PeerAddresses& peers;
   // gRPC's end of a connection, which it owns from then on.

@@ -55,8 +55,8 @@ void append_goaway(std::string& out, std::uint32_t last_stream, http2::ErrorCode
 
 }  // namespace
 
-Http2Guard::Http2Guard(StreamBudget& streams, std::chrono::nanoseconds now)
-    : streams_(streams), pace_(limits::kGrpcPacedFramesPerSecond, now) {}
+Http2Guard::Http2Guard(GuardsShared& shared, std::chrono::nanoseconds now)
+    : shared_(shared), pace_(limits::kGrpcPacedFramesPerSecond, now) {}
 
 std::size_t Http2Guard::on_client(std::span<const char> bytes, std::chrono::nanoseconds now) {
   std::size_t at = take_preface(bytes);
@@ -82,7 +82,10 @@ std::size_t Http2Guard::take_preface(std::span<const char> bytes) {
 
 bool Http2Guard::must_wait(std::chrono::nanoseconds now) {
   pace_.refill(now);
-  return pace_.is_spent();
+  const bool has_waited =
+      waits_for_others_ && now - *waits_for_others_ >= limits::kGrpcResetWaitMax;
+  if (has_waited || !shared_.resets.is_spent(now)) waits_for_others_.reset();
+  return pace_.is_spent() || waits_for_others_;
 }
 
 std::optional<GuardEnd> Http2Guard::judge(const FrameHead& head, std::chrono::nanoseconds now) {
@@ -107,6 +110,8 @@ std::optional<GuardEnd> Http2Guard::judge(const FrameHead& head, std::chrono::na
       return GuardEnd::kProtocol;
     case http2::kRstStream:
       close_stream(head.stream);
+      shared_.resets.take(now);
+      waits_for_others_ = now;  // unless there is nothing to wait for
       break;
     case http2::kData:
       if (head.has(http2::kEndStream)) settle_stream(head.stream);
@@ -145,7 +150,7 @@ std::optional<GuardEnd> Http2Guard::grow_block(const FrameHead& head) {
 std::optional<GuardEnd> Http2Guard::open_stream(std::uint32_t stream,
                                                 std::chrono::nanoseconds now) {
   if (open_.size() >= limits::kGrpcStreamsMax) return GuardEnd::kStreams;
-  if (!streams_.take()) return GuardEnd::kAllStreams;
+  if (!shared_.streams.take()) return GuardEnd::kAllStreams;
   last_stream_ = stream;
   open_.push_back({.stream = stream, .is_settled = false, .began = now});
   return std::nullopt;
@@ -155,7 +160,7 @@ void Http2Guard::close_stream(std::uint32_t stream) {
   const auto at = find(stream);
   if (at == open_.end()) return;
   open_.erase(at);
-  streams_.give_back(1);
+  shared_.streams.give_back(1);
   if (open_.empty()) open_ = {};  // an idle connection holds nothing
 }
 
@@ -171,7 +176,7 @@ std::vector<Http2Guard::OpenStream>::iterator Http2Guard::find(std::uint32_t str
 
 bool Http2Guard::has_late_request(std::chrono::nanoseconds now) const {
   return std::ranges::any_of(open_, [&](const OpenStream& open) {
-    return !open.is_settled && now - open.began >= kRequestWithin;
+    return !open.is_settled && now - open.began >= limits::kGrpcRequestWithin;
   });
 }
 

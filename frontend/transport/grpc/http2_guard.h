@@ -1,6 +1,7 @@
 // What a client of the gRPC port may do to gRPC's HTTP/2. Why: docs/design/transports.md#grpc
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -16,6 +17,30 @@
 #include "frontend/transport/grpc/http2_frames.h"
 
 namespace bimip::frontend {
+
+// How fast all of a node's gRPC connections together reset streams: a bucket that holds one
+// second's worth, and as much debt at most. Kept as the time at which it is full again.
+// Thread-safe.
+class ResetPace {
+ public:
+  explicit ResetPace(std::uint64_t per_second)
+      : each_(std::chrono::nanoseconds(kHolds) / per_second) {}
+  void take(std::chrono::nanoseconds now) {
+    std::int64_t full_at = full_at_.load(std::memory_order_relaxed);
+    std::int64_t next = 0;
+    do {
+      next = std::min(std::max(full_at, now.count()) + each_.count(), (now + 2 * kHolds).count());
+    } while (!full_at_.compare_exchange_weak(full_at, next, std::memory_order_relaxed));
+  }
+  [[nodiscard]] bool is_spent(std::chrono::nanoseconds now) const {
+    return full_at_.load(std::memory_order_relaxed) > (now + kHolds).count();
+  }
+
+ private:
+  static constexpr std::chrono::seconds kHolds{1};
+  const std::chrono::nanoseconds each_;
+  std::atomic<std::int64_t> full_at_{0};
+};
 
 // The streams that are open on all of a node's gRPC connections. Thread-safe.
 class StreamBudget {
@@ -35,14 +60,20 @@ class StreamBudget {
   std::atomic<std::size_t> open_{0};
 };
 
+// What the guards of a node share. Thread-safe; outlives them.
+struct GuardsShared {
+  StreamBudget streams;
+  ResetPace resets{limits::kGrpcResetsPerSecond};
+};
+
 // Follows the frames of one connection, both ways, by their heads alone: what is in them is gRPC's
 // to read. A pure state machine; owner-thread only. Holds the numbers of the streams that are open,
 // limits::kGrpcStreamsMax at most, and no byte of a frame's.
 class Http2Guard {
  public:
-  // `streams` outlives it, and has the streams that are open at its end back then.
-  Http2Guard(StreamBudget& streams, std::chrono::nanoseconds now);
-  ~Http2Guard() { streams_.give_back(open_.size()); }
+  // `shared` has the streams that are open at its end back then.
+  Http2Guard(GuardsShared& shared, std::chrono::nanoseconds now);
+  ~Http2Guard() { shared_.streams.give_back(open_.size()); }
   Http2Guard(const Http2Guard&) = delete;
   Http2Guard& operator=(const Http2Guard&) = delete;
 
@@ -54,12 +85,10 @@ class Http2Guard {
 
   // Not nothing: nothing more may go to the server, for this reason.
   [[nodiscard]] std::optional<GuardEnd> end() const { return end_; }
-  // The client has sent more frames of those that are paced than it may by now.
+  // The client has sent more frames of those that are paced than it may by now, or has reset a
+  // stream while all together reset too many.
   [[nodiscard]] bool must_wait(std::chrono::nanoseconds now);
-  // From a call's begin to the end of its request, or its first answer: what is half sent holds
-  // memory of gRPC's. As long as a silent peer is borne.
-  static constexpr auto kRequestWithin = 2 * limits::kHeartbeat;
-  // A call has waited for its request for longer than that.
+  // A call has waited for its request for longer than it may.
   [[nodiscard]] bool has_late_request(std::chrono::nanoseconds now) const;
   // Preface and SETTINGS have begun as they should.
   [[nodiscard]] bool has_said_hello() const { return said_hello_; }
@@ -93,7 +122,7 @@ class Http2Guard {
   // The stream's, or the end.
   [[nodiscard]] std::vector<OpenStream>::iterator find(std::uint32_t stream);
 
-  StreamBudget& streams_;
+  GuardsShared& shared_;
   http2::FrameCursor client_;
   http2::FrameCursor server_;
   std::vector<OpenStream> open_;  // ascending
@@ -105,6 +134,7 @@ class Http2Guard {
     std::size_t frames = 0;
   } block_;
   Pace pace_;
+  std::optional<std::chrono::nanoseconds> waits_for_others_;  // since then
   std::optional<GuardEnd> end_;
   std::size_t preface_bytes_ = 0;  // that came
   bool said_hello_ = false;

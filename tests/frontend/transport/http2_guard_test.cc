@@ -44,14 +44,14 @@ class Http2GuardTest : public ::testing::Test {
   }
   // In a connection of its own.
   static std::optional<GuardEnd> after_hello(std::string_view bytes) {
-    StreamBudget budget(1000);
-    Http2Guard guard(budget, 0s);
+    GuardsShared shared{.streams = StreamBudget(1000)};
+    Http2Guard guard(shared, 0s);
     (void)guard.on_client(kHello + std::string(bytes), 0s);
     return guard.end();
   }
 
-  StreamBudget budget_{1000};
-  Http2Guard guard_{budget_, 0s};
+  GuardsShared shared_{.streams = StreamBudget(1000)};
+  Http2Guard guard_{shared_, 0s};
   std::size_t passed_ = 0;
 };
 
@@ -66,7 +66,7 @@ TEST_F(Http2GuardTest, LetsCallsPassAndForgetsThoseThatEnd) {
   EXPECT_EQ(guard_.open_streams(), 3);
   guard_.on_server(end_of(1) + frame({.type = http2::kRstStream, .stream = 5}, "code"));
   EXPECT_EQ(guard_.open_streams(), 1);
-  EXPECT_EQ(budget_.open(), 1);
+  EXPECT_EQ(shared_.streams.open(), 1);
   EXPECT_EQ(guard_.last_stream(), 9);
 }
 
@@ -77,13 +77,13 @@ TEST_F(Http2GuardTest, TakesTrailersAndWhatComesLateForNoNewCalls) {
                  frame({.type = http2::kWindowUpdate, .stream = 1}, "1234")),
             std::nullopt);
   EXPECT_EQ(guard_.open_streams(), 0);
-  EXPECT_EQ(budget_.open(), 0);
+  EXPECT_EQ(shared_.streams.open(), 0);
 }
 
 TEST_F(Http2GuardTest, EndsWhatBeginsOtherwise) {
   EXPECT_EQ(said("GET / HTTP/1.1\r\n"), GuardEnd::kNotHttp2);
-  StreamBudget budget(1);
-  Http2Guard other(budget, 0s);
+  GuardsShared shared{.streams = StreamBudget(1)};
+  Http2Guard other(shared, 0s);
   (void)other.on_client(std::string(http2::kPreface) + frame({.type = http2::kPing}, "8 bytes!"),
                         0s);
   EXPECT_EQ(other.end(), GuardEnd::kProtocol);
@@ -109,30 +109,30 @@ TEST_F(Http2GuardTest, BoundsTheCallsOfAConnectionWhateverTheServerAnnounced) {
 }
 
 TEST_F(Http2GuardTest, BoundsTheCallsOfAllConnections) {
-  StreamBudget budget(3);
-  Http2Guard one(budget, 0s);
+  GuardsShared shared{.streams = StreamBudget(3)};
+  Http2Guard one(shared, 0s);
   (void)one.on_client(kHello + call(1) + call(3), 0s);
   {
-    Http2Guard other(budget, 0s);
+    Http2Guard other(shared, 0s);
     (void)other.on_client(kHello + call(1) + call(3), 0s);
     EXPECT_EQ(other.end(), GuardEnd::kAllStreams);
-    EXPECT_EQ(budget.open(), 3);
+    EXPECT_EQ(shared.streams.open(), 3);
   }
-  EXPECT_EQ(budget.open(), 2);
+  EXPECT_EQ(shared.streams.open(), 2);
 }
 
 TEST_F(Http2GuardTest, SaysWhenARequestIsLate) {
   const auto half = frame({.type = http2::kData, .stream = 1}, "half");
   EXPECT_EQ(said(kHello + call(1) + half + call(3) + call(5)), std::nullopt);
-  EXPECT_FALSE(guard_.has_late_request(Http2Guard::kRequestWithin - 1s));
-  EXPECT_TRUE(guard_.has_late_request(Http2Guard::kRequestWithin));
+  EXPECT_FALSE(guard_.has_late_request(limits::kGrpcRequestWithin - 1s));
+  EXPECT_TRUE(guard_.has_late_request(limits::kGrpcRequestWithin));
   EXPECT_EQ(said(reset(1)), std::nullopt);
   EXPECT_EQ(said(frame({.type = http2::kData, .flags = http2::kEndStream, .stream = 3}, "rest")),
             std::nullopt);
-  EXPECT_TRUE(guard_.has_late_request(Http2Guard::kRequestWithin));
+  EXPECT_TRUE(guard_.has_late_request(limits::kGrpcRequestWithin));
   guard_.on_server(
       frame({.type = http2::kHeaders, .flags = http2::kEndHeaders, .stream = 5}, "answer"));
-  EXPECT_FALSE(guard_.has_late_request(Http2Guard::kRequestWithin));
+  EXPECT_FALSE(guard_.has_late_request(limits::kGrpcRequestWithin));
   EXPECT_EQ(guard_.open_streams(), 2);
 }
 
@@ -173,6 +173,44 @@ TEST_F(Http2GuardTest, ReadsSlowerWhoResetsMuch) {
   }
   EXPECT_EQ(guard_.end(), std::nullopt);
   EXPECT_EQ(guard_.open_streams(), 0);
+}
+
+TEST_F(Http2GuardTest, LetsWhoResetsWaitForTheOthersButNotForEver) {
+  EXPECT_EQ(said(kHello + call(1) + call(3) + reset(1)), std::nullopt);
+  EXPECT_FALSE(guard_.must_wait(0s));
+  for (std::uint64_t i = 1; i <= limits::kGrpcResetsPerSecond; ++i) shared_.resets.take(0s);
+  EXPECT_EQ(said(call(5)), std::nullopt);
+  EXPECT_FALSE(guard_.must_wait(0s)) << "it has reset nothing meanwhile";
+  const std::string bytes = reset(3) + call(7);
+  EXPECT_EQ(said(bytes), std::nullopt);
+  EXPECT_LT(passed_, bytes.size());
+  EXPECT_TRUE(guard_.must_wait(0s));
+  EXPECT_FALSE(guard_.must_wait(100ms)) << "the bucket has filled a little";
+  EXPECT_EQ(said(bytes.substr(passed_)), std::nullopt);
+  for (auto now = 0ms; now < limits::kGrpcResetWaitMax; now += 1ms) {
+    for (int i = 0; i < 10; ++i) shared_.resets.take(now);
+    if (now == 500ms) {
+      EXPECT_EQ(guard_.on_client(reset(5), now), reset(1).size() - 4);
+    }
+    EXPECT_EQ(guard_.must_wait(now), now >= 500ms) << now.count();
+  }
+  EXPECT_TRUE(guard_.must_wait(500ms + limits::kGrpcResetWaitMax - 1ms));
+  EXPECT_FALSE(guard_.must_wait(500ms + limits::kGrpcResetWaitMax));
+}
+
+TEST(ResetPace, HoldsASecondsWorthAndAsMuchDebt) {
+  ResetPace pace(10);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_FALSE(pace.is_spent(100s));
+    pace.take(100s);
+  }
+  EXPECT_FALSE(pace.is_spent(100s));
+  pace.take(100s);
+  EXPECT_TRUE(pace.is_spent(100s));
+  EXPECT_FALSE(pace.is_spent(100s + 100ms));
+  for (int i = 0; i < 1000; ++i) pace.take(101s);
+  EXPECT_TRUE(pace.is_spent(102s - 1ms));
+  EXPECT_FALSE(pace.is_spent(102s));
 }
 
 TEST_F(Http2GuardTest, DoesNotPaceAnswersAndMessages) {
@@ -250,10 +288,10 @@ TEST_F(Http2GuardTest, JudgesTheSameHoweverItIsCut) {
         bytes += below(3) == 0 ? reset(1) : call(stream);
       }
     }
-    StreamBudget budget(1000);
-    Http2Guard whole(budget, 0s);
+    GuardsShared shared{.streams = StreamBudget(1000)};
+    Http2Guard whole(shared, 0s);
     const std::size_t all = whole.on_client(bytes, 0s);
-    Http2Guard cut(budget, 0s);
+    Http2Guard cut(shared, 0s);
     std::size_t at = 0;
     while (at < all) {
       const std::size_t size = std::min<std::size_t>(1 + below(20), all - at);
@@ -266,7 +304,7 @@ TEST_F(Http2GuardTest, JudgesTheSameHoweverItIsCut) {
     EXPECT_EQ(cut.last_stream(), whole.last_stream());
     EXPECT_EQ(cut.open_streams(), whole.open_streams());
     EXPECT_LE(whole.open_streams(), limits::kGrpcStreamsMax);
-    EXPECT_EQ(budget.open(), whole.open_streams() + cut.open_streams());
+    EXPECT_EQ(shared.streams.open(), whole.open_streams() + cut.open_streams());
   }
 }
 

@@ -21,8 +21,8 @@ struct Outcome {
 };
 
 Outcome judge(std::string_view client, std::string_view server, std::size_t step) {
-  StreamBudget budget(limits::kGrpcStreamsMax);
-  Http2Guard guard(budget, {});
+  GuardsShared shared{.streams = StreamBudget(limits::kGrpcStreamsMax)};
+  Http2Guard guard(shared, {});
   Outcome outcome;
   while (outcome.passed < client.size()) {
     const std::string_view part = client.substr(outcome.passed, step);
@@ -37,7 +37,7 @@ Outcome judge(std::string_view client, std::string_view server, std::size_t step
   outcome.open = guard.open_streams();
   outcome.last_stream = guard.last_stream();
   outcome.between_frames = guard.is_server_between_frames();
-  BIMIP_ASSERT(budget.open() == outcome.open);
+  BIMIP_ASSERT(shared.streams.open() == outcome.open);
   return outcome;
 }
 
