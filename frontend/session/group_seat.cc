@@ -46,11 +46,19 @@ void GroupSeat::let_go(const HandedBack& handed_back, engine::Timestamp now) {
       handed_back);
 }
 
-void GroupSeat::commit(engine::PartitionId partition, engine::Offset offset,
-                       engine::Timestamp now) {
+void GroupSeat::commit(engine::PartitionId partition, engine::Offset offset, engine::Timestamp now,
+                       GroupCursors::Stored stored) {
   tell(
-      host_, [&] { host_.broker().commit(place_.group, partition, offset, now); }, partition,
-      offset);
+      host_,
+      [&] { host_.broker().commit(place_.group, partition, offset, now, std::move(stored)); },
+      partition, offset);
+}
+
+void GroupSeat::set_back(engine::PartitionId partition, const GroupCursors::Step& step,
+                         engine::Timestamp now) {
+  tell(
+      host_, [&] { host_.broker().set_back(place_.group, partition, step, now); }, partition,
+      step.from, step.to);
 }
 
 void GroupSeat::on_reassigned(GroupChange change) {

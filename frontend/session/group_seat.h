@@ -45,7 +45,10 @@ class GroupSeat final : public GroupMember {
   [[nodiscard]] engine::Status join(engine::Timestamp now);
   void leave(const std::vector<HandedBack>& handed_back, engine::Timestamp now);
   void let_go(const HandedBack& handed_back, engine::Timestamp now);
-  void commit(engine::PartitionId partition, engine::Offset offset, engine::Timestamp now);
+  void commit(engine::PartitionId partition, engine::Offset offset, engine::Timestamp now,
+              GroupCursors::Stored stored = nullptr);
+  void set_back(engine::PartitionId partition, const GroupCursors::Step& step,
+                engine::Timestamp now);
 
   void on_reassigned(GroupChange change) override;
 

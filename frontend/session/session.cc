@@ -202,7 +202,7 @@ void Session::on_request(const v1::Stanza& stanza, Moment now) {
     case v1::Stanza::kUnsubscribe:
       return subscriber().unsubscribe(*this, id, stanza.unsubscribe());
     case v1::Stanza::kAcknowledge:
-      subscriber().acknowledge(*this, id, stanza.acknowledge());
+      subscriber().acknowledge(shared_from_this(), id, stanza.acknowledge());
       return subscriber().pump(shared_from_this());
     case v1::Stanza::kReject:
       subscriber().reject(id, stanza.reject());

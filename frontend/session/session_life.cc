@@ -114,7 +114,8 @@ void Session::stop_delivering() {
 
 void Session::on_answered() {
   const bool is_done = publishes_in_flight() == 0 && (!mailer_ || mailer_->in_flight() == 0) &&
-                       (!awareness_ || awareness_->in_flight() == 0);
+                       (!awareness_ || awareness_->in_flight() == 0) &&
+                       (!subscriber_ || subscriber_->acknowledgements() == 0);
   if (state_ == State::kDraining && is_done) end(Code::kUnavailable, "the server is stopping");
 }
 

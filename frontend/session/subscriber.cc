@@ -328,13 +328,6 @@ Cursor* Subscriber::find(std::uint64_t id, Subscription& subscription, std::uint
   return cursor;
 }
 
-bool Subscriber::was_delivered(std::uint64_t id, const Cursor& cursor, std::uint64_t first,
-                               std::uint64_t end) {
-  if (first <= end && Offset(end) <= cursor.next) return true;
-  outbox_.send_error(id, Code::kOutOfRange, "an offset that was not delivered");
-  return false;
-}
-
 void Subscriber::unsubscribe(Session& session, std::uint64_t id,
                              const v1::Unsubscribe& unsubscribe) {
   const Subscription* subscription = find(id, unsubscribe.subscription_id());
@@ -346,63 +339,12 @@ void Subscriber::unsubscribe(Session& session, std::uint64_t id,
   outbox_.send(stanza);
 }
 
-void Subscriber::acknowledge(Session& session, std::uint64_t id,
-                             const v1::Acknowledge& acknowledge) {
-  Subscription* subscription = find(id, acknowledge.subscription_id());
-  if (subscription == nullptr) return;
-  Cursor* cursor = find(id, *subscription, acknowledge.partition());
-  if (cursor == nullptr) return;
-  if (!was_delivered(id, *cursor, 0, acknowledge.end_offset())) return;
-  for (const v1::OffsetRange& range : acknowledge.ranges()) {
-    if (!was_delivered(id, *cursor, range.first_offset(), range.end_offset())) return;
-  }
-  std::uint64_t freed =
-      cursor->ledger.acknowledge({.first = Offset(0), .end = Offset(acknowledge.end_offset())});
-  for (const v1::OffsetRange& range : acknowledge.ranges()) {
-    freed += cursor->ledger.acknowledge(
-        {.first = Offset(range.first_offset()), .end = Offset(range.end_offset())});
-  }
-  host_.metrics().acknowledged_records.add(freed);
-  free_credit(*subscription, freed);
-  if (subscription->seat) keep_up_with_group(session, *subscription);
-}
-
-void Subscriber::reject(std::uint64_t id, const v1::Reject& reject) {
-  Subscription* subscription = find(id, reject.subscription_id());
-  if (subscription == nullptr) return;
-  Cursor* cursor = find(id, *subscription, reject.partition());
-  if (cursor == nullptr) return;
-  const std::chrono::nanoseconds after = std::chrono::milliseconds(reject.redeliver_after_ms());
-  if (after > limits::kRedeliverAfterMax)
-    return outbox_.send_error(id, Code::kInvalidArgument, "redeliver_after_ms is above a day");
-  for (const v1::OffsetRange& range : reject.ranges()) {
-    if (!was_delivered(id, *cursor, range.first_offset(), range.end_offset())) return;
-  }
-  for (const v1::OffsetRange& range : reject.ranges()) {
-    host_.metrics().rejected_records.add(cursor->ledger.reject(
-        {.first = Offset(range.first_offset()), .end = Offset(range.end_offset())},
-        now_.monotonic + after));
-  }
-}
-
-void Subscriber::add_credit(std::uint64_t id, const v1::Credit& credit) {
-  Subscription* subscription = find(id, credit.subscription_id());
-  if (subscription == nullptr) return;
-  const std::uint64_t held = subscription->credit + subscription->unacknowledged;
-  if (credit.records() > host_.limits().credit - held) return refuse_credit(id);
-  subscription->credit += credit.records();
-}
-
-void Subscriber::refuse_credit(std::uint64_t id) {
-  host_.metrics().hit(Limit::kCredit);
-  outbox_.send_error(id, Code::kInvalidArgument, "a credit above credit_max");
-}
-
 void Subscriber::drop(Session& session, Subscriptions::iterator at) {
   Subscription& subscription = at->second;
   std::vector<HandedBack> handed_back;
-  for (const Cursor& cursor : subscription.cursors) {
+  for (Cursor& cursor : subscription.cursors) {
     unwatch(session, subscription, cursor);
+    refuse_waiting(cursor);
     if (cursor.behind) host_.metrics().catch_ups_ended.add();
     if (subscription.seat) handed_back.push_back(hand_back(cursor));
   }
@@ -432,11 +374,16 @@ void Subscriber::drop_forbidden(Session& session) {
 }
 
 void Subscriber::mix_into(StateHash& hash) const {
-  hash.add(now_.monotonic).add(last_id_).add(subscriptions_.size());
+  hash.add(now_.monotonic).add(last_id_).add(acknowledgements_).add(subscriptions_.size());
   for (const auto& [id, subscription] : subscriptions_) subscription.mix_into(hash);
 }
 
+// Who is told that the session is over needs no more words.
 void Subscriber::close(Session& session) {
+  for (auto& [id, subscription] : subscriptions_) {
+    for (Cursor& cursor : subscription.cursors)
+      acknowledgements_ -= std::exchange(cursor.waiting, {}).size();
+  }
   while (!subscriptions_.empty()) drop(session, subscriptions_.begin());
 }
 

@@ -24,6 +24,7 @@ class Unsubscribe;
 
 namespace bimip::frontend {
 
+class Acknowledged;
 class Burial;
 class Fetch;
 class StateHash;
@@ -42,7 +43,8 @@ class Subscriber {
   void subscribe(const std::shared_ptr<Session>& session, std::uint64_t id,
                  const v1::Subscribe& subscribe);
   void unsubscribe(Session& session, std::uint64_t id, const v1::Unsubscribe& unsubscribe);
-  void acknowledge(Session& session, std::uint64_t id, const v1::Acknowledge& acknowledge);
+  void acknowledge(const std::shared_ptr<Session>& session, std::uint64_t id,
+                   const v1::Acknowledge& acknowledge);
   void reject(std::uint64_t id, const v1::Reject& reject);
   void add_credit(std::uint64_t id, const v1::Credit& credit);
   void on_advanced(const std::shared_ptr<Session>& session, engine::TopicId topic,
@@ -61,7 +63,10 @@ class Subscriber {
   void on_buried(const std::shared_ptr<Session>& session, Burial& burial);
   void on_reassigned(const std::shared_ptr<Session>& session, std::uint64_t subscription,
                      GroupChange change, Moment now);
+  void on_acknowledged(const Acknowledged& acknowledged);
   [[nodiscard]] std::size_t count() const { return subscriptions_.size(); }
+  // That wait for their answers.
+  [[nodiscard]] std::size_t acknowledgements() const { return acknowledgements_; }
   void mix_into(StateHash& hash) const;
 
  private:
@@ -89,12 +94,21 @@ class Subscriber {
   void tell_start(const Subscription& subscription, Cursor& cursor, v1::PartitionStart& start);
   void drop(Session& session, Subscriptions::iterator at);
   void unwatch(Session& session, const Subscription& subscription, const Cursor& cursor);
-  void refuse_credit(std::uint64_t id);
   [[nodiscard]] Subscription* find(std::uint64_t id, std::uint64_t subscription);
   [[nodiscard]] Cursor* find(std::uint64_t id, Subscription& subscription, std::uint32_t partition);
-  // Whether all of it was delivered; if not, says so.
+
+  // What the peer says of what it was given (subscriber_acknowledgements.cc). Those that answer
+  // whether it is so say so to the peer if it is not.
+  void refuse_credit(std::uint64_t id);
+  // Whether all of it was.
   [[nodiscard]] bool was_delivered(std::uint64_t id, const Cursor& cursor, std::uint64_t first,
                                    std::uint64_t end);
+  [[nodiscard]] bool was_delivered(std::uint64_t id, const Cursor& cursor,
+                                   const v1::Acknowledge& acknowledge);
+  [[nodiscard]] bool can_be_answered(std::uint64_t id, const Subscription& subscription);
+  void answer_what_is_passed(const std::shared_ptr<Session>& session,
+                             const Subscription& subscription, Cursor& cursor);
+  void refuse_waiting(Cursor& cursor);
 
   // Groups (subscriber_groups.cc).
   void join(const std::shared_ptr<Session>& session, Subscription& subscription,
@@ -103,8 +117,8 @@ class Subscriber {
   [[nodiscard]] bool give(const std::shared_ptr<Session>& session, Subscriptions::iterator to,
                           GivenPartition given);
   void tell_assignment(Subscription& subscription);
-  void keep_up_with_group(Session& session, Subscription& subscription);
-  void commit(Subscription& subscription, Cursor& cursor);
+  void keep_up_with_group(const std::shared_ptr<Session>& session, Subscription& subscription);
+  void commit(const std::shared_ptr<Session>& session, Subscription& subscription, Cursor& cursor);
   [[nodiscard]] HandedBack hand_back(const Cursor& cursor) const;
 
   // Delivering (subscriber_delivery.cc).
@@ -137,6 +151,7 @@ class Subscriber {
   Moment now_{};
   Subscriptions subscriptions_;
   std::uint64_t last_id_ = 0;
+  std::size_t acknowledgements_ = 0;  // that are to be answered
 };
 
 }  // namespace bimip::frontend

@@ -57,7 +57,7 @@ void Subscriber::on_advanced(const std::shared_ptr<Session>& session, engine::To
 
 void Subscriber::on_tick(const std::shared_ptr<Session>& session) {
   for (auto& [id, subscription] : subscriptions_) {
-    if (subscription.seat) keep_up_with_group(*session, subscription);
+    if (subscription.seat) keep_up_with_group(session, subscription);
     pump(session, subscription);
   }
 }
@@ -318,7 +318,7 @@ void Subscriber::on_buried(const std::shared_ptr<Session>& session, Burial& buri
   if (burial.result()) {
     host_.metrics().dead_letters.add();
     give_up(subscription, *cursor, range);
-    if (subscription.seat) keep_up_with_group(*session, subscription);
+    if (subscription.seat) keep_up_with_group(session, subscription);
     return pump(session, subscription);
   }
   (void)cursor->ledger.reject(range, now_.monotonic + limits::kRetryAfter);

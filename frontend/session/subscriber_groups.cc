@@ -42,7 +42,7 @@ void Subscriber::on_reassigned(const std::shared_ptr<Session>& session, std::uin
     if (!give(session, found, std::move(given))) return;
   }
   if (subscription.placing == 0) tell_assignment(subscription);
-  keep_up_with_group(*session, subscription);
+  keep_up_with_group(session, subscription);
   pump(session, subscription);
 }
 
@@ -59,6 +59,9 @@ bool Subscriber::give(const std::shared_ptr<Session>& session, Subscriptions::it
     outbox_.send_error(0, Code::kOutOfRange, added.error().message);
     Cursor& cursor = *subscription.find(given.partition);
     cursor.next = cursor.visible_end;
+    subscription.seat->set_back(given.partition, {.from = *given.committed, .to = cursor.next},
+                                now_.wall);
+    given.committed = cursor.next;
     added = {};
   }
   if (!added) {
@@ -89,10 +92,11 @@ void Subscriber::tell_assignment(Subscription& subscription) {
 
 // Commits what was acknowledged; lets go of what was taken once nothing of it is out, or it was
 // waited for long enough.
-void Subscriber::keep_up_with_group(Session& session, Subscription& subscription) {
+void Subscriber::keep_up_with_group(const std::shared_ptr<Session>& session,
+                                    Subscription& subscription) {
   for (std::size_t i = 0; i < subscription.cursors.size();) {
     Cursor& cursor = subscription.cursors[i];
-    commit(subscription, cursor);
+    commit(session, subscription, cursor);
     const bool lets_go =
         cursor.let_go_at && (cursor.ledger.is_empty() || now_.monotonic >= *cursor.let_go_at);
     if (!lets_go) {
@@ -100,7 +104,8 @@ void Subscriber::keep_up_with_group(Session& session, Subscription& subscription
       continue;
     }
     HandedBack handed_back = hand_back(cursor);
-    unwatch(session, subscription, cursor);
+    unwatch(*session, subscription, cursor);
+    refuse_waiting(cursor);
     if (cursor.placing) --subscription.placing;
     if (cursor.behind) host_.metrics().catch_ups_ended.add();
     free_credit(subscription, cursor.ledger.records());
@@ -110,10 +115,14 @@ void Subscriber::keep_up_with_group(Session& session, Subscription& subscription
   }
 }
 
-void Subscriber::commit(Subscription& subscription, Cursor& cursor) {
-  if (cursor.placing || cursor.committed == cursor.position()) return;
-  cursor.committed = cursor.position();
-  subscription.seat->commit(cursor.partition, *cursor.committed, now_.wall);
+void Subscriber::commit(const std::shared_ptr<Session>& session, Subscription& subscription,
+                        Cursor& cursor) {
+  if (cursor.placing) return;
+  if (cursor.committed != cursor.position()) {
+    cursor.committed = cursor.position();
+    subscription.seat->commit(cursor.partition, *cursor.committed, now_.wall);
+  }
+  if (!cursor.waiting.empty()) answer_what_is_passed(session, subscription, cursor);
 }
 
 HandedBack Subscriber::hand_back(const Cursor& cursor) const {

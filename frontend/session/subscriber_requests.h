@@ -104,4 +104,34 @@ class Burial final : public engine::AppendRequest, public SessionRequest {
   engine::Result<engine::Appended> result_{};
 };
 
+// A group's cursor on its way to the log, of which the peer is to be told.
+class Acknowledged final : public SessionRequest {
+ public:
+  struct What {
+    std::uint64_t id = 0;
+    std::uint64_t subscription = 0;
+    engine::PartitionId partition{};
+    Offset end{};  // the cursor
+  };
+  Acknowledged(std::shared_ptr<Session> session, What what)
+      : SessionRequest(std::move(session)), what_(what) {}
+  // On any thread.
+  void end(engine::Status status) {
+    status_ = std::move(status);
+    session()->host().came_back(*this);
+  }
+  void save(TapeWriter& to) const override { put(to, status_); }
+  void restore(TapeReader& told) override { status_ = get<engine::Status>(told); }
+  void deliver(Moment) override {
+    session()->subscriber().on_acknowledged(*this);
+    session()->on_answered();
+  }
+  [[nodiscard]] const What& what() const { return what_; }
+  [[nodiscard]] const engine::Status& status() const { return status_; }
+
+ private:
+  const What what_;
+  engine::Status status_{};
+};
+
 }  // namespace bimip::frontend

@@ -34,6 +34,7 @@ void Cursor::mix_into(StateHash& hash) const {
   for (const DeliveredRange& range : ledger.ranges())
     hash.add(range.offsets.first).add(range.offsets.end).add(range.deliveries);
   hash.add(ledger.records()).add(attempts.size());
+  for (const Waiting& one : waiting) hash.add(one.id).add(one.end);
 }
 
 void Subscription::mix_into(StateHash& hash) const {

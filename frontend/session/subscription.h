@@ -56,6 +56,12 @@ struct Cursor {
   std::optional<std::chrono::nanoseconds> let_go_at{};
   std::vector<DeliveredRange> attempts{};  // of members before, behind the group's cursor
   std::optional<Offset> committed{};       // as last told the broker
+  // Acknowledgements to be answered, whose records the position has not passed.
+  struct Waiting {
+    std::uint64_t id = 0;
+    Offset end{};  // of the last record that it names
+  };
+  std::vector<Waiting> waiting{};
 
   [[nodiscard]] bool has_more() const {
     return next < visible_end && !placing && !fetching && !stuck && !let_go_at;

@@ -161,6 +161,8 @@ inline constexpr auto kGroupHoldsFor = 7 * 24h;
 inline constexpr auto kFloorsEvery = 5s;
 // Ranges of records of a partition whose deliveries are counted while nobody has them.
 inline constexpr std::size_t kAttemptRangesKept = 1000;
+// Acknowledgements of a session that wait for their answers, in all its groups.
+inline constexpr std::size_t kAcknowledgementsMax = 1024;
 // How long a member that is to let go of a partition is given to acknowledge what it has of it.
 inline constexpr auto kLetGoWithin = 10s;
 

@@ -123,16 +123,12 @@ class Groups(case.SystemTest):
         self.topic(records=50)
         ann = Member(self.node, "jobs")
         ann.hear(lambda m: len(m.records) == 50)
-        ann.acknowledge(0, end=20)
-        ann.settle()
-        ann.session.close()
-        # The cursor is durable soon: as soon as what was published after it is.
-        self.node.must("pub", "jobs", "after")
-        time.sleep(0.5)
+        answer = ann.session.ask(5, acknowledge={"subscription_id": ann.id, "partition": 0, "end_offset": 20})
+        self.assertEqual(answer.acknowledged.end_offset, 20)
         self.node.kill()
         self.node.start()
         bob = Member(self.node, "jobs")
-        bob.hear(lambda m: len(m.records) == 31)
+        bob.hear(lambda m: len(m.records) == 30)
         self.assertEqual(bob.records[0][1], 20)
 
     def test_a_record_that_is_not_acknowledged_in_time_comes_again_and_ends_with_the_dead(self):
@@ -199,6 +195,15 @@ class Groups(case.SystemTest):
                                   text=True, stderr=subprocess.PIPE, timeout=60)
         self.assertEqual((done.returncode, done.stderr), (2, "bimip: standard output: No space left on device\n"))
         self.assertEqual(self.node.must(*member), "precious\n")
+
+    def test_the_tool_ends_when_no_kill_gives_again_what_it_has_written(self):
+        self.topic(records=50)
+        written = []
+        for _ in range(5):
+            written += self.node.must("sub", "jobs", "--group", "workers", "--from", "earliest", "--count", "10").splitlines()
+            self.node.kill()
+            self.node.start()
+        self.assertEqual(written, [f"job {number}" for number in range(1, 51)])
 
     def test_wrong_wishes_are_refused_in_words(self):
         self.topic()

@@ -1,6 +1,7 @@
 #include "tools/client/subscribe.h"
 
 #include <algorithm>
+#include <map>
 
 #include "bimip/v1/stanza.pb.h"
 #include "tools/client/read_positions.h"
@@ -11,7 +12,10 @@ namespace {
 constexpr std::uint32_t kCredit = 200'000;
 constexpr std::chrono::milliseconds kWait{200};
 constexpr std::uint64_t kSubscribeId = 2;
-constexpr std::chrono::seconds kSendRestWithin{5};
+// Asked at the end, of each partition.
+constexpr std::uint64_t kFirstSettleId = 3;
+constexpr std::size_t kSettleAtOnce = 256;
+constexpr std::chrono::seconds kSettleWithin{5};
 
 class Subscribing {
  public:
@@ -28,7 +32,7 @@ class Subscribing {
     if (job_.count == 0) return std::move(outcome_);
     while (!done_ && !outcome_.error) step();
     (void)job_.on_pause();
-    if (is_member()) send_rest();
+    if (is_member() && link_.is_up()) settle();
     outcome_.reconnects = link_.reconnects();
     return std::move(outcome_);
   }
@@ -38,7 +42,10 @@ class Subscribing {
     if (job_.stop.load()) return fail({engine::ErrorCode::kClosed, "interrupted"});
     if (!link_.is_up()) {
       if (Status up = link_.come_up(); !up) return fail(std::move(up.error()));
-      if (is_member()) positions_ = {};
+      if (is_member()) {
+        positions_ = {};
+        acknowledged_.clear();
+      }
       ask();
     }
     heard_ = false;
@@ -54,12 +61,38 @@ class Subscribing {
     if (!heard_ && !job_.on_pause()) done_ = true;
   }
 
-  // The last acknowledgement is on its way before the connection ends.
-  void send_rest() {
-    const auto until = Clock::now() + kSendRestWithin;
-    while (link_.is_up() && link_.connection().unsent() > 0 && Clock::now() < until) {
-      if (!link_.connection().exchange(kWait, -1, [](const v1::Stanza&) {})) return;
+  // What was handed on and acknowledged is to come to nobody again, whatever becomes of the server:
+  // the last acknowledgements are said once more, to be answered. A partition that has gone to
+  // another member meanwhile took them with it.
+  void settle() {
+    const auto until = Clock::now() + kSettleWithin;
+    auto next = acknowledged_.begin();
+    std::size_t open = 0;
+    Status kept{};
+    while (kept && (open > 0 || next != acknowledged_.end())) {
+      if (Clock::now() >= until) {
+        kept = engine::fail(engine::ErrorCode::kIo, "no answer in time");
+        break;
+      }
+      for (; next != acknowledged_.end() && open < kSettleAtOnce; ++next, ++open) {
+        v1::Stanza stanza;
+        stanza.set_id(kFirstSettleId + next->first);
+        *stanza.mutable_acknowledge() = next->second;
+        link_.connection().send(stanza);
+      }
+      auto went = link_.connection().exchange(kWait, -1, [&](const v1::Stanza& stanza) {
+        if (stanza.id() < kFirstSettleId) return;
+        --open;
+        if (stanza.has_error() && stanza.error().code() != v1::CODE_NOT_FOUND)
+          kept = engine::fail(error_code_of(static_cast<std::uint32_t>(stanza.error().code())),
+                              stanza.error().message());
+      });
+      if (!went && open > 0) kept = std::unexpected(std::move(went.error()));
     }
+    if (kept) return;
+    kept.error().message = "what was acknowledged may be given again: " + kept.error().message;
+    if (outcome_.error) return job_.on_trouble(kept.error().message);
+    fail(std::move(kept.error()));
   }
 
   // From where the last subscription was left; the first time from where the job says.
@@ -149,7 +182,10 @@ class Subscribing {
   }
 
   void on_assignment(const v1::Assignment& assignment) {
-    for (const std::uint32_t partition : assignment.taken()) positions_.forget(partition);
+    for (const std::uint32_t partition : assignment.taken()) {
+      positions_.forget(partition);
+      acknowledged_.erase(partition);
+    }
     for (const v1::PartitionStart& start : assignment.partitions()) {
       if (!positions_.partitions().contains(start.partition()))
         positions_.begin(start.partition(), start.start_offset(), start.end_offset());
@@ -184,6 +220,7 @@ class Subscribing {
     acknowledge.set_partition(delivery.partition());
     acknowledge.set_end_offset(positions_.partitions().at(delivery.partition()).next);
     link_.connection().send(stanza);
+    if (is_member()) acknowledged_[delivery.partition()] = acknowledge;
     check_end();
   }
 
@@ -202,6 +239,7 @@ class Subscribing {
   const SubscribeJob& job_;
   Link link_;
   ReadPositions positions_;
+  std::map<std::uint32_t, v1::Acknowledge> acknowledged_;  // of a member, by partition: the last
   SubscribeOutcome outcome_;
   bool heard_ = false;
   bool done_ = false;

@@ -77,7 +77,8 @@ struct SubscribeOutcome {
 
 // Hands on every record of each partition in offset order, once, also when the connection breaks in
 // between. In a group: what is handed on is acknowledged then, and handed on again, to this member
-// or another, when that was not heard.
+// or another, when that was not heard. When it ends without an error, the server has heard it all,
+// and a crash does not take it back.
 [[nodiscard]] SubscribeOutcome subscribe(const SubscribeJob& job);
 
 }  // namespace bimip::client

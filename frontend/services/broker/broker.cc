@@ -59,8 +59,13 @@ void Broker::let_go(const GroupKey& key, MemberId member, HandedBack handed_back
 }
 
 void Broker::commit(const GroupKey& key, engine::PartitionId partition, engine::Offset offset,
-                    engine::Timestamp now) {
-  cursors_->commit({.group = key, .partition = partition}, offset, now);
+                    engine::Timestamp now, GroupCursors::Stored stored) {
+  cursors_->commit({.group = key, .partition = partition}, offset, now, std::move(stored));
+}
+
+void Broker::set_back(const GroupKey& key, engine::PartitionId partition,
+                      const GroupCursors::Step& step, engine::Timestamp now) {
+  cursors_->set_back({.group = key, .partition = partition}, step, now);
 }
 
 void Broker::hold_back_retention(engine::Log& log, engine::Timestamp now) {

@@ -68,7 +68,10 @@ class Broker {
   void let_go(const GroupKey& key, MemberId member, HandedBack handed_back, engine::Timestamp now);
   // Everything below was acknowledged.
   void commit(const GroupKey& key, engine::PartitionId partition, engine::Offset offset,
-              engine::Timestamp now);
+              engine::Timestamp now, GroupCursors::Stored stored = nullptr);
+  // The cursor is beyond the log's end.
+  void set_back(const GroupKey& key, engine::PartitionId partition, const GroupCursors::Step& step,
+                engine::Timestamp now);
   // Tells the log below which offsets nothing may go, of topics whose retention waits for cursors.
   void hold_back_retention(engine::Log& log, engine::Timestamp now);
   struct Numbers {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "frontend/services/own_topic.h"
@@ -39,11 +40,12 @@ class GroupCursors::Append final : public engine::AppendRequest {
   Append(GroupCursors& cursors, const GroupCursorKey& key, std::optional<engine::Offset> offset)
       : cursors_(cursors),
         key_(key),
+        is_tombstone_(!offset),
         key_bytes_(encode_key(key)),
         value_(offset ? encode_offset(*offset) : std::string()) {
     fields_.key = engine::as_bytes(key_bytes_);
     fields_.value = engine::as_bytes(value_);
-    if (!offset) fields_.kind = engine::RecordKind::kTombstone;
+    if (is_tombstone_) fields_.kind = engine::RecordKind::kTombstone;
     topic = cursors.topic_;
     partition = kPartition;
     records = {&fields_, 1};
@@ -51,13 +53,15 @@ class GroupCursors::Append final : public engine::AppendRequest {
   }
   void on_appended(engine::Result<engine::Appended> result) override {
     const std::unique_ptr<Append> self(this);
-    cursors_.on_appended(key_, result.has_value());
+    if (!is_tombstone_)
+      cursors_.on_appended(key_, result ? engine::Status{} : std::unexpected(result.error()));
     cursors_.in_flight_.ended();
   }
 
  private:
   GroupCursors& cursors_;
   const GroupCursorKey key_;
+  const bool is_tombstone_;
   const std::string key_bytes_;
   const std::string value_;
   engine::RecordFields fields_;
@@ -93,8 +97,7 @@ void GroupCursors::apply(const engine::Record& record) {
   if (is_tombstone) {
     cursors_.erase(of);
   } else {
-    cursors_[of] = {
-        .committed = offset, .stored = offset, .moved_at = record.timestamp, .on_its_way = false};
+    cursors_[of] = {.committed = offset, .stored = offset, .moved_at = record.timestamp};
   }
 }
 
@@ -138,14 +141,21 @@ void GroupCursors::forget_idle(engine::Timestamp now,
   }
 }
 
-void GroupCursors::commit(const GroupCursorKey& key, engine::Offset offset, engine::Timestamp now) {
+void GroupCursors::commit(const GroupCursorKey& key, engine::Offset offset, engine::Timestamp now,
+                          Stored stored) {
   std::vector<std::unique_ptr<Append>> appends;
+  bool is_stored = false;
   {
     const engine::MutexLock lock(mutex_);
     Cursor& cursor = cursors_[key];
-    if (cursor.committed && *cursor.committed >= offset) return;
-    cursor.committed = offset;
-    cursor.moved_at = now;
+    if (!cursor.committed || *cursor.committed < offset) {
+      cursor.committed = offset;
+      cursor.moved_at = now;
+    } else if (!stored) {
+      return;
+    }
+    is_stored = cursor.stored && *cursor.stored >= offset;
+    if (stored && !is_stored) waiting_[key].emplace_back(offset, std::move(stored));
     refused_.insert(key);
     for (const GroupCursorKey& waiting : refused_) {
       if (auto append = next_append(waiting, cursors_.at(waiting)))
@@ -153,33 +163,63 @@ void GroupCursors::commit(const GroupCursorKey& key, engine::Offset offset, engi
     }
     refused_.clear();
   }
+  if (is_stored && stored) stored({});
   for (std::unique_ptr<Append>& append : appends) log_.append(*append.release());
+}
+
+void GroupCursors::set_back(const GroupCursorKey& key, const Step& step, engine::Timestamp now) {
+  std::unique_ptr<Append> append;
+  {
+    const engine::MutexLock lock(mutex_);
+    const auto found = cursors_.find(key);
+    if (found == cursors_.end() || found->second.committed != step.from || step.to >= step.from)
+      return;
+    Cursor& cursor = found->second;
+    cursor.committed = step.to;
+    cursor.stored.reset();
+    cursor.moved_at = now;
+    append = next_append(key, cursor);
+  }
+  if (append) log_.append(*append.release());
 }
 
 std::unique_ptr<GroupCursors::Append> GroupCursors::next_append(const GroupCursorKey& key,
                                                                 Cursor& cursor) {
   if (cursor.on_its_way || cursor.stored == cursor.committed) return nullptr;
-  cursor.on_its_way = true;
-  cursor.stored = cursor.committed;
+  cursor.on_its_way = cursor.committed;
   return std::make_unique<Append>(*this, key, cursor.committed);
 }
 
-void GroupCursors::on_appended(const GroupCursorKey& key, bool stored) {
+void GroupCursors::on_appended(const GroupCursorKey& key, const engine::Status& status) {
   std::unique_ptr<Append> next;
+  Waiting answered;
   {
     const engine::MutexLock lock(mutex_);
-    const auto found = cursors_.find(key);
-    if (found == cursors_.end()) return;  // forgotten
-    Cursor& cursor = found->second;
-    cursor.on_its_way = false;
-    if (stored) {
+    Cursor& cursor = cursors_.at(key);  // what is on its way is not forgotten
+    const std::optional<engine::Offset> offset = std::exchange(cursor.on_its_way, std::nullopt);
+    if (status) {
+      // One that was set back meanwhile is not where it was on its way to.
+      if (offset <= cursor.committed) cursor.stored = offset;
       next = next_append(key, cursor);
     } else {
-      cursor.stored.reset();
       refused_.insert(key);
     }
+    answered = take_waiting(key, cursor, status);
   }
+  for (auto& [offset, stored] : answered) stored(status);
   if (next) log_.append(*next.release());
+}
+
+GroupCursors::Waiting GroupCursors::take_waiting(const GroupCursorKey& key, const Cursor& cursor,
+                                                 const engine::Status& status) {
+  const auto found = waiting_.find(key);
+  if (found == waiting_.end()) return {};
+  Waiting taken;
+  for (auto& one : std::exchange(found->second, {})) {
+    (!status || one.first <= cursor.stored ? taken : found->second).push_back(std::move(one));
+  }
+  if (found->second.empty()) waiting_.erase(found);
+  return taken;
 }
 
 void GroupCursors::touch(const GroupCursorKey& key, engine::Offset end, engine::Timestamp now) {

@@ -277,7 +277,8 @@ void WatchedClient::identify(const std::string& producer_id, const std::string& 
 }
 
 void WatchedClient::say(v1::Stanza stanza, Decisions& decisions) {
-  stanza.set_id(++last_id_);
+  // An acknowledgement without an id is not answered.
+  if (!stanza.has_acknowledge() || decisions.flip()) stanza.set_id(++last_id_);
   std::string frame = stanza.SerializeAsString();
   // Some of them arrive as something else.
   if (decisions.below(16) == 0 && !frame.empty())

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "engine/store/store.h"
 #include "frontend/stanza/limits.h"
 #include "tests/support/log_client.h"
@@ -144,6 +146,38 @@ TEST_F(BrokerTest, NeverMovesACursorBack) {
   Member bob;
   const MemberId bob_id = join(bob);
   EXPECT_EQ(bob.given[0].committed, Offset(9));
+  leave(bob_id);
+}
+
+TEST_F(BrokerTest, TellsOfEveryCommitOnceWhenTheLogHasIt) {
+  Member ann;
+  const MemberId ann_id = join(ann);
+  constexpr std::uint64_t kCommits = 10'000;
+  std::vector<std::atomic<int>> told(kCommits + 1);
+  for (std::uint64_t offset = 1; offset <= kCommits; ++offset) {
+    broker_->commit(kGroup, PartitionId(0), Offset(offset), kNow,
+                    [&told, offset](const engine::Status& stored) {
+                      EXPECT_TRUE(stored) << stored.error().message;
+                      ++told[offset];
+                    });
+  }
+  broker_->settle();
+  for (std::uint64_t offset = 1; offset <= kCommits; ++offset) EXPECT_EQ(told[offset], 1) << offset;
+  leave(ann_id);
+}
+
+TEST_F(BrokerTest, TellsAtOnceOfACursorThatTheLogHasAlready) {
+  Member ann;
+  const MemberId ann_id = join(ann);
+  broker_->commit(kGroup, PartitionId(0), Offset(9), kNow);
+  leave(ann_id);
+  reopen();
+  Member bob;
+  const MemberId bob_id = join(bob);
+  bool is_told = false;
+  broker_->commit(kGroup, PartitionId(0), Offset(4), kNow,
+                  [&](const engine::Status& stored) { is_told = stored.has_value(); });
+  EXPECT_TRUE(is_told);
   leave(bob_id);
 }
 
