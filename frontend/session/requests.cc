@@ -76,21 +76,36 @@ void Requests::ask(const std::shared_ptr<Session>& session, std::uint64_t id,
     return refuse(Code::kNotFound, "nobody answers: the topic has no subscriber");
   const std::uint64_t correlation = ++last_correlation_;
   waiting_[correlation] = {.id = id, .until = now.monotonic + within};
+  {
+    const engine::MutexLock lock(mutex_);
+    unanswered_.insert(correlation);
+  }
   v1::Publish publish = request.publish();
   add_header(publish, kReplyTo, address_);
   add_header(publish, kCorrelationId, std::to_string(correlation));
   if (!session->publisher().request(session, id, publish, correlation, now)) drop(correlation);
 }
 
+bool Requests::claim(std::uint64_t correlation) {
+  const engine::MutexLock lock(mutex_);
+  return unanswered_.erase(correlation) > 0;
+}
+
+void Requests::drop(std::uint64_t correlation) {
+  (void)claim(correlation);
+  waiting_.erase(correlation);
+}
+
 void Requests::on_tick(Moment now) {
   std::erase_if(waiting_, [&](const auto& one) {
     if (now.monotonic < one.second.until) return false;
+    // Else its reply is on the way here, and who replied was told so.
+    if (!learn(host_, [&] { return claim(one.first); })) return false;
     outbox_.send_error(one.second.id, Code::kTimeout, "no reply came in time");
     return true;
   });
 }
 
-// The first counts; one that comes late finds nobody.
 void Requests::deliver(const ReplyLetter& letter) {
   const auto at = waiting_.find(letter.correlation);
   if (at == waiting_.end()) return;
@@ -108,11 +123,12 @@ void Requests::deliver(const ReplyLetter& letter) {
   outbox_.send(stanza);
 }
 
-void Requests::on_reply(ReplyLetter letter) {
-  if (std::shared_ptr<Session> session = session_.lock()) {
-    host_.came_back(
-        *std::make_unique<ReplyNotice>(std::move(session), std::move(letter)).release());
-  }
+// The first counts.
+bool Requests::on_reply(ReplyLetter letter) {
+  std::shared_ptr<Session> session = session_.lock();
+  if (session == nullptr || !claim(letter.correlation)) return false;
+  host_.came_back(*std::make_unique<ReplyNotice>(std::move(session), std::move(letter)).release());
+  return true;
 }
 
 void Requests::mix_into(StateHash& hash) const {
@@ -133,11 +149,14 @@ void send_reply(Session& session, std::uint64_t id, const v1::Reply& reply) {
       .correlation = correlation, .from = session.bearer().grant().eid, .value = reply.value()};
   for (const v1::Header& header : reply.headers())
     letter.headers.emplace_back(header.name(), header.value());
-  const bool is_sent = learn(session.host(), [&] {
+  const ReplyOutcome outcome = learn(session.host(), [&] {
     return session.host().replies().send(reply.reply_to(), std::move(letter));
   });
-  if (!is_sent)
+  if (outcome == ReplyOutcome::kNobody)
     return session.outbox().send_error(id, Code::kNotFound, "who asked is not there any more");
+  if (outcome == ReplyOutcome::kRequestOver)
+    return session.outbox().send_error(
+        id, Code::kNotFound, "the request is over: it was answered, or its time had passed");
   v1::Stanza stanza;
   stanza.set_id(id);
   stanza.mutable_replied();

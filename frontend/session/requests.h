@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
+#include "engine/base/thread_annotations.h"
 #include "frontend/services/replies/reply_hub.h"
 #include "frontend/session/host.h"
 #include "frontend/session/outbox.h"
@@ -33,7 +35,8 @@ class ReplyNotice final : public SessionRequest {
 };
 
 // Owned by the session, on its thread; on_reply() comes on any. Has the session's address from its
-// first request on. Bounded: limits::kRequestsMax wait at a time.
+// first request on. A reply that on_reply() took is the request's answer: its time passes no more.
+// Bounded: limits::kRequestsMax wait at a time.
 class Requests final : public ReplyListener {
  public:
   Requests(const std::shared_ptr<Session>& session, SessionHost& host, Outbox& outbox);
@@ -44,10 +47,10 @@ class Requests final : public ReplyListener {
   void ask(const std::shared_ptr<Session>& session, std::uint64_t id, const v1::Request& request,
            Moment now);
   // The record was refused, which was told.
-  void drop(std::uint64_t correlation) { waiting_.erase(correlation); }
+  void drop(std::uint64_t correlation);
   void on_tick(Moment now);
   void deliver(const ReplyLetter& letter);
-  void on_reply(ReplyLetter letter) override;
+  [[nodiscard]] bool on_reply(ReplyLetter letter) override;
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
   void mix_into(StateHash& hash) const;
 
@@ -56,12 +59,16 @@ class Requests final : public ReplyListener {
     std::uint64_t id = 0;
     std::chrono::nanoseconds until{};
   };
+  // Whether the request is without an answer; it has one from now on.
+  bool claim(std::uint64_t correlation);
   const std::weak_ptr<Session> session_;
   SessionHost& host_;
   Outbox& outbox_;
   const std::string address_;
   std::map<std::uint64_t, Waiting> waiting_;  // by correlation
   std::uint64_t last_correlation_ = 0;
+  engine::Mutex mutex_;  // behind the hub's
+  std::set<std::uint64_t> unanswered_ GUARDED_BY(mutex_);
 };
 
 // Replies to somebody's record.

@@ -12,12 +12,12 @@ void ReplyHub::unlisten(const std::string& address) {
   listeners_.erase(address);
 }
 
-bool ReplyHub::send(const std::string& address, ReplyLetter letter) {
+ReplyOutcome ReplyHub::send(const std::string& address, ReplyLetter letter) {
   const engine::MutexLock lock(mutex_);
   const auto at = listeners_.find(address);
-  if (at == listeners_.end()) return false;
-  at->second->on_reply(std::move(letter));
-  return true;
+  if (at == listeners_.end()) return ReplyOutcome::kNobody;
+  return at->second->on_reply(std::move(letter)) ? ReplyOutcome::kHandedOver
+                                                 : ReplyOutcome::kRequestOver;
 }
 
 void ReplyHub::came(engine::TopicId topic) {

@@ -24,8 +24,15 @@ struct ReplyLetter {
 class ReplyListener {
  public:
   virtual ~ReplyListener() = default;
-  // On any thread, with the hub's lock held: must not block or call the hub.
-  virtual void on_reply(ReplyLetter letter) = 0;
+  // On any thread, with the hub's lock held: must not block or call the hub. False: the request is
+  // over, and nothing came of it.
+  [[nodiscard]] virtual bool on_reply(ReplyLetter letter) = 0;
+};
+
+enum class ReplyOutcome : std::uint8_t {
+  kHandedOver,   // it is what the request is answered with
+  kNobody,       // nobody listens at the address
+  kRequestOver,  // it was answered by another, or its time had passed
 };
 
 // Of the whole node. Thread-safe. Nothing of it is stored: an address lives as long as its session.
@@ -34,8 +41,7 @@ class ReplyHub {
   void listen(const std::string& address, ReplyListener& listener);
   // After it has returned the listener is told nothing any more.
   void unlisten(const std::string& address);
-  // False: nobody listens at the address.
-  [[nodiscard]] bool send(const std::string& address, ReplyLetter letter);
+  [[nodiscard]] ReplyOutcome send(const std::string& address, ReplyLetter letter);
 
   // A subscription to the topic has begun, or ended.
   void came(engine::TopicId topic);

@@ -54,7 +54,7 @@ TEST_F(RequestTest, IsAnsweredByTheFirstReply) {
   const v1::Stanza answer = reply();
   EXPECT_TRUE(asker->said().empty()) << "the record is stored, and nobody has replied";
   EXPECT_TRUE(replier->ask(answer).has_replied());
-  EXPECT_TRUE(replier->ask(answer).has_replied()) << "to nobody's use";
+  EXPECT_EQ(replier->ask(answer).error().code(), v1::CODE_NOT_FOUND) << "one reply counts";
   const std::vector<v1::Stanza> said = asker->said();
   ASSERT_EQ(said.size(), 1U);
   EXPECT_EQ(said[0].id(), 70U);
@@ -81,8 +81,20 @@ TEST_F(RequestTest, EndsWhenNobodyRepliesInTime) {
   world.clock.pass(1ms);
   asker->session().on_tick(world.now());
   EXPECT_EQ(asker->said().at(0).error().code(), v1::CODE_TIMEOUT);
-  EXPECT_TRUE(replier->ask(answer).has_replied());
-  EXPECT_TRUE(asker->said().empty()) << "too late";
+  EXPECT_EQ(replier->ask(answer).error().code(), v1::CODE_NOT_FOUND) << "too late";
+  EXPECT_TRUE(asker->said().empty());
+}
+
+TEST_F(RequestTest, IsAnsweredByAReplyThatWasTakenBeforeItsTimeHadPassed) {
+  listen();
+  asker->say(request(70, 2000));
+  replier->say(reply());
+  world.clock.pass(3s);
+  asker->session().on_tick(world.now());
+  const std::vector<v1::Stanza> said = asker->said();
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_EQ(said[0].response().value(), "42");
+  EXPECT_TRUE(replier->said().at(0).has_replied());
 }
 
 TEST_F(RequestTest, IsAnsweredWithTheLogsRefusal) {
