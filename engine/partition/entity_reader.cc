@@ -235,15 +235,16 @@ class Gatherer {
         damaged_.push_back({.first = place.offset, .end = place.offset + 1});
         return true;
       }
-      // The next one finds it missing.
-      if (request_.expired == ExpiredRecords::kLeftOut && has_expired(**record, now_)) return true;
       pass(place);
+      if (request_.expired == ExpiredRecords::kLeftOut && has_expired(**record, now_)) {
+        pass_expired(place);
+        return true;
+      }
       if (out_.blocks.empty() || out_.blocks.back() != lens_.block())
         out_.blocks.push_back(lens_.block());
       bytes += encoded_record_bytes(**record);
       out_.records.push_back(**record);
-      expected_ = forward() ? place.increment + 1 : place.increment - 1;
-      before_ = place.offset;
+      go_on_behind(place);
       return bytes < request_.bytes_max;
     };
     const auto visit_all = [&](auto&& range) -> Status {
@@ -293,6 +294,32 @@ class Gatherer {
       gap(place.increment + 1, expected_,
           {.first = place.offset + 1, .end = before_.value_or(place.offset + 1)});
     }
+  }
+
+  void pass_expired(const EntityRecord& place) {
+    const OffsetRange here{.first = place.offset, .end = place.offset + 1};
+    EntityGap* const last = out_.gaps.empty() ? nullptr : &out_.gaps.back();
+    const bool goes_on =
+        last != nullptr && last->kind == EntityGapKind::kExpired &&
+        (forward() ? last->last + 1 == place.increment : place.increment + 1 == last->first);
+    if (!goes_on) {
+      out_.gaps.push_back({.kind = EntityGapKind::kExpired,
+                           .first = place.increment,
+                           .last = place.increment,
+                           .offsets = here});
+    } else if (forward()) {
+      last->last = place.increment;
+      last->offsets.end = here.end;
+    } else {
+      last->first = place.increment;
+      last->offsets.first = here.first;
+    }
+    go_on_behind(place);
+  }
+
+  void go_on_behind(const EntityRecord& place) {
+    expected_ = forward() ? place.increment + 1 : place.increment - 1;
+    before_ = place.offset;
   }
 
   // `place` is the last one, and it or those before it could not be read: reading goes on behind

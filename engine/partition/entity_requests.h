@@ -33,7 +33,8 @@ class EntityRequest {
 
 enum class EntityGapKind : std::uint8_t {
   kRetention,   // the records are before the log's start
-  kCompaction,  // newer records of the entity have replaced them, or they have expired
+  kCompaction,  // a rewrite left them out: for newer records of the entity, or expired
+  kExpired,     // they are there, and given to nobody any more
   kDamage,      // the records, or what leads to them, cannot be read
 };
 

@@ -46,6 +46,8 @@ v1::EntityGapReason reason_of(engine::EntityGapKind kind) {
       return v1::ENTITY_GAP_REASON_RETENTION;
     case engine::EntityGapKind::kCompaction:
       return v1::ENTITY_GAP_REASON_COMPACTION;
+    case engine::EntityGapKind::kExpired:
+      return v1::ENTITY_GAP_REASON_EXPIRED;
     case engine::EntityGapKind::kDamage:
       return v1::ENTITY_GAP_REASON_DAMAGE;
   }

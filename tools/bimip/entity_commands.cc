@@ -61,7 +61,9 @@ const char* reason_text(v1::EntityGapReason reason) {
     case v1::ENTITY_GAP_REASON_RETENTION:
       return "removed by retention";
     case v1::ENTITY_GAP_REASON_COMPACTION:
-      return "superseded, and compacted away";
+      return "superseded or expired, and compacted away";
+    case v1::ENTITY_GAP_REASON_EXPIRED:
+      return "expired";
     default:
       return "damaged";
   }

@@ -203,7 +203,9 @@ class Reader {
     for (const v1::EntityGap& gap : delivery.gaps()) {
       has_gap_ = has_gap_ || gap.reason() == v1::ENTITY_GAP_REASON_DAMAGE;
       complain("messages " + std::to_string(gap.first_increment()) + " to " +
-               std::to_string(gap.last_increment()) + " are not there any more");
+               std::to_string(gap.last_increment()) +
+               (gap.reason() == v1::ENTITY_GAP_REASON_EXPIRED ? " have expired"
+                                                              : " are not there any more"));
       reached_ = std::max(reached_, gap.last_increment());
     }
     for (const v1::InboxItem& item : delivery.items()) {

@@ -67,7 +67,7 @@ TEST_F(ExpiryTest, IsAGapAmongItsEntitysRecords) {
   EXPECT_EQ(as_text(all->records()[0].value), "1");
   EXPECT_EQ(as_text(all->records()[1].value), "3");
   ASSERT_EQ(all->gaps().size(), 2U);
-  for (const EntityGap& gap : all->gaps()) EXPECT_EQ(gap.kind, EntityGapKind::kCompaction);
+  for (const EntityGap& gap : all->gaps()) EXPECT_EQ(gap.kind, EntityGapKind::kExpired);
   EXPECT_EQ(all->gaps()[0].first, IncrementId(2));
   EXPECT_EQ(all->gaps()[1].first, IncrementId(4));
   EXPECT_EQ(all->last_increment(), IncrementId(4));
@@ -77,6 +77,27 @@ TEST_F(ExpiryTest, IsAGapAmongItsEntitysRecords) {
   ASSERT_TRUE(newest);
   EXPECT_THAT(newest->records(), IsEmpty());
   EXPECT_EQ(newest->next(), IncrementId(3));
+}
+
+TEST_F(ExpiryTest, IsOneGapWhereSeveralHaveInARowInEitherOrder) {
+  topic_ = log_.topic({});
+  for (int i = 1; i <= 6; ++i) append(std::to_string(i), i % 3 == 1 ? 0s : 10s, "k");
+  log_.clock().pass(11s);
+  for (const EntityOrder order : {EntityOrder::kOldestFirst, EntityOrder::kNewestFirst}) {
+    const auto all = log_.client().read_entity(topic_, "k", {.order = order});
+    ASSERT_TRUE(all);
+    std::vector<EntityGap> gaps = all->gaps();
+    if (order == EntityOrder::kNewestFirst) std::ranges::reverse(gaps);
+    ASSERT_EQ(gaps.size(), 2U);
+    EXPECT_EQ(gaps[0], (EntityGap{.kind = EntityGapKind::kExpired,
+                                  .first = IncrementId(2),
+                                  .last = IncrementId(3),
+                                  .offsets = {.first = Offset(1), .end = Offset(3)}}));
+    EXPECT_EQ(gaps[1], (EntityGap{.kind = EntityGapKind::kExpired,
+                                  .first = IncrementId(5),
+                                  .last = IncrementId(6),
+                                  .offsets = {.first = Offset(4), .end = Offset(6)}}));
+  }
 }
 
 TEST_F(ExpiryTest, GoesWhenItsSegmentIsPacked) {
