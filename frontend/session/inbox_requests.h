@@ -177,12 +177,15 @@ class Inboxes::Marked final : public SessionRequest {
         what_(std::move(what)),
         last_(last),
         read_(std::move(read)) {}
-  // On any thread. Other devices of the entity hear of it.
+  // On any thread. All who have the inbox open hear of it, this session after its answer: it is not
+  // told twice.
   void end(engine::Status status) {
+    const bool is_marked = status.has_value();
+    const InboxKey key = what_.place.key;
+    const InboxHub& hub = session()->host().inboxes().hub();
     status_ = std::move(status);
-    SessionHost& host = session()->host();
-    if (status_) host.inboxes().hub().tell(what_.place.key);
-    host.came_back(*this);
+    session()->host().came_back(*this);
+    if (is_marked) hub.tell(key);
   }
   void save(TapeWriter& to) const override { put(to, status_); }
   void restore(TapeReader& told) override { status_ = get<engine::Status>(told); }

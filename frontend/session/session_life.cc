@@ -163,7 +163,7 @@ SessionFacts Session::facts() const {
   return facts;
 }
 
-// Strangers and calls are not: there may be any number of them.
+// As it was before its Goodbye. Strangers and calls are not: there may be any number of them.
 void Session::remember(Code code, std::string_view why) {
   if (!std::exchange(is_known_, false) || (peer_ != nullptr && peer_->facts().is_call)) return;
   SessionFacts ended = facts();
@@ -174,13 +174,13 @@ void Session::remember(Code code, std::string_view why) {
 
 void Session::end(Code code, std::string_view message) {
   if (state_ == State::kOver) return;
+  remember(code, message);
   outbox_.send_goodbye({.code = code,
                         .message = message,
                         .retry_after = std::chrono::milliseconds(come_back_after_ms_)});
   state_ = State::kOver;
   ended_with_ = code;
   host_.metrics().ended(code);
-  remember(code, message);
   stop_delivering();
 }
 

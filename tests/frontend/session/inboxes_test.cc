@@ -235,6 +235,27 @@ TEST_F(InboxesTest, WhatIsForOneDeviceIsDeliveredWhenThatOneHasIt) {
   EXPECT_THAT(told(), ElementsAre("b", "a"));
 }
 
+TEST_F(InboxesTest, WhoMarksReadIsToldByTheAnswerAndOthersByAPush) {
+  (void)send("a");
+  (void)open(*bob);
+  const auto tablet = Client::welcomed(world, {}, "bob");
+  (void)open(*tablet);
+  v1::Stanza stanza;
+  stanza.set_id(90);
+  stanza.mutable_mark_read()->set_category("chat");
+  stanza.mutable_mark_read()->set_up_to(1);
+  bob->say(stanza);
+  const auto states_of = [](Client& client) {
+    std::vector<std::uint64_t> ids;
+    for (const v1::Stanza& said : client.said()) {
+      if (said.has_inbox_state()) ids.push_back(said.id());
+    }
+    return ids;
+  };
+  EXPECT_THAT(states_of(*bob), ElementsAre(90U));
+  EXPECT_THAT(states_of(*tablet), ElementsAre(0U));
+}
+
 TEST_F(InboxesTest, AnAcknowledgementIsAnsweredOnceTheLogHasTheCursor) {
   (void)send("a");
   const Opened inbox = open(*bob);

@@ -62,6 +62,8 @@ TEST(SessionCommands, RememberWhoHasLeftAndWhy) {
   EXPECT_THAT(eids_of(answer), ElementsAre("cat", "bob"));
   EXPECT_EQ(answer.session_list().sessions(0).code(), v1::CODE_MALFORMED);
   EXPECT_EQ(answer.session_list().sessions(0).closed_at_us(), micros(world.clock.now()));
+  EXPECT_EQ(answer.session_list().sessions(0).output_bytes(), 0U)
+      << "its Goodbye is not what it kept waiting";
   EXPECT_EQ(answer.session_list().sessions(1).code(), v1::CODE_UNSPECIFIED);
   {
     const Client stranger(world);
