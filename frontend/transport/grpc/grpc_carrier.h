@@ -10,7 +10,7 @@
 #include "frontend/transport/grpc/http2_guard.h"
 
 namespace boost::asio {
-class io_context;
+class io_context;  // NOLINT: not our name
 }
 
 namespace bimip::frontend {

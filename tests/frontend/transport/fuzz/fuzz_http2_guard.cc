@@ -30,10 +30,13 @@ Outcome judge(std::string_view client, std::string_view server, std::size_t step
     BIMIP_ASSERT(passed <= part.size());
     BIMIP_ASSERT(guard.open_streams() <= limits::kGrpcStreamsMax);
     outcome.passed += passed;
-    if (guard.end() || passed < part.size()) break;
+    if (guard.end() || guard.must_wait({})) break;
+    BIMIP_ASSERT(passed == part.size());
   }
   for (std::size_t at = 0; at < server.size(); at += step) guard.on_server(server.substr(at, step));
   outcome.end = guard.end();
+  // Of what is no preface nothing goes anywhere.
+  if (outcome.end == GuardEnd::kNotHttp2) outcome.passed = 0;
   outcome.open = guard.open_streams();
   outcome.last_stream = guard.last_stream();
   outcome.between_frames = guard.is_server_between_frames();
