@@ -36,7 +36,7 @@ def must(command):
 
 def copy_sources():
     """Only what changed is written, so that only that is built."""
-    for folder in ("bench", "cmake", "engine", "frontend", "proto", "tests", "tools"):
+    for folder in ("bench", "cmake", "docs", "engine", "frontend", "proto", "tests", "tools"):
         for source in (ROOT / folder).rglob("*"):
             target = TREE / source.relative_to(ROOT)
             if source.is_dir() or "__pycache__" in source.parts:
