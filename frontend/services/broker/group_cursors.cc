@@ -155,7 +155,7 @@ void GroupCursors::commit(const GroupCursorKey& key, engine::Offset offset, engi
       return;
     }
     is_stored = cursor.stored && *cursor.stored >= offset;
-    if (stored && !is_stored) waiting_[key].emplace_back(offset, std::move(stored));
+    if (stored && !is_stored) waiting_[key].emplace_back(offset, std::exchange(stored, nullptr));
     refused_.insert(key);
     for (const GroupCursorKey& waiting : refused_) {
       if (auto append = next_append(waiting, cursors_.at(waiting)))
@@ -163,7 +163,7 @@ void GroupCursors::commit(const GroupCursorKey& key, engine::Offset offset, engi
     }
     refused_.clear();
   }
-  if (is_stored && stored) stored({});
+  if (stored) stored({});
   for (std::unique_ptr<Append>& append : appends) log_.append(*append.release());
 }
 
