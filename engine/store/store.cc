@@ -96,6 +96,8 @@ Status Store::create_catalog() {
     }
   }
   if (Status done = device_->create_directory(topics); !done) return done;
+  // Durable before the catalog is: of two names in one folder a power cut may keep the later only.
+  if (Status done = device_->sync_directory(options_.directory); !done) return done;
   const MutexLock lock(catalog_mutex_);
   catalog_.store = random_id();
   catalog_.created_at = clock_->now();
