@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "engine/format/file_names.h"
 #include "engine/segment/segment.h"
 
 namespace bimip::engine {
@@ -10,20 +9,22 @@ namespace bimip::engine {
 std::vector<LostRecords> forgotten_records(std::span<const ManifestSegment> segments,
                                            Offset counted) {
   std::vector<LostRecords> forgotten;
-  const auto forget = [&](Offset first, Offset end) {
-    first = std::max(first, counted);
-    if (first >= end) return;
-    if (!forgotten.empty() && forgotten.back().offsets.end == first)
-      forgotten.back().offsets.end = end;
-    else
-      forgotten.push_back({.offsets = {.first = first, .end = end}});
-  };
-  if (!segments.empty()) forget(Offset(0), segments.front().base_offset);
+  if (!segments.empty())
+    add_uncounted(forgotten, {.first = Offset(0), .end = segments.front().base_offset}, counted);
   for (const ManifestSegment& segment : segments) {
     if (segment.state == SegmentState::kSealed && is_thinned(segment))
-      forget(segment.base_offset, segment.end_offset);
+      add_uncounted(forgotten, {.first = segment.base_offset, .end = segment.end_offset}, counted);
   }
   return forgotten;
+}
+
+void add_uncounted(std::vector<LostRecords>& to, OffsetRange offsets, Offset counted) {
+  offsets.first = std::max(offsets.first, counted);
+  if (offsets.first >= offsets.end) return;
+  if (!to.empty() && to.back().offsets.end == offsets.first)
+    to.back().offsets.end = offsets.end;
+  else
+    to.push_back({.offsets = offsets});
 }
 
 Status fold_segments(Device& device, BufferPool& pool, SegmentsFold fold) {
@@ -31,16 +32,8 @@ Status fold_segments(Device& device, BufferPool& pool, SegmentsFold fold) {
   std::vector<EntityDirectoryView> views;
   for (const ManifestSegment& segment : fold.segments) {
     if (segment.state != SegmentState::kSealed || segment.end_offset <= fold.from) continue;
-    SealedSegment::Place place{.folder = fold.folder,
-                               .segment = fold.partition,
-                               .base_offset = segment.base_offset,
-                               .end_offset = segment.end_offset,
-                               .file_bytes = segment.file_bytes};
-    place.segment.epoch = segment.epoch;
-    const Result<std::shared_ptr<File>> file =
-        device.open(fold.folder / file_names::segment(segment.epoch), OpenMode::kRead);
     Result<OpenedEntities> opened =
-        open_entities(device, pool, place, file ? *file : std::shared_ptr<File>());
+        open_entities(device, pool, place_of(fold.folder, fold.partition, segment));
     if (!opened && opened.error().code == ErrorCode::kDamaged) {
       fold.lost.push_back({.offsets = {.first = segment.base_offset, .end = segment.end_offset}});
       continue;

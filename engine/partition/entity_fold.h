@@ -17,6 +17,8 @@ namespace bimip::engine {
 // Without a base `counted` is zero. Rising; neighbours are one.
 [[nodiscard]] std::vector<LostRecords> forgotten_records(std::span<const ManifestSegment> segments,
                                                          Offset counted);
+// Adds one of them, which does not begin before the others, as far as it is above `counted`.
+void add_uncounted(std::vector<LostRecords>& to, OffsetRange offsets, Offset counted);
 
 struct SegmentsFold {
   Path folder{};

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "engine/base/hash.h"
-#include "engine/format/file_names.h"
 
 namespace bimip::engine {
 
@@ -46,10 +45,7 @@ Result<Fate> ErasureFilter::decide(const Record& record) {
 
 Result<bool> may_hold(Device& device, BufferPool& pool, const SealedSegment::Place& segment,
                       const EntityHash& entity) {
-  Result<std::shared_ptr<File>> file =
-      device.open(segment.folder / file_names::segment(segment.segment.epoch), OpenMode::kRead);
-  Result<OpenedEntities> opened =
-      open_entities(device, pool, segment, file ? *file : std::shared_ptr<File>());
+  Result<OpenedEntities> opened = open_entities(device, pool, segment);
   if (!opened && opened.error().code == ErrorCode::kDamaged) return true;
   if (!opened) return std::unexpected(std::move(opened.error()));
   const bool may = std::ranges::any_of(

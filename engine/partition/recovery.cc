@@ -233,15 +233,7 @@ class Recovery {
     if (!counted) return std::unexpected(std::move(counted.error()));
     for (const ManifestSegment& segment : out_.keeper->manifest().segments) {
       if (segment.state != SegmentState::kSealed || segment.end_offset <= *counted) continue;
-      const SealedSegment::Place place{.folder = place_.folder,
-                                       .segment = out_.keeper->identity(segment.epoch),
-                                       .base_offset = segment.base_offset,
-                                       .end_offset = segment.end_offset,
-                                       .file_bytes = segment.file_bytes};
-      Result<std::shared_ptr<File>> file =
-          device_.open(path(file_names::segment(segment.epoch)), OpenMode::kRead);
-      Result<OpenedEntities> opened =
-          open_entities(device_, pool_, place, file ? *file : std::shared_ptr<File>());
+      Result<OpenedEntities> opened = open_entities(device_, pool_, out_.keeper->place_of(segment));
       if (!opened && opened.error().code == ErrorCode::kDamaged) {
         note(opened.error().message);
         out_.entities->lose({.offsets = {.first = segment.base_offset, .end = segment.end_offset}});

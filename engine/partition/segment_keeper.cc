@@ -281,11 +281,7 @@ Result<std::vector<ManifestSegment>> SegmentKeeper::move_start(Offset start) {
 }
 
 SealedSegment::Place SegmentKeeper::place_of(const ManifestSegment& segment) const {
-  return {.folder = place_.folder,
-          .segment = identity(segment.epoch),
-          .base_offset = segment.base_offset,
-          .end_offset = segment.end_offset,
-          .file_bytes = segment.file_bytes};
+  return engine::place_of(place_.folder, place_.partition, segment);
 }
 
 Status SegmentKeeper::remember_entities(Offset end) {

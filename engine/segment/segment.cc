@@ -212,6 +212,24 @@ Result<OpenedEntities> open_entities(Device& device, BufferPool& pool,
   return OpenedEntities{.directories = std::move(*opened), .why = std::move(why)};
 }
 
+Result<OpenedEntities> open_entities(Device& device, BufferPool& pool,
+                                     const SealedSegment::Place& place) {
+  const Result<std::shared_ptr<File>> file =
+      device.open(place.folder / file_names::segment(place.segment.epoch), OpenMode::kRead);
+  return open_entities(device, pool, place, file ? *file : std::shared_ptr<File>());
+}
+
+SealedSegment::Place place_of(const Path& folder, const SegmentIdentity& partition,
+                              const ManifestSegment& segment) {
+  SealedSegment::Place place{.folder = folder,
+                             .segment = partition,
+                             .base_offset = segment.base_offset,
+                             .end_offset = segment.end_offset,
+                             .file_bytes = segment.file_bytes};
+  place.segment.epoch = segment.epoch;
+  return place;
+}
+
 Result<std::shared_ptr<const EntityDirectories>> SealedSegment::entities() const {
   const MutexLock lock(mutex_);
   if (directories_ && directories_->is_readable()) return directories_;

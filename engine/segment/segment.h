@@ -8,6 +8,7 @@
 
 #include "engine/base/thread_annotations.h"
 #include "engine/device/device.h"
+#include "engine/format/manifest.h"
 #include "engine/format/segment_header.h"
 #include "engine/segment/block.h"
 #include "engine/segment/entity_directories.h"
@@ -152,6 +153,13 @@ struct OpenedEntities {
 [[nodiscard]] Result<OpenedEntities> open_entities(Device& device, BufferPool& pool,
                                                    const SealedSegment::Place& place,
                                                    std::shared_ptr<const File> file);
+// The same, with the file that is there under the segment's name.
+[[nodiscard]] Result<OpenedEntities> open_entities(Device& device, BufferPool& pool,
+                                                   const SealedSegment::Place& place);
+
+// Of a sealed segment that the manifest of `partition` (its epoch is zero) lists.
+[[nodiscard]] SealedSegment::Place place_of(const Path& folder, const SegmentIdentity& partition,
+                                            const ManifestSegment& segment);
 
 // The index of the blocks in [first block, place.end), damaged ones passed over.
 [[nodiscard]] Result<IndexBuilder> rebuild_index(std::shared_ptr<const File> file,

@@ -10,18 +10,14 @@ namespace bimip::log_tools {
 namespace {
 
 // Of the blocks that a rewrite has thinned, and no base counts in; neighbours are one.
-std::vector<OffsetRange> thinned(std::span<const BlockEvidence* const> blocks, Offset counted) {
-  std::vector<OffsetRange> ranges;
+std::vector<LostRecords> thinned(std::span<const BlockEvidence* const> blocks, Offset counted) {
+  std::vector<LostRecords> records;
   for (const BlockEvidence* block : blocks) {
     const BlockHeader& header = block->header;
-    if (header.record_count == header.offset_span || header.end_offset() <= counted) continue;
-    const Offset first = std::max(header.base_offset, counted);
-    if (!ranges.empty() && ranges.back().end == first)
-      ranges.back().end = header.end_offset();
-    else
-      ranges.push_back({.first = first, .end = header.end_offset()});
+    if (header.record_count < header.offset_span)
+      add_uncounted(records, {.first = header.base_offset, .end = header.end_offset()}, counted);
   }
-  return ranges;
+  return records;
 }
 
 }  // namespace
@@ -70,7 +66,7 @@ void EntityBaseCopy::find_forgotten(const PartitionPlan& plan) {
       if (!base->page(number)) forget(base->lost_with(number));
   }
   if (counted() < log_begin_) forget({.offsets = {.first = counted(), .end = log_begin_}});
-  for (const OffsetRange& range : thinned(plan.blocks, counted())) forget({.offsets = range});
+  for (const LostRecords& lost : thinned(plan.blocks, counted())) forget(lost);
 }
 
 void EntityBaseCopy::forget(const LostRecords& lost) {
