@@ -20,14 +20,15 @@ using engine::ErrorCode;
 
 namespace {
 
-// What makes a second try of a message the same message: SHA-256, so that nobody can find one that
-// stands for another's.
-std::string idempotency_key(std::string_view kind, const std::string& from, const v1::Send& send) {
+// What makes a second try of a message the same message: the device that sends it, whereto, and its
+// id. SHA-256, so that nobody can find one that stands for another's.
+std::string idempotency_key(std::string_view kind, const Bearer& from, const v1::Send& send) {
   std::string text;
   for (const std::string_view part :
-       {kind, std::string_view(from), std::string_view(send.category()),
-        std::string_view(send.to()), std::string_view(send.message_id())}) {
-    text.append(part).push_back('\0');
+       {kind, std::string_view(from.grant().eid), std::string_view(from.device()),
+        std::string_view(send.category()), std::string_view(send.to()),
+        std::string_view(send.message_id())}) {
+    text.append(std::to_string(part.size())).append(":").append(part);
   }
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;
@@ -188,7 +189,7 @@ void Mailer::send(const std::shared_ptr<Session>& session, std::uint64_t id, con
   const std::string& self = bearer_.grant().eid;
   Sending::Letter message{.topic = *find_category(host_, send.category()),
                           .eid = send.to(),
-                          .once = idempotency_key("message", self, send),
+                          .once = idempotency_key("message", bearer_, send),
                           .value = value_of(v1::INBOX_MESSAGE_KIND_MESSAGE),
                           .expires_at = times.expires_at,
                           .not_before = times.not_before};
@@ -196,7 +197,7 @@ void Mailer::send(const std::shared_ptr<Session>& session, std::uint64_t id, con
   if (!send.no_copy()) {
     copy = {.topic = *find_category(host_, InboxService::kSent),
             .eid = self,
-            .once = idempotency_key("copy", self, send),
+            .once = idempotency_key("copy", bearer_, send),
             .value = value_of(v1::INBOX_MESSAGE_KIND_COPY),
             .expires_at = times.expires_at};
   }

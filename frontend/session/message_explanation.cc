@@ -24,8 +24,9 @@ namespace {
 struct WantedMessage {
   std::uint64_t id = 0;  // of the peer's request
   std::string message_id{};
-  std::string from{};       // empty: whoever
-  std::string copies_of{};  // who is asked for copies of what waits; empty: nobody
+  std::string from{};         // empty: whoever
+  std::string from_device{};  // empty: whichever
+  std::string copies_of{};    // who is asked for copies of what waits; empty: nobody
   std::string category{};
   InboxKey inbox{};
   engine::PartitionId partition{};
@@ -33,7 +34,8 @@ struct WantedMessage {
 
 bool fits(const v1::InboxMessage& message, const WantedMessage& wanted) {
   return message.message_id() == wanted.message_id &&
-         (wanted.from.empty() || message.from() == wanted.from);
+         (wanted.from.empty() || message.from() == wanted.from) &&
+         (wanted.from_device.empty() || message.from_device() == wanted.from_device);
 }
 
 v1::DeviceDelivery delivery_of(const v1::MessageExplanation& told, const v1::DeviceProgress& device,
@@ -321,6 +323,7 @@ void Inboxes::explain(const std::shared_ptr<Session>& session, std::uint64_t id,
       .id = id,
       .message_id = asked.message_id(),
       .from = from,
+      .from_device = asked.from_device(),
       .copies_of = may_see_copies ? author : std::string(),
       .category = category,
       .inbox = {.category = topic->id, .eid = to},

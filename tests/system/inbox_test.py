@@ -148,6 +148,23 @@ class Inbox(case.SystemTest):
             self.assertEqual(bodies(bob.has(bob.open().inbox_id, 2)), ["once", "another"])
             self.assertEqual(len(alice.has(alice.open("sent").inbox_id, 2)), 2)
 
+    def test_each_device_names_its_messages_itself(self):
+        with Device(self.bimipd, "alice", "phone") as phone, Device(self.bimipd, "alice", "desk") as desk:
+            first = phone.message("bob", "of the phone", "1").sent
+            second = desk.message("bob", "of the desk", "1").sent
+            self.assertNotEqual(first.offset, second.offset)
+            with Device(self.bimipd, "bob") as bob:
+                inbox = bob.open()
+                self.assertEqual(bodies(bob.has(inbox.inbox_id, 2)), ["of the phone", "of the desk"])
+                bob.ask(6, acknowledge_inbox={"inbox_id": inbox.inbox_id, "up_to": 2})
+                receipts = desk.open("receipt")
+                told = [item.message.receipt for item in desk.has(receipts.inbox_id, 2)]
+                self.assertEqual({(one.author_device, *one.message_ids) for one in told},
+                                 {("phone", "1"), ("desk", "1")})
+                for sender, offset in (("phone", first.offset), ("desk", second.offset), ("", second.offset)):
+                    told = bob.ask(7, explain_message={"message_id": "1", "from_device": sender})
+                    self.assertEqual(told.message_explanation.offset, offset)
+
     def test_the_senders_other_devices_have_copies(self):
         with Device(self.bimipd, "alice", "phone") as phone, Device(self.bimipd, "alice", "desk") as desk:
             copies = desk.open("sent")

@@ -19,6 +19,7 @@ struct Arguments {
   std::string message_id{};
   std::string to{};
   std::string from{};
+  std::string from_device{};
   std::string category = "chat";
   bool json = false;
 };
@@ -134,6 +135,7 @@ int run(const Globals& globals, const Arguments& arguments) {
     explain.set_message_id(arguments.message_id);
     explain.set_to(arguments.to);
     explain.set_from(arguments.from);
+    explain.set_from_device(arguments.from_device);
     explain.set_category(arguments.category);
     const Result<v1::Stanza> answer = connection.ask(std::move(request), kAnswerWithin);
     if (!answer) return complain(answer.error());
@@ -162,6 +164,8 @@ void add_explain_command(CLI::App& program, const Globals& globals, int& exit_co
       ->required();
   command->add_option("--to", arguments->to, "Whose inbox it went to; else one's own");
   command->add_option("--from", arguments->from, "Who sent it");
+  command->add_option("--from-device", arguments->from_device,
+                      "With which device; else the newest of that id");
   command->add_option("--category", arguments->category, "chat, notification, control, or another")
       ->capture_default_str();
   command->add_flag("--json", arguments->json, "A JSON object, for programs");

@@ -98,6 +98,8 @@ std::string json_line(const v1::InboxItem& item) {
   if (message.kind() == v1::INBOX_MESSAGE_KIND_RECEIPT) {
     line["receipt"] = message.receipt().name();
     line["category"] = message.receipt().category();
+    if (!message.receipt().author_device().empty())
+      line["author_device"] = message.receipt().author_device();
     line["message_ids"] = Json::array();
     for (const std::string& id : message.receipt().message_ids()) line["message_ids"].push_back(id);
     return line.dump() + "\n";

@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,18 @@ using engine::ErrorCode;
 using engine::IncrementId;
 using engine::Result;
 using engine::Status;
+
+namespace {
+
+// Who is told: an id of a message is the device's that sent it.
+struct Author {
+  std::string eid{};
+  std::string device{};
+  friend auto operator<=>(const Author&, const Author&) = default;
+};
+using MessagesByAuthor = std::map<Author, std::vector<std::string>>;
+
+}  // namespace
 
 // One job. Owns itself until it is done.
 class Receipts::Run final : public engine::EntityReadRequest {
@@ -35,13 +48,14 @@ class Receipts::Run final : public engine::EntityReadRequest {
     // An inbox that never had a message has no author to be told.
     if (!result && result.error().code == ErrorCode::kNotFound) return end({});
     if (!result) return end(std::unexpected(std::move(result.error())));
-    std::map<std::string, std::vector<std::string>> by_author;
+    MessagesByAuthor by_author;
     for (const engine::Record& record : result->records()) {
       if (record.entity->increment > job_.last) break;
       v1::InboxMessage message;
       if (!message.ParseFromArray(record.value.data(), static_cast<int>(record.value.size())))
         continue;
-      if (is_in_scope(message)) by_author[message.from()].push_back(message.message_id());
+      if (!is_in_scope(message)) continue;
+      by_author[{message.from(), message.from_device()}].push_back(message.message_id());
     }
     next_ = result->next();
     at_end_ = next_ > result->last_increment() || next_ > job_.last;
@@ -57,7 +71,7 @@ class Receipts::Run final : public engine::EntityReadRequest {
     if (job_.scope == ReceiptScope::kForAllDevices) return message.to_device().empty();
     return job_.scope == ReceiptScope::kAll || message.to_device() == job_.device;
   }
-  void append(const std::map<std::string, std::vector<std::string>>& by_author);
+  void append(const MessagesByAuthor& by_author);
   void appended(const Status& status);
   void go_on() {
     if (failed_) return end(std::unexpected(*failed_));
@@ -106,7 +120,7 @@ class Receipts::Run::Receipt final : public engine::AppendRequest {
   engine::RecordFields fields_{};
 };
 
-void Receipts::Run::append(const std::map<std::string, std::vector<std::string>>& by_author) {
+void Receipts::Run::append(const MessagesByAuthor& by_author) {
   if (by_author.empty()) return go_on();
   receipts_of_page_.clear();
   for (const auto& [author, message_ids] : by_author) {
@@ -117,8 +131,9 @@ void Receipts::Run::append(const std::map<std::string, std::vector<std::string>>
     v1::Receipt& receipt = *message.mutable_receipt();
     receipt.set_name(job_.name);
     receipt.set_category(job_.category);
+    receipt.set_author_device(author.device);
     for (const std::string& id : message_ids) receipt.add_message_ids(id);
-    receipts_of_page_.emplace_back(*this, author, message.SerializeAsString());
+    receipts_of_page_.emplace_back(*this, author.eid, message.SerializeAsString());
   }
   waiting_ = receipts_of_page_.size();
   // The last answer may take all of this away.

@@ -34,9 +34,9 @@ struct ReceiptJob {
   bool until_told = false;
 };
 
-// Reads the messages and stores, in the inbox of each author, one receipt for those of a page. A
-// job that was cut short and is done again may tell an author twice; it says the same. Thread-safe.
-// Outlives its log's answers.
+// Reads the messages and stores, in the inbox of each author, one receipt for those of a page that
+// one of his devices sent. A job that was cut short and is done again may tell an author twice; it
+// says the same. Thread-safe. Outlives its log's answers.
 class Receipts {
  public:
   Receipts(engine::Log& log, engine::TopicInfo topic, const InboxHub& hub)

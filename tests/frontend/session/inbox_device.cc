@@ -33,10 +33,10 @@ void InboxDevice::disconnect() {
 
 void InboxDevice::send(const v1::Send& asked) {
   v1::Stanza stanza;
-  *stanza.mutable_send() = model_.send(eid_, name_, asked).send;
+  *stanza.mutable_send() = model_.send({eid_, name_}, asked).send;
   ask(stanza, [this, send = stanza.send()](const v1::Stanza& answer) {
     EXPECT_EQ(answer.sent().message_id(), send.message_id());
-    model_.sent(eid_, send, answer.sent().offset());
+    model_.sent({eid_, name_}, send, answer.sent().offset());
   });
 }
 

@@ -8,8 +8,8 @@ namespace bimip::testing {
 
 using Fate = Letter::Fate;
 
-InboxModel::LetterKey InboxModel::key_of(const std::string& from, const v1::Send& send) {
-  return {from, send.to(), send.category(), send.message_id()};
+InboxModel::LetterKey InboxModel::key_of(const Author& author, const v1::Send& send) {
+  return {author.first, author.second, send.to(), send.category(), send.message_id()};
 }
 
 // Those whose time has come are there, unless they have expired meanwhile.
@@ -23,14 +23,12 @@ void InboxModel::set_wall(std::int64_t us) {
   }
 }
 
-const Letter& InboxModel::send(const std::string& from, const std::string& device,
-                               const v1::Send& send) {
-  const auto [found, is_new] = letters_.try_emplace(key_of(from, send));
+const Letter& InboxModel::send(const Author& author, const v1::Send& send) {
+  const auto [found, is_new] = letters_.try_emplace(key_of(author, send));
   Letter& letter = found->second;
-  letter.said_by.insert(device);
   if (!is_new) return letter;
   letter.send = send;
-  letter.from = from;
+  letter.author = author;
   letter.stored_after = round_;
   return letter;
 }
@@ -48,8 +46,8 @@ void InboxModel::tell(const InboxOf& inbox, const v1::SendReceipt& receipt) {
   tellings_asked_.push_back({.inbox = inbox, .receipt = receipt});
 }
 
-void InboxModel::sent(const std::string& from, const v1::Send& send, std::uint64_t offset) {
-  Letter& letter = letters_.at(key_of(from, send));
+void InboxModel::sent(const Author& author, const v1::Send& send, std::uint64_t offset) {
+  Letter& letter = letters_.at(key_of(author, send));
   EXPECT_EQ(letter.offset.value_or(offset), offset) << "stored twice: " << send.message_id();
   letter.offset = offset;
 }
@@ -134,15 +132,16 @@ void InboxModel::learn(const InboxOf& inbox, std::uint64_t increment,
   if (!is_new) return;
   if (inbox.second == "receipt") return learn_receipt(inbox, message);
   const bool is_copy = inbox.second == "sent";
+  const std::string& device = message.from_device();
   const auto found = letters_.find(
-      is_copy ? LetterKey{inbox.first, message.to(), message.category(), message.message_id()}
-              : LetterKey{message.from(), inbox.first, inbox.second, message.message_id()});
+      is_copy
+          ? LetterKey{inbox.first, device, message.to(), message.category(), message.message_id()}
+          : LetterKey{message.from(), device, inbox.first, inbox.second, message.message_id()});
   ASSERT_NE(found, letters_.end()) << message.ShortDebugString();
   Letter& letter = found->second;
   EXPECT_EQ(message.kind(), is_copy ? v1::INBOX_MESSAGE_KIND_COPY : v1::INBOX_MESSAGE_KIND_MESSAGE);
   EXPECT_EQ(message.body(), letter.send.body());
   EXPECT_EQ(message.to_device(), letter.send.to_device());
-  EXPECT_TRUE(letter.said_by.contains(message.from_device()));
   EXPECT_FALSE(is_copy && letter.send.no_copy());
   std::uint64_t& place = is_copy ? letter.copy : letter.increment;
   EXPECT_EQ(place, 0U) << "is there twice: " << message.ShortDebugString();
@@ -152,12 +151,13 @@ void InboxModel::learn(const InboxOf& inbox, std::uint64_t increment,
 
 void InboxModel::learn_receipt(const InboxOf& inbox, const v1::InboxMessage& message) {
   EXPECT_EQ(message.kind(), v1::INBOX_MESSAGE_KIND_RECEIPT);
-  for (const std::string& id : message.receipt().message_ids()) {
-    const auto found =
-        letters_.find({inbox.first, message.from(), message.receipt().category(), id});
+  const v1::Receipt& receipt = message.receipt();
+  for (const std::string& id : receipt.message_ids()) {
+    const auto found = letters_.find(
+        {inbox.first, receipt.author_device(), message.from(), receipt.category(), id});
     ASSERT_NE(found, letters_.end()) << message.ShortDebugString();
     Letter& letter = found->second;
-    ++letter.told[message.receipt().name()].heard;
+    ++letter.told[receipt.name()].heard;
   }
 }
 
@@ -263,6 +263,12 @@ std::vector<const Letter*> InboxModel::unsure() const {
     if (letter.fate == Fate::kUnsure) found.push_back(&letter);
   }
   return found;
+}
+
+bool InboxModel::has_given_up(std::int64_t wall) const {
+  return std::ranges::any_of(letters_, [&](const auto& one) {
+    return one.second.fate == Fate::kGivenUp && !one.second.expired_at(wall);
+  });
 }
 
 const Letter* InboxModel::letter(std::uint64_t random) const {

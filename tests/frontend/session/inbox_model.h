@@ -19,11 +19,13 @@ using InboxOf = std::pair<std::string, std::string>;
 // An inbox and a device of its owner.
 using SeatOf = std::pair<InboxOf, std::string>;
 
+// An entity and the device of it that sends.
+using Author = std::pair<std::string, std::string>;
+
 // What was sent. Rounds count the moments at which nothing was on its way.
 struct Letter {
   v1::Send send{};
-  std::string from{};
-  std::set<std::string> said_by{};  // devices
+  Author author{};
   enum class Fate : std::uint8_t { kUnsure, kHeld, kStored, kGivenUp };
   Fate fate = Fate::kUnsure;
   bool was_held = false;
@@ -61,13 +63,13 @@ class InboxModel {
 
   // Asked for.
   // The letter as it was first sent: once more under its id, it is the same.
-  const Letter& send(const std::string& from, const std::string& device, const v1::Send& send);
+  const Letter& send(const Author& author, const v1::Send& send);
   void acknowledge(const SeatOf& seat, std::uint64_t up_to);
   void mark_read(const InboxOf& inbox, std::uint64_t up_to);
   void tell(const InboxOf& inbox, const v1::SendReceipt& receipt);
 
   // Answered, or given.
-  void sent(const std::string& from, const v1::Send& send, std::uint64_t offset);
+  void sent(const Author& author, const v1::Send& send, std::uint64_t offset);
   void acknowledged(const SeatOf& seat, std::uint64_t up_to);
   void marked_read(const InboxOf& inbox, std::uint64_t up_to);
   void told(const InboxOf& inbox, const v1::SendReceipt& receipt);
@@ -95,6 +97,10 @@ class InboxModel {
   void check_read(const InboxOf& inbox, std::uint64_t read_up_to) const;
   // What a device may be shown now, by increment.
   [[nodiscard]] std::map<std::uint64_t, std::string> visible(const SeatOf& seat) const;
+  // Whether a letter that expired while it was held would be one that has not, were this the time:
+  // a server that is started then gives it or does not, by whether it had written down that it is
+  // given up.
+  [[nodiscard]] bool has_given_up(std::int64_t wall) const;
   // Some letter, for a second try; null: there is none.
   [[nodiscard]] const Letter* letter(std::uint64_t random) const;
 
@@ -111,7 +117,7 @@ class InboxModel {
     std::string device{};  // "delivered" of what is for that device; empty: of what is for all
   };
   using LetterKey = std::vector<std::string>;
-  [[nodiscard]] static LetterKey key_of(const std::string& from, const v1::Send& send);
+  [[nodiscard]] static LetterKey key_of(const Author& author, const v1::Send& send);
   void learn(const InboxOf& inbox, std::uint64_t increment, const v1::InboxMessage& message);
   void learn_message(const InboxOf& inbox, std::uint64_t increment,
                      const v1::InboxMessage& message);

@@ -12,7 +12,7 @@ using Fate = Letter::Fate;
 
 bool InboxModel::is_about(const Telling& telling, std::uint64_t increment,
                           const Letter& letter) const {
-  if (letter.from == telling.inbox.first) return false;
+  if (letter.author.first == telling.inbox.first) return false;
   if (telling.name != "delivered") return true;
   if (letter.send.to_device() != telling.device) return false;
   return telling.device.empty() || given_.contains({{telling.inbox, telling.device}, increment});
@@ -35,7 +35,7 @@ void InboxModel::apply(const Telling& telling) {
 }
 
 void InboxModel::check(const Letter& letter) const {
-  const std::string what = letter.from + ": " + letter.send.ShortDebugString();
+  const std::string what = letter.author.first + ": " + letter.send.ShortDebugString();
   EXPECT_NE(letter.fate, Fate::kUnsure) << what;
   if (letter.fate != Fate::kStored) {
     EXPECT_EQ(letter.increment, 0U) << what;
@@ -60,7 +60,7 @@ void InboxModel::check_order(const InboxOf& inbox) const {
   std::uint64_t offset = 0;
   std::tuple<int, std::int64_t, std::uint64_t> released{};
   for (const auto& [increment, letter] : letters_at_.at(inbox)) {
-    const std::string what = letter->from + ": " + letter->send.ShortDebugString();
+    const std::string what = letter->author.first + ": " + letter->send.ShortDebugString();
     EXPECT_LE(begun, letter->stored_before) << what;
     begun = std::max(begun, letter->stored_after);
     if (letter->was_held) {
@@ -99,7 +99,7 @@ std::uint64_t InboxModel::last(const InboxOf& inbox) const {
   const bool is_copies = inbox.second == "sent";
   std::uint64_t count = 0;
   for (const auto& [key, letter] : letters_) {
-    const bool is_there = is_copies ? letter.from == inbox.first && !letter.send.no_copy()
+    const bool is_there = is_copies ? letter.author.first == inbox.first && !letter.send.no_copy()
                                     : letter.inbox() == inbox && letter.fate == Fate::kStored;
     if (is_there) ++count;
   }

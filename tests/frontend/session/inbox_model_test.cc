@@ -2,6 +2,7 @@
 // connections, clock steps and power cuts.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <iostream>
 
@@ -115,7 +116,8 @@ class Life {
   }
   void send_again(InboxDevice& from) {
     const Letter* const letter = model_.letter(random_.next());
-    if (letter != nullptr && letter->from == from.eid()) from.send(letter->send);
+    if (letter != nullptr && letter->author == Author(from.eid(), from.name()))
+      from.send(letter->send);
   }
 
   void hear_all(InboxDevice::Server server) {
@@ -155,7 +157,9 @@ class Life {
     ++counts_.clock_steps;
     const std::chrono::seconds time(1 + random_.below(kClockStepSeconds));
     if (random_.one_in(3)) {
-      world_->clock.step_wall(random_.one_in(2) ? time : -time);
+      const bool is_back = random_.one_in(2) &&
+                           !model_.has_given_up(wall() - std::chrono::microseconds(time).count());
+      world_->clock.step_wall(is_back ? -time : time);
     } else {
       world_->clock.pass(time);
     }
@@ -181,11 +185,17 @@ class Life {
     world_ = std::make_unique<World>(std::move(left), clock);
     model_.crashed();
     for (const Letter* letter : model_.unsure()) {
-      InboxDevice& from = *any(devices_of(letter->from));
+      InboxDevice& from = device_of(letter->author);
       if (!from.is_connected()) from.connect(*world_);
       from.send(letter->send);
     }
     settle();
+  }
+  InboxDevice& device_of(const Author& author) {
+    const auto found = std::ranges::find_if(devices_, [&](const auto& one) {
+      return one->eid() == author.first && one->name() == author.second;
+    });
+    return **found;
   }
   std::vector<InboxDevice*> devices_of(const std::string& person) {
     std::vector<InboxDevice*> found;
