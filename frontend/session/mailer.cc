@@ -1,14 +1,11 @@
 #include "frontend/session/mailer.h"
 
-#include <openssl/evp.h>
-
-#include <array>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "bimip/v1/stanza.pb.h"
-#include "engine/base/assert.h"
+#include "frontend/services/once_name.h"
 #include "frontend/session/category.h"
 #include "frontend/session/message_times.h"
 #include "frontend/session/session.h"
@@ -21,20 +18,10 @@ using engine::ErrorCode;
 namespace {
 
 // What makes a second try of a message the same message: the device that sends it, whereto, and its
-// id. SHA-256, so that nobody can find one that stands for another's.
+// id.
 std::string idempotency_key(std::string_view kind, const Bearer& from, const v1::Send& send) {
-  std::string text;
-  for (const std::string_view part :
-       {kind, std::string_view(from.grant().eid), std::string_view(from.device()),
-        std::string_view(send.category()), std::string_view(send.to()),
-        std::string_view(send.message_id())}) {
-    text.append(std::to_string(part.size())).append(":").append(part);
-  }
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int size = 0;
-  BIMIP_ASSERT(EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) ==
-               1);
-  return {digest.begin(), digest.begin() + size};
+  return once_name(
+      {kind, from.grant().eid, from.device(), send.category(), send.to(), send.message_id()});
 }
 
 v1::InboxMessage message_of(const v1::Send& send, const Bearer& bearer,

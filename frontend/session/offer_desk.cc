@@ -8,6 +8,7 @@
 
 #include "bimip/v1/stanza.pb.h"
 #include "frontend/services/offers/offer_record.h"
+#include "frontend/services/once_name.h"
 #include "frontend/session/notices.h"
 #include "frontend/session/session.h"
 #include "frontend/session/state_hash.h"
@@ -54,6 +55,9 @@ std::string fault_of(const v1::ProposeOffer& propose) {
     return "expires_in_ms: from 1,000 to 86,400,000";
   return {};
 }
+
+// Others may hear it: who knows a session's id can answer its requests.
+std::string name_of(const Session& session) { return once_name({"session", session.id()}); }
 
 }  // namespace
 
@@ -223,6 +227,7 @@ void OfferDesk::act(const std::shared_ptr<Session>& session, std::uint64_t id,
                 {.action = *action,
                  .eid = bearer_.grant().eid,
                  .device = bearer_.device(),
+                 .session = name_of(*session),
                  .description = act.description(),
                  .reason = act.reason()},
                 now.wall, std::move(done));

@@ -1,5 +1,7 @@
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -127,6 +129,11 @@ int watch_on(client::Connection& connection, const OfferArguments& arguments) {
                 {});
 }
 
+// No bound keeps it out.
+std::string no_nan(const std::string& text) {
+  return std::isnan(std::strtod(text.c_str(), nullptr)) ? "'" + text + "' is no number" : "";
+}
+
 struct Act {
   const char* name;
   v1::OfferAction action;
@@ -151,6 +158,7 @@ void add_offer_commands(CLI::App& program, const Globals& globals, int& exit_cod
   offer->footer(
       "An offer is named by who made it and its id. A line of output: who made it, its id, its\n"
       "kind, to whom, its state, the device that answered, what is proposed, how it was accepted.\n"
+      "Without --device an offer is accepted by this run alone: no other can change its answer.\n"
       "\nExamples:\n"
       "  bimip --as ann offer propose bob 'video' --id call-7 --wait\n"
       "  bimip --as bob --device phone offer watch\n"
@@ -178,7 +186,8 @@ void add_offer_commands(CLI::App& program, const Globals& globals, int& exit_cod
       ->capture_default_str();
   propose->add_option("--expires-in", proposal->expires_in, "Seconds it waits for an answer")
       ->capture_default_str()
-      ->check(CLI::Range(1.0, 86'400.0));
+      ->check(CLI::Range(1.0, 86'400.0))
+      ->check(no_nan);
   propose->add_flag("--wait", proposal->wait, "Show every change until it is accepted or over");
 
   const auto [watch, watching] =

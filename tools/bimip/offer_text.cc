@@ -44,6 +44,8 @@ nlohmann::ordered_json offer_json(const v1::Offer& offer) {
   if (!offer.from_device().empty()) line["from_device"] = offer.from_device();
   if (!offer.to_device().empty()) line["to_device"] = offer.to_device();
   if (!offer.reason().empty()) line["reason"] = offer.reason();
+  if (!offer.ended_by().empty()) line["ended_by"] = offer.ended_by();
+  if (!offer.ended_by_device().empty()) line["ended_by_device"] = offer.ended_by_device();
   line["proposed_at"] = time(offer.proposed_at_us());
   line["changed_at"] = time(offer.changed_at_us());
   line["expires_at"] = time(offer.expires_at_us());

@@ -12,26 +12,27 @@ engine::Timestamp OfferBook::deadline_of(const Offer& offer) {
 
 OfferRef OfferBook::find(const OfferKey& key) const {
   const auto found = offers_.find(key);
-  return found == offers_.end() ? nullptr : found->second;
+  return found == offers_.end() ? nullptr : found->second.offer;
 }
 
 void OfferBook::put(OfferRef offer) {
   forget(offer->key);
-  deadlines_.emplace(deadline_of(*offer), offer->key);
+  const engine::Timestamp due_at = deadline_of(*offer);
+  deadlines_.emplace(due_at, offer->key);
   if (!is_over(offer->state)) {
     from_[offer->key.from].insert(offer->key);
     to_[offer->to].insert(offer->key);
     ++open_;
   }
   OfferKey key = offer->key;
-  offers_.emplace(std::move(key), std::move(offer));
+  offers_.emplace(std::move(key), Kept{.offer = std::move(offer), .due_at = due_at});
 }
 
 void OfferBook::forget(const OfferKey& key) {
   const auto found = offers_.find(key);
   if (found == offers_.end()) return;
-  const Offer& offer = *found->second;
-  deadlines_.erase({deadline_of(offer), key});
+  const Offer& offer = *found->second.offer;
+  deadlines_.erase({found->second.due_at, key});
   if (!is_over(offer.state)) {
     drop(from_, key.from, key);
     drop(to_, offer.to, key);
@@ -62,7 +63,7 @@ std::vector<OfferRef> OfferBook::of(const std::string& eid) const {
   }
   std::vector<OfferRef> offers;
   offers.reserve(keys.size());
-  for (const OfferKey& key : keys) offers.push_back(offers_.at(key));
+  for (const OfferKey& key : keys) offers.push_back(offers_.at(key).offer);
   std::ranges::sort(
       offers, {}, [](const OfferRef& offer) { return std::pair(offer->proposed_at, offer->key); });
   return offers;
@@ -75,6 +76,14 @@ std::vector<OfferKey> OfferBook::due(engine::Timestamp now, std::size_t max) con
     keys.push_back(key);
   }
   return keys;
+}
+
+void OfferBook::put_off(const OfferKey& key, engine::Timestamp until) {
+  const auto found = offers_.find(key);
+  if (found == offers_.end()) return;
+  deadlines_.erase({found->second.due_at, key});
+  found->second.due_at = until;
+  deadlines_.emplace(until, key);
 }
 
 }  // namespace bimip::frontend

@@ -32,14 +32,20 @@ class OfferBook {
 
   // Whose time is over, or which need not be remembered any more; at most so many, earliest first.
   [[nodiscard]] std::vector<OfferKey> due(engine::Timestamp now, std::size_t max) const;
+  // It is not due before that, unless it is put again.
+  void put_off(const OfferKey& key, engine::Timestamp until);
 
  private:
+  struct Kept {
+    OfferRef offer{};
+    engine::Timestamp due_at{};
+  };
   using Side = std::map<std::string, std::set<OfferKey>, std::less<>>;
   static engine::Timestamp deadline_of(const Offer& offer);
   static std::size_t count(const Side& side, const std::string& eid);
   static void drop(Side& side, const std::string& eid, const OfferKey& key);
 
-  std::map<OfferKey, OfferRef> offers_;
+  std::map<OfferKey, Kept> offers_;
   std::set<std::pair<engine::Timestamp, OfferKey>> deadlines_;
   Side from_;  // of those that are not over
   Side to_;

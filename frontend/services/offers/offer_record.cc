@@ -28,6 +28,9 @@ v1::Offer wire_of(const Offer& offer) {
   wire.set_changed_at_us(offer.changed_at.time_since_epoch().count());
   wire.set_expires_at_us(offer.expires_at.time_since_epoch().count());
   wire.set_version(offer.version);
+  wire.set_to_session(offer.to_session);
+  wire.set_ended_by(offer.ended_by);
+  wire.set_ended_by_device(offer.ended_by_device);
   return wire;
 }
 
@@ -49,7 +52,10 @@ std::optional<Offer> parse_offer(std::string_view value) {
                .answer = wire.answer(),
                .state = static_cast<OfferState>(wire.state()),
                .to_device = wire.to_device(),
+               .to_session = wire.to_session(),
                .reason = wire.reason(),
+               .ended_by = wire.ended_by(),
+               .ended_by_device = wire.ended_by_device(),
                .proposed_at = time_of(wire.proposed_at_us()),
                .changed_at = time_of(wire.changed_at_us()),
                .expires_at = time_of(wire.expires_at_us()),

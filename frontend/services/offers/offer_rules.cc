@@ -54,10 +54,28 @@ std::unexpected<OfferRefusal> not_yours(const Offer& offer, Side whose) {
       .why = "that is for '" + (whose == Side::kFrom ? offer.key.from : offer.to) + "' to do"});
 }
 
+// " by device 'phone'"; empty: time did.
+std::string who_brought(const Offer& offer) {
+  if (offer.state == OfferState::kCancelled || offer.state == OfferState::kEnded) {
+    if (offer.ended_by.empty()) return {};
+    const std::string of = "'" + offer.ended_by + "'";
+    return offer.ended_by_device.empty() ? " by " + of
+                                         : " by device '" + offer.ended_by_device + "' of " + of;
+  }
+  if (!offer.to_device.empty()) return " by device '" + offer.to_device + "'";
+  return offer.to_session.empty() ? "" : " by a session without a device";
+}
+
+// Who has answered the offer is known by the device, and without one by the session.
+bool has_answered(const Offer& offer, const OfferMove& move) {
+  return offer.to_device == move.device &&
+         (!move.device.empty() || offer.to_session == move.session);
+}
+
 std::unexpected<OfferRefusal> has_become(const Offer& offer) {
-  std::string why = "the offer is " + std::string(name_of(offer.state));
-  if (!offer.to_device.empty()) why += " by device '" + offer.to_device + "'";
-  return std::unexpected(OfferRefusal{.code = Code::kAlreadyExists, .why = std::move(why)});
+  return std::unexpected(OfferRefusal{
+      .code = Code::kAlreadyExists,
+      .why = "the offer is " + std::string(name_of(offer.state)) + who_brought(offer)});
 }
 
 bool is_waiting(const Offer& offer) {
@@ -66,12 +84,13 @@ bool is_waiting(const Offer& offer) {
 
 // Of the side it was made to: to ring, to accept, to reject.
 Decision answered(const Offer& offer, const OfferMove& move, OfferState state, Timestamp now) {
-  if (offer.state == state && (state == OfferState::kRinging || offer.to_device == move.device))
+  if (offer.state == state && (state == OfferState::kRinging || has_answered(offer, move)))
     return offer;
   if (!is_waiting(offer)) return has_become(offer);
   Offer after = changed(offer, state, now);
   if (state == OfferState::kRinging) return after;
   after.to_device = move.device;
+  if (move.device.empty()) after.to_session = move.session;
   after.reason = move.reason;
   if (state == OfferState::kAccepted) {
     after.answer = move.description;
@@ -84,7 +103,7 @@ Decision updated(const Offer& offer, const OfferMove& move, Side side, Timestamp
   if (is_over(offer.state)) return has_become(offer);
   if (side == Side::kTo && offer.state != OfferState::kAccepted)
     return not_yours(offer, Side::kFrom);
-  if (side == Side::kTo && offer.to_device != move.device) return has_become(offer);
+  if (side == Side::kTo && !has_answered(offer, move)) return has_become(offer);
   std::string Offer::* const which = side == Side::kFrom ? &Offer::description : &Offer::answer;
   if (offer.*which == move.description) return offer;
   Offer after = changed(offer, offer.state, now);
@@ -99,6 +118,8 @@ Decision ended(const Offer& offer, const OfferMove& move, OfferState from, Offer
   if (!may) return has_become(offer);
   Offer after = changed(offer, to, now);
   after.reason = move.reason;
+  after.ended_by = move.eid;
+  after.ended_by_device = move.device;
   return after;
 }
 
@@ -111,7 +132,7 @@ Decision decide(const Offer& offer, const OfferMove& move, Timestamp now) {
         OfferRefusal{.code = Code::kNotFound, .why = "there is no such offer to you or by you"});
   }
   if (!is_over(offer.state) && offer.expires_at <= now) return has_become(expire(offer, now));
-  // What one offers oneself is answered by another device.
+  // What one offers oneself is both sides' to do, for any device.
   const bool is_to = move.eid == offer.to;
   switch (move.action) {
     case OfferAction::kRing:

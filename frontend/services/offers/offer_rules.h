@@ -38,8 +38,11 @@ struct Offer {
   std::string description{};
   std::string answer{};
   OfferState state = OfferState::kProposed;
-  std::string to_device{};  // that accepted or rejected it
+  std::string to_device{};   // that accepted or rejected it
+  std::string to_session{};  // likewise, of one that has no device
   std::string reason{};
+  std::string ended_by{};  // who cancelled or ended it
+  std::string ended_by_device{};
   engine::Timestamp proposed_at{};
   engine::Timestamp changed_at{};
   engine::Timestamp expires_at{};
@@ -54,6 +57,7 @@ struct OfferMove {
   OfferAction action{};
   std::string eid{};
   std::string device{};
+  std::string session{};  // a name of it: two without a device are two
   std::string description{};
   std::string reason{};
 };
@@ -63,7 +67,8 @@ struct OfferRefusal {
   std::string why{};
 };
 
-// The offer after the move; as it is, when this device had brought it there before. kNotFound: it
+// The offer after the move; as it is, when this device (or session,
+// where there is none) had brought it there before. kNotFound: it
 // is no offer of this entity's; kPermissionDenied: it is the other side's to do; kAlreadyExists: it
 // has come to something else.
 [[nodiscard]] std::expected<Offer, OfferRefusal> decide(const Offer& offer, const OfferMove& move,

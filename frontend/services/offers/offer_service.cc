@@ -5,8 +5,10 @@
 
 #include "bimip/v1/stanza.pb.h"
 #include "frontend/services/offers/offer_record.h"
+#include "frontend/services/once_name.h"
 #include "frontend/services/own_append.h"
 #include "frontend/services/own_topic.h"
+#include "frontend/session/moment.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
@@ -73,8 +75,8 @@ void OfferService::on_tick(Timestamp now) {
   {
     const MutexLock lock(mutex_);
     due = book_.due(now, kDueAtOnce);
-    std::erase_if(due, [this](const OfferKey& key)
-                           NO_THREAD_SAFETY_ANALYSIS { return lines_.contains(key); });
+    // Those whose end cannot be stored are behind the others from now on.
+    for (const OfferKey& key : due) book_.put_off(key, now + limits::kOfferTriedAgain);
   }
   for (const OfferKey& key : due)
     add(key, {.kind = Step::Kind::kTime, .now = now, .done = [](const auto&) {}});
@@ -196,7 +198,8 @@ void OfferService::note_missed(Outcome outcome, Done done) {
   *message.mutable_offer() = wire_of(offer);
   KeyedRecord note{.key = offer.to,
                    .value = message.SerializeAsString(),
-                   .once = "missed offer " + record_key_of(offer.key)};
+                   .once = once_name({"missed offer", offer.key.from, offer.key.id,
+                                      std::to_string(micros(offer.proposed_at))})};
   OwnAppend::begin(
       {.log = log_,
        .topic = inbox.id,

@@ -34,28 +34,6 @@ class World::PartitionWatch final : public engine::Watcher {
   std::optional<engine::Offset> end;  // to be told
 };
 
-void ScriptedLog::append(engine::AppendRequest& request) {
-  if (holds) return held_.push_back(&request);
-  if (refuse) {
-    if (auto error = refuse(request.records.front()))
-      return request.on_appended(std::unexpected(std::move(*error)));
-  }
-  log_.append(request);
-}
-
-void ScriptedLog::let_go() {
-  holds = false;
-  for (engine::AppendRequest* request : std::exchange(held_, {})) append(*request);
-}
-
-void ScriptedLog::read(engine::ReadRequest& request) {
-  if (damaged && request.from >= damaged->first && request.from < damaged->end)
-    return request.on_read(
-        engine::fail(ErrorCode::kDamaged, "rotten", {.first = request.from, .end = damaged->end}));
-  log_.read(request);
-  if (on_read) on_read();
-}
-
 World::World() : World(std::make_unique<engine::SimDevice>(1), HandClock()) {}
 
 World::World(std::unique_ptr<engine::SimDevice> device, const HandClock& at)

@@ -24,6 +24,7 @@
 #include "frontend/session/closed_sessions.h"
 #include "frontend/session/session.h"
 #include "frontend/session/taped_log.h"
+#include "tests/frontend/scripted_log.h"
 
 namespace bimip::testing {
 
@@ -48,65 +49,6 @@ class HandClock final : public engine::Clock {
  private:
   std::chrono::nanoseconds passed_ = 1s;
   std::chrono::nanoseconds stepped_{};
-};
-
-// A log that can be told to hold answers back, to refuse and to have lost records.
-class ScriptedLog final : public engine::Log {
- public:
-  explicit ScriptedLog(engine::Log& log) : log_(log) {}
-
-  // The publishes for which it answers true are refused with this error.
-  std::function<std::optional<engine::Error>(const engine::RecordFields&)> refuse;
-  // Reads of [first, end) answer kDamaged.
-  std::optional<OffsetRange> damaged;
-  // Where partitions begin, as if retention had taken what is before.
-  std::optional<engine::Offset> starts_at;
-  // Called with each read of a partition: for who waits for it where nobody else steps the log.
-  std::function<void()> on_read;
-  // Publishes wait until it is false and let_go() is called.
-  bool holds = false;
-  void let_go();
-  [[nodiscard]] std::size_t held() const { return held_.size(); }
-
-  engine::Result<engine::TopicInfo> create_topic(std::string_view name,
-                                                 const engine::TopicConfig& config) override {
-    return log_.create_topic(name, config);
-  }
-  engine::Result<engine::TopicInfo> alter_topic(std::string_view name,
-                                                const engine::TopicChange& change) override {
-    return log_.alter_topic(name, change);
-  }
-  void reopen(engine::ReopenRequest& request) override { log_.reopen(request); }
-  std::vector<engine::PartitionTrouble> troubles() const override { return log_.troubles(); }
-  engine::Result<engine::TopicInfo> find_topic(std::string_view name) const override {
-    return log_.find_topic(name);
-  }
-  std::vector<engine::TopicInfo> list_topics() const override { return log_.list_topics(); }
-  void append(engine::AppendRequest& request) override;
-  void read(engine::ReadRequest& request) override;
-  void find_time(engine::TimeRequest& request) override { log_.find_time(request); }
-  void find_entity(engine::EntityRequest& request) override { log_.find_entity(request); }
-  void read_entity(engine::EntityReadRequest& request) override { log_.read_entity(request); }
-  void list_entities(engine::EntityListRequest& request) override { log_.list_entities(request); }
-  void set_retention_floor(TopicId topic, PartitionId partition, engine::Offset floor) override {
-    log_.set_retention_floor(topic, partition, floor);
-  }
-  void erase_entity(engine::EraseRequest& request) override { log_.erase_entity(request); }
-  engine::Result<engine::LogBounds> bounds(TopicId topic, PartitionId partition) const override {
-    auto bounds = log_.bounds(topic, partition);
-    if (bounds && starts_at) bounds->start = *starts_at;
-    return bounds;
-  }
-  engine::Status watch(TopicId topic, PartitionId partition, engine::Watcher& watcher) override {
-    return log_.watch(topic, partition, watcher);
-  }
-  void unwatch(TopicId topic, PartitionId partition, engine::Watcher& watcher) override {
-    log_.unwatch(topic, partition, watcher);
-  }
-
- private:
-  engine::Log& log_;
-  std::deque<engine::AppendRequest*> held_;
 };
 
 class World final : public SessionHost {

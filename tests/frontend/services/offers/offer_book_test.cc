@@ -69,5 +69,21 @@ TEST(OfferBook, AgreesWithAModelWhateverIsDone) {
   }
 }
 
+TEST(OfferBook, WhatIsPutOffIsBehindTheOthers) {
+  OfferBook book;
+  const Timestamp now(1'000s);
+  for (const char* id : {"a", "b", "c"})
+    book.put(made("ann", id, "bob", OfferState::kProposed, now));
+  const OfferKey a{.from = "ann", .id = "a"};
+  EXPECT_EQ(book.due(now + 60s, 1), std::vector{a});
+  book.put_off(a, now + 65s);
+  EXPECT_EQ(book.due(now + 60s, 1), (std::vector{OfferKey{.from = "ann", .id = "b"}}));
+  EXPECT_EQ(book.due(now + 65s, 10).back(), a);
+  book.put(made("ann", "a", "bob", OfferState::kExpired, now + 65s));
+  EXPECT_EQ(book.due(now + 65s, 10).size(), 2U) << "it has a new time";
+  book.forget(a);
+  EXPECT_EQ(book.due(now + 1h, 10).size(), 2U);
+}
+
 }  // namespace
 }  // namespace bimip::testing

@@ -60,6 +60,45 @@ TEST(OfferRules, TheSecondDeviceHearsWhoWasFirst) {
       << "the first one asks again";
 }
 
+// Two programs of one entity that say no device are two all the same.
+TEST(OfferRules, OfSessionsWithoutADeviceOneHasIt) {
+  const auto by_session = [](const std::string& session, OfferAction action,
+                             const std::string& description = {}) {
+    OfferMove move = by("bob", "", action, description);
+    move.session = session;
+    return move;
+  };
+  for (const OfferAction action : {OfferAction::kAccept, OfferAction::kReject}) {
+    const Offer answered = *decide(offer(), by_session("one", action), kNow);
+    EXPECT_EQ(*decide(answered, by_session("one", action), kNow + 1s), answered) << "it asks again";
+    const auto second = decide(answered, by_session("two", action), kNow);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, Code::kAlreadyExists);
+    EXPECT_TRUE(second.error().why.ends_with(" by a session without a device"));
+    EXPECT_EQ(code_of(answered, by("bob", "phone", action)), Code::kAlreadyExists);
+    const Offer of_device = *decide(offer(), by("bob", "phone", action), kNow);
+    EXPECT_EQ(code_of(of_device, by_session("one", action)), Code::kAlreadyExists);
+  }
+  const Offer accepted = *decide(offer(), by_session("one", OfferAction::kAccept, "yes"), kNow);
+  EXPECT_EQ(code_of(accepted, by_session("two", OfferAction::kUpdate, "x")), Code::kAlreadyExists);
+  EXPECT_EQ(decide(accepted, by_session("one", OfferAction::kUpdate, "x"), kNow)->answer, "x");
+}
+
+TEST(OfferRules, WhoComesTooLateHearsWhoEndedIt) {
+  const auto why = [](const Offer& offer) {
+    return decide(offer, by("bob", "pad", OfferAction::kAccept), kNow).error().why;
+  };
+  const Offer accepted = *decide(offer(), by("bob", "phone", OfferAction::kAccept), kNow);
+  EXPECT_EQ(why(*decide(accepted, by("bob", "desk", OfferAction::kEnd), kNow)),
+            "the offer is ended by device 'desk' of 'bob'");
+  EXPECT_EQ(why(*decide(accepted, by("ann", "", OfferAction::kEnd), kNow)),
+            "the offer is ended by 'ann'");
+  EXPECT_EQ(why(*decide(offer(), by("ann", "phone", OfferAction::kCancel), kNow)),
+            "the offer is cancelled by device 'phone' of 'ann'");
+  EXPECT_EQ(why(expire(accepted, kNow + 48h)), "the offer is ended");
+  EXPECT_EQ(why(expire(offer(), kNow + 60s)), "the offer is expired");
+}
+
 TEST(OfferRules, EachSideDoesWhatIsItsOwn) {
   EXPECT_EQ(code_of(offer(), by("carol", "x", OfferAction::kAccept)), Code::kNotFound);
   for (const OfferAction action : {OfferAction::kRing, OfferAction::kAccept, OfferAction::kReject})

@@ -9,6 +9,7 @@
 
 #include "engine/store/store.h"
 #include "frontend/stanza/limits.h"
+#include "tests/frontend/scripted_log.h"
 #include "tests/support/log_client.h"
 #include "tests/support/temp_directory.h"
 
@@ -40,8 +41,9 @@ class OfferServiceTest : public ::testing::Test {
     auto store = engine::Store::open({.directory = directory_.path(), .free_space_floor = 0});
     ASSERT_TRUE(store) << store.error().message;
     store_ = std::move(*store);
-    inboxes_ = std::move(*InboxService::open(*store_, {}));
-    auto offers = OfferService::open(*store_, *inboxes_);
+    log_ = std::make_unique<ScriptedLog>(*store_);
+    inboxes_ = std::move(*InboxService::open(*log_, {}));
+    auto offers = OfferService::open(*log_, *inboxes_);
     ASSERT_TRUE(offers) << offers.error().message;
     offers_ = std::move(*offers);
   }
@@ -51,6 +53,7 @@ class OfferServiceTest : public ::testing::Test {
     store_->close();
     offers_.reset();
     inboxes_.reset();
+    log_.reset();
     store_.reset();
   }
   void reopen() {
@@ -61,16 +64,28 @@ class OfferServiceTest : public ::testing::Test {
   Answer propose(const std::string& id, const std::string& description = "video",
                  const std::string& from = "ann", const std::string& to = "bob") {
     return wait([&](OfferService::Done done) {
-      offers_->propose({.key = {.from = from, .id = id},
-                        .from_device = "phone",
-                        .to = to,
-                        .kind = "call",
-                        .description = description,
-                        .proposed_at = now_,
-                        .changed_at = now_,
-                        .expires_at = now_ + 60s},
-                       std::move(done));
+      offers_->propose(offer(id, description, from, to), std::move(done));
     });
+  }
+  [[nodiscard]] Offer offer(const std::string& id, const std::string& description,
+                            const std::string& from, const std::string& to) const {
+    return {.key = {.from = from, .id = id},
+            .from_device = "phone",
+            .to = to,
+            .kind = "call",
+            .description = description,
+            .proposed_at = now_,
+            .changed_at = now_,
+            .expires_at = now_ + 60s};
+  }
+  // They are on their way side by side.
+  void propose_many(std::size_t entities) {
+    for (std::size_t i = 0; i < entities * frontend::limits::kOffersFromEntityMax; ++i) {
+      const std::string number = std::to_string(i / frontend::limits::kOffersFromEntityMax);
+      offers_->propose(offer(std::to_string(i), "video", "from-" + number, "to-" + number),
+                       [](const Answer& answer) { EXPECT_TRUE(answer); });
+    }
+    offers_->settle();
   }
   Answer move(const std::string& id, OfferAction action, const std::string& eid,
               const std::string& device = "phone") {
@@ -79,7 +94,7 @@ class OfferServiceTest : public ::testing::Test {
                     now_, std::move(done));
     });
   }
-  void tick(std::chrono::seconds time) {
+  void tick(std::chrono::milliseconds time) {
     now_ += time;
     offers_->on_tick(now_);
     offers_->settle();
@@ -92,11 +107,11 @@ class OfferServiceTest : public ::testing::Test {
 
   const TempDirectory directory_;
   std::unique_ptr<engine::Store> store_;
+  std::unique_ptr<ScriptedLog> log_;
   std::unique_ptr<InboxService> inboxes_;
   std::unique_ptr<OfferService> offers_;
   Timestamp now_ = kBegin;
 
- private:
   static Answer wait(const std::function<void(OfferService::Done)>& ask) {
     std::promise<Answer> promise;
     std::future<Answer> answer = promise.get_future();
@@ -166,9 +181,9 @@ TEST_F(OfferServiceTest, ExpiresAndLeavesWordInTheInboxOnce) {
   Ear bob;
   (void)offers_->watch("bob", bob);
   ASSERT_TRUE(propose("a"));
-  tick(59s);
-  EXPECT_THAT(bob.states, SizeIs(1));
-  tick(1s);
+  tick(59'999ms);
+  EXPECT_THAT(bob.states, SizeIs(1)) << "never before its time";
+  tick(1ms);
   EXPECT_EQ(bob.states.back(), OfferState::kExpired);
   tick(1s);
   EXPECT_EQ(missed_by("bob"), 1U);
@@ -179,6 +194,49 @@ TEST_F(OfferServiceTest, ExpiresAndLeavesWordInTheInboxOnce) {
   EXPECT_EQ(missed_by("bob"), 1U) << "what was turned down was not missed";
   EXPECT_EQ(move("a", OfferAction::kAccept, "bob").error().code, Code::kNotFound) << "forgotten";
   ASSERT_TRUE(propose("a")) << "its name is free again";
+  tick(60s);
+  tick(1s);
+  EXPECT_EQ(missed_by("bob"), 2U) << "and was missed again";
+  offers_->unwatch("bob", bob);
+}
+
+TEST_F(OfferServiceTest, TheLongestNamesExpireAndAreCancelledAsAnyOther) {
+  const std::string from(frontend::limits::kEidBytesMax, 'f');
+  const std::string to(frontend::limits::kEidBytesMax, 't');
+  const std::string expires(frontend::limits::kMessageIdBytesMax, 'x');
+  const std::string cancelled(frontend::limits::kMessageIdBytesMax, 'y');
+  ASSERT_TRUE(propose(expires, "video", from, to));
+  ASSERT_TRUE(propose(cancelled, "video", from, to));
+  const Answer answer = wait([&](OfferService::Done done) {
+    offers_->move({.from = from, .id = cancelled}, {.action = OfferAction::kCancel, .eid = from},
+                  now_, std::move(done));
+  });
+  EXPECT_TRUE(answer) << answer.error().why;
+  tick(60s);
+  EXPECT_EQ(offers_->open_offers(), 0U);
+  EXPECT_EQ(missed_by(to), 2U);
+}
+
+TEST_F(OfferServiceTest, OnesWhoseEndCannotBeStoredStandInNobodysWay) {
+  constexpr std::size_t kEntities = 40;
+  constexpr std::size_t kTicks = 2;  // all of them are looked at once
+  propose_many(kEntities);
+  ASSERT_TRUE(propose("a"));
+  log_->refuse = [](const engine::RecordFields& fields) -> std::optional<engine::Error> {
+    if (!engine::as_text(fields.key).starts_with("to-")) return std::nullopt;
+    return engine::Error{engine::ErrorCode::kIo, "the disk is bad"};
+  };
+  Ear bob;
+  (void)offers_->watch("bob", bob);
+  now_ += 60s;
+  for (std::size_t i = 0; i < kTicks; ++i) tick(250ms);
+  EXPECT_THAT(bob.states, ElementsAre(OfferState::kExpired));
+  EXPECT_EQ(missed_by("bob"), 1U);
+  EXPECT_EQ(offers_->open_offers(), kEntities * frontend::limits::kOffersFromEntityMax);
+  log_->refuse = {};
+  for (std::size_t i = 0; i < kTicks; ++i) tick(frontend::limits::kOfferTriedAgain);
+  EXPECT_EQ(offers_->open_offers(), 0U) << "they are tried again";
+  EXPECT_EQ(missed_by("to-0"), frontend::limits::kOffersFromEntityMax);
   offers_->unwatch("bob", bob);
 }
 
