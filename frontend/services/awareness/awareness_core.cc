@@ -79,28 +79,28 @@ void AwarenessCore::forget_what_is_over(EntityNumber number, Moment now, const H
     Device::Fleeting& fleeting = *device.fleeting;
     if (fleeting.position && fleeting.position_until <= now.monotonic) {
       fleeting.position.reset();
-      entity.place_changed = entity.is_dirty = true;
+      entity.place_changed = true;
     }
+    std::vector<std::string> over;
     std::erase_if(fleeting.activities, [&](const Device::HeldActivity& held) {
       if (held.until > now.monotonic) return false;
-      entity.is_dirty = true;
-      change_activity(number, held.activity.to);
+      over.push_back(held.activity.to);
       return true;
     });
+    for (const std::string& to : over) change_activity(number, to);
   }
 }
 
 void AwarenessCore::look_at_entity(EntityNumber number, Moment now, const HeardAt& heard) {
   forget_what_is_over(number, now, heard);
-  if (book_[number].is_dirty) touch(number, now);
-  queue(number);
+  touch(number, now);
 }
 
 void AwarenessCore::queue(EntityNumber number) {
   Entity& entity = book_[number];
   Time due = Entity::kNever;
-  if (entity.is_dirty)
-    due = entity.published_at == Time::min() ? Time{} : entity.published_at + rules_.coalesce;
+  if (entity.is_dirty) due = due_of(entity);
+  if (entity.place_changed) due = std::min(due, place_due_of(entity));
   for (const Device& device : entity.devices) {
     due = std::min(due, device.due);
     if (!device.fleeting) continue;
@@ -131,14 +131,28 @@ void AwarenessCore::advance(Moment now, const HeardAt& heard) {
 
 // At once when the last time is long enough ago, else then. What hides somebody does not wait.
 void AwarenessCore::touch(EntityNumber number, Moment now) {
-  Entity& entity = book_[number];
-  entity.is_dirty = true;
-  const bool is_due =
-      entity.published_at == Time::min() || now.monotonic >= entity.published_at + rules_.coalesce;
-  const bool hides = !entity.devices.empty() && is_shown(entity.published.state) &&
-                     !is_shown(entity.devices[deciding(entity.devices)].state);
-  if (is_due || hides) publish(number, now);
+  const Entity& entity = book_[number];
+  if (entity.is_dirty && due_of(entity) <= now.monotonic) publish(number, now);
+  if (entity.place_changed && place_due_of(entity) <= now.monotonic) publish_place(number, now);
   queue(number);
+}
+
+AwarenessCore::Time AwarenessCore::due_of(const Entity& entity) const {
+  const Device* const device =
+      entity.devices.empty() ? nullptr : &entity.devices[deciding(entity.devices)];
+  const UserState state = device == nullptr ? UserState::kOffline : device->state;
+  const bool was_shown = is_shown(entity.published.state);
+  if (was_shown && !is_shown(state)) return Time{};
+  const bool is_other = state != entity.published.state || entity.details_changed ||
+                        entity.activity_changed ||
+                        (device != nullptr && device->text != entity.published.text);
+  const Time last =
+      is_other && (was_shown || is_shown(state)) ? entity.shown_at : entity.published_at;
+  return last == Time::min() ? Time{} : last + rules_.coalesce;
+}
+
+AwarenessCore::Time AwarenessCore::place_due_of(const Entity& entity) const {
+  return entity.place_shown_at == Time::min() ? Time{} : entity.place_shown_at + rules_.coalesce;
 }
 
 // Whether what others are shown has changed.
@@ -180,21 +194,27 @@ void AwarenessCore::publish(EntityNumber number, Moment now) {
   Entity& entity = book_[number];
   const UserState before = entity.published.state;
   const bool is_transition = take_over_devices(entity, now);
-  if (is_transition) {
+  if (is_transition)
     record(entity, before == entity.published.state ? now.wall : entity.published.since);
-    mark_stale(number);
-  }
-  const bool shown = is_transition || std::exchange(entity.details_changed, false);
-  const bool place = std::exchange(entity.place_changed, false);
+  const bool details = std::exchange(entity.details_changed, false) || is_transition;
   const bool activity = std::exchange(entity.activity_changed, false);
-  entity.details_changed = false;
+  const bool is_kept_other = std::exchange(entity.kept_changed, false) || is_transition;
   entity.is_dirty = false;
-  entity.published_at = now.monotonic;
-  if (shown) ++entity.presence_version;
-  if (place) ++entity.place_version;
-  if (activity || !entity.activity_for.empty()) ++entity.activity_version;
-  if (shown || place || activity) mark_watchers(number);
-  for (const EntityNumber to : std::exchange(entity.activity_for, {})) mark_viewers(number, to);
+  if (is_kept_other) mark_stale(number);
+  if (details || activity || is_kept_other) entity.published_at = now.monotonic;
+  if (details) ++entity.presence_version;
+  if (activity) ++entity.activity_version;
+  if (!details && !activity) return;
+  if (is_shown(before) || is_shown(entity.published.state)) entity.shown_at = now.monotonic;
+  mark_watchers(number);
+}
+
+void AwarenessCore::publish_place(EntityNumber number, Moment now) {
+  Entity& entity = book_[number];
+  entity.place_changed = false;
+  if (is_shown(entity.published.state)) entity.place_shown_at = now.monotonic;
+  ++entity.place_version;
+  mark_watchers(number);
 }
 
 void AwarenessCore::mark_stale(EntityNumber number) {
@@ -203,7 +223,7 @@ void AwarenessCore::mark_stale(EntityNumber number) {
 
 KeptState AwarenessCore::kept(EntityNumber number) {
   Entity& entity = book_[number];
-  entity.is_stale = false;
+  entity.is_stale = entity.kept_changed = false;
   std::vector<const Device*> devices;
   for (const Device& device : entity.devices) devices.push_back(&device);
   // So that the same one decides when they are loaded.

@@ -194,7 +194,10 @@ class AwarenessCore {
 
   // Devices, and what is published of them.
   void touch(EntityNumber entity, Moment now);
+  [[nodiscard]] Time due_of(const Entity& entity) const;
+  [[nodiscard]] Time place_due_of(const Entity& entity) const;
   void publish(EntityNumber entity, Moment now);
+  void publish_place(EntityNumber entity, Moment now);
   [[nodiscard]] bool take_over_devices(Entity& entity, Moment now);
   void remove_device(EntityNumber entity, std::size_t device);
   void record(Entity& entity, engine::Timestamp at);
@@ -206,12 +209,15 @@ class AwarenessCore {
   // Viewers.
   struct Visible {
     std::uint8_t aspects = 0;
-    std::uint32_t version = 0;
+    std::uint64_t version = 0;
     UserState state = UserState::kOffline;
   };
   [[nodiscard]] Visible visible(EntityNumber viewer, EntityNumber owner) const;
+  [[nodiscard]] bool looks_other(const Watch& watch, const WatchTarget& target) const;
+  void mark_if_other(WatchNumber watch, std::uint32_t target);
   void mark_watchers(EntityNumber entity);
   void mark_viewers(EntityNumber entity, EntityNumber viewer);
+  void mark_whisper(EntityNumber entity, EntityNumber viewer);
   void mark_seen_by(EntityNumber viewer);
   void mark_relation(EntityNumber entity, EntityNumber other);
   void set_contact(EntityNumber viewer, EntityNumber contact, bool is_one);

@@ -45,9 +45,10 @@ Result<UserState> AwarenessCore::announce(const SeatOf& seat, Announcement annou
       device->seat = seat.seat;
       leave(seat, Leaving::kSaid, now);
     }
-    const UserState state = entity.published.state;
+    const UserState left = entity.devices.empty() ? UserState::kOffline
+                                                  : entity.devices[deciding(entity.devices)].state;
     book_.forget_stranger(*number);
-    return state;
+    return left;
   }
   if (device == entity.devices.end()) {
     if (entity.devices.size() >= limits::kAwarenessDevicesMax)
@@ -57,27 +58,32 @@ Result<UserState> AwarenessCore::announce(const SeatOf& seat, Announcement annou
     device = entity.devices.insert(entity.devices.end(), {.name = seat.device});
     device->since = now.wall;
     device->order = ++order_;
+    entity.kept_changed = true;
     ++numbers_.devices;
     if (entity.devices.size() == 1) ++numbers_.there;
   }
   device->seat = seat.seat;
   device->due = now.monotonic + rules_.lease;
-  if (announcement.state != UserState::kUnspecified) {
-    if (device->state != announcement.state) {
-      device->since = now.wall;
-      device->order = ++order_;
-    }
+  if (announcement.state != UserState::kUnspecified && device->state != announcement.state) {
+    device->since = now.wall;
+    device->order = ++order_;
     device->state = announcement.state;
+    entity.kept_changed = true;
+    // Whoever hides must not be found in sight by what comes after a crash.
+    if (!is_shown(device->state)) mark_stale(*number);
   }
-  if (announcement.text) device->text = std::move(*announcement.text);
+  if (announcement.text && device->text != *announcement.text) {
+    device->text = std::move(*announcement.text);
+    entity.kept_changed = true;
+  }
   if (announcement.system) {
     Device::Fleeting& fleeting = fleeting_of(*device);
     entity.details_changed = entity.details_changed || fleeting.system != announcement.system;
     fleeting.system = std::move(announcement.system);
     fleeting.system_order = ++order_;
   }
+  entity.is_dirty = entity.is_dirty || entity.kept_changed || entity.details_changed;
   const UserState merged = entity.devices[deciding(entity.devices)].state;
-  mark_stale(*number);
   touch(*number, now);
   tell_marked(now);
   return merged;
@@ -93,27 +99,29 @@ void AwarenessCore::leave(const SeatOf& seat, Leaving leaving, Moment now) {
   if (leaving == Leaving::kSaid) {
     auto& devices = book_[number].devices;
     remove_device(number, static_cast<std::size_t>(device - devices.data()));
-    publish(number, now);
   }
-  queue(number);
+  touch(number, now);
   tell_marked(now);
 }
 
 void AwarenessCore::remove_device(EntityNumber number, std::size_t place) {
   Entity& entity = book_[number];
   const Device& device = entity.devices[place];
-  entity.is_dirty = true;
+  entity.is_dirty = entity.kept_changed = true;
   entity.gone_at = std::max(entity.gone_at, device.alive_at);
   if (device.fleeting) {
     const Device::Fleeting& fleeting = *device.fleeting;
     entity.details_changed = entity.details_changed || fleeting.system.has_value();
     entity.place_changed = entity.place_changed || fleeting.position.has_value();
-    entity.activity_changed = entity.activity_changed || !fleeting.activities.empty();
+  }
+  std::vector<std::string> over;
+  if (device.fleeting) {
+    for (const auto& held : device.fleeting->activities) over.push_back(held.activity.to);
   }
   entity.devices.erase(entity.devices.begin() + static_cast<std::ptrdiff_t>(place));
   --numbers_.devices;
   if (entity.devices.empty()) --numbers_.there;
-  mark_stale(number);
+  for (const std::string& to : over) change_activity(number, to);
 }
 
 Status AwarenessCore::set_activity(const SeatOf& seat, Activity activity, Time lasts, Moment now) {
@@ -148,15 +156,14 @@ Status AwarenessCore::set_activity(const SeatOf& seat, Activity activity, Time l
   return {};
 }
 
-// Of one that is for somebody, nobody else need hear.
+// Of one that is for somebody nobody else hears, and nothing that others hear waits for it.
 void AwarenessCore::change_activity(EntityNumber number, const std::string& to) {
-  Entity& entity = book_[number];
   if (to.empty()) {
-    entity.activity_changed = true;
+    book_[number].activity_changed = book_[number].is_dirty = true;
     return;
   }
-  entity.activity_for.push_back(number);
-  if (const auto other = book_.find(to)) entity.activity_for.push_back(*other);
+  mark_whisper(number, number);
+  if (const auto other = book_.find(to)) mark_whisper(number, *other);
 }
 
 Status AwarenessCore::set_position(const SeatOf& seat, std::optional<Position> position, Time lasts,

@@ -51,11 +51,12 @@ void put_entity(TapeWriter& to, const Entity& entity) {
             device.alive_at, device.due, device.fleeting != nullptr);
     if (device.fleeting) put(to, *device.fleeting);
   }
-  put_all(to, entity.relations, entity.related, entity.watchers, entity.watches,
-          entity.details_changed, entity.place_changed, entity.activity_changed, entity.is_stale,
-          entity.activity_for, entity.is_dirty, entity.published_at, entity.queued, entity.gone_at,
-          entity.recorded_at, entity.presence_version, entity.last_seen_version,
-          entity.place_version, entity.activity_version);
+  put_all(to, entity.relations, entity.related, entity.watchers, entity.watches, entity.is_dirty,
+          entity.kept_changed, entity.details_changed, entity.activity_changed,
+          entity.place_changed, entity.is_stale, entity.published_at, entity.shown_at,
+          entity.place_shown_at, entity.queued, entity.gone_at, entity.recorded_at,
+          entity.presence_version, entity.last_seen_version, entity.place_version,
+          entity.activity_version);
 }
 
 }  // namespace

@@ -14,7 +14,13 @@ using engine::Result;
 
 namespace {
 
-enum AspectBit : std::uint8_t { kSeesPresence = 1, kSeesLastSeen = 2, kSeesLocation = 4 };
+// kToBeComparedAgain: told, and then something changed that no version knows.
+enum AspectBit : std::uint8_t {
+  kSeesPresence = 1,
+  kSeesLastSeen = 2,
+  kSeesLocation = 4,
+  kToBeComparedAgain = 8
+};
 
 }  // namespace
 
@@ -107,8 +113,10 @@ RelationSeen AwarenessCore::between(EntityNumber viewer, EntityNumber other) con
                     .is_mutual = given.is_mutual || taken.is_mutual,
                     .restriction = given.restriction};
   // Who is blocked may ask; it is not heard.
-  if (given.restriction == Restriction::kBlocked && given.consent == Consent::kRequested)
+  if (given.restriction == Restriction::kBlocked && given.consent != Consent::kGranted) {
     seen.given = Consent::kNone;
+    seen.is_mutual = taken.is_mutual;
+  }
   return seen;
 }
 
@@ -200,20 +208,49 @@ void AwarenessCore::drop_unwanted(WatchNumber number) {
   }
 }
 
+bool AwarenessCore::looks_other(const Watch& watch, const WatchTarget& target) const {
+  const Visible visible = this->visible(watch.viewer, target.entity);
+  if (watch.as_counts && target.is_contact && target.state != visible.state) return true;
+  if (watch.as_counts && !target.is_listed) return false;
+  return !target.is_told || target.aspects != visible.aspects || target.version != visible.version;
+}
+
+// What changed and is hidden from the viewer leaves no mark: not even the order of what it is told
+// depends on it.
+void AwarenessCore::mark_if_other(WatchNumber number, std::uint32_t target) {
+  if (looks_other(watches_[number], watches_[number].targets[target])) {
+    watches_.mark(number, target);
+  } else {
+    ++numbers_.changes_saved;
+  }
+}
+
 void AwarenessCore::mark_watchers(EntityNumber entity) {
   for (const Entity::Watcher& watcher : book_[entity].watchers)
-    watches_.mark(watcher.watch, watcher.target);
+    mark_if_other(watcher.watch, watcher.target);
 }
 
 void AwarenessCore::mark_viewers(EntityNumber entity, EntityNumber viewer) {
   for (const WatchNumber number : book_[viewer].watches) {
-    if (const auto target = watches_.find_target(number, entity)) watches_.mark(number, *target);
+    if (const auto target = watches_.find_target(number, entity)) mark_if_other(number, *target);
+  }
+}
+
+void AwarenessCore::mark_whisper(EntityNumber entity, EntityNumber viewer) {
+  for (const WatchNumber number : book_[viewer].watches) {
+    const auto place = watches_.find_target(number, entity);
+    if (!place) continue;
+    WatchTarget& target = watches_[number].targets[*place];
+    if (watches_[number].as_counts && !target.is_listed) continue;
+    if (target.is_told && target.fingerprint == fingerprint_of(seen_by(viewer, entity))) continue;
+    target.aspects |= kToBeComparedAgain;
+    watches_.mark(number, *place);
   }
 }
 
 void AwarenessCore::mark_seen_by(EntityNumber viewer) {
   for (const WatchNumber number : book_[viewer].watches) {
-    for (std::uint32_t i = 0; i < watches_[number].targets.size(); ++i) watches_.mark(number, i);
+    for (std::uint32_t i = 0; i < watches_[number].targets.size(); ++i) mark_if_other(number, i);
   }
 }
 
@@ -338,9 +375,9 @@ void AwarenessCore::tell(WatchNumber number, Moment now) {
     told.counts = watch.counts_told = watch.counts;
   told.is_complete = watch.is_snapshot && !watch.has_more;
   if (told.is_complete) watch.is_snapshot = false;
-  watch.told_at = now.monotonic;
   numbers_.changes_told += told.seen.size();
   if (told.seen.empty() && told.relations.empty() && !told.counts && !told.is_complete) return;
+  watch.told_at = now.monotonic;
   watch.is_ready = false;
   told_.push_back(std::move(told));
 }

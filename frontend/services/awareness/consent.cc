@@ -44,6 +44,9 @@ PairChange grant(const Pair& pair, engine::Timestamp now) {
 
 std::expected<PairChange, ConsentFault> decide(ConsentAct act, const Pair& pair,
                                                engine::Timestamp now) {
+  // What a blocked one asks is not heard, so it cannot be answered.
+  const bool is_asked =
+      pair.given.consent == Consent::kRequested && pair.given.restriction != Restriction::kBlocked;
   switch (act) {
     case ConsentAct::kSubscribe:
     case ConsentAct::kSubscribeMutual:
@@ -54,13 +57,11 @@ std::expected<PairChange, ConsentFault> decide(ConsentAct act, const Pair& pair,
       return PairChange{.taken = ended(pair.taken, Consent::kNone)};
     case ConsentAct::kGrant:
       if (pair.given.consent == Consent::kGranted) return PairChange{};
-      if (pair.given.consent != Consent::kRequested)
-        return std::unexpected(ConsentFault::kNothingAsked);
+      if (!is_asked) return std::unexpected(ConsentFault::kNothingAsked);
       return grant(pair, now);
     case ConsentAct::kDeny:
       if (pair.given.consent == Consent::kDenied) return PairChange{};
-      if (pair.given.consent != Consent::kRequested)
-        return std::unexpected(ConsentFault::kNothingAsked);
+      if (!is_asked) return std::unexpected(ConsentFault::kNothingAsked);
       return PairChange{.given = ended(pair.given, Consent::kDenied)};
     case ConsentAct::kCancel:
       if (pair.given.consent != Consent::kGranted)

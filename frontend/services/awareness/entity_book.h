@@ -74,13 +74,17 @@ struct Entity {
   std::vector<Watcher> watchers{};
   std::vector<WatchNumber> watches{};
   // Changes since it was last published, by what they are about.
+  bool is_dirty = false;  // its devices, or what they say
+  bool kept_changed = false;
   bool details_changed = false;
-  bool place_changed = false;
   bool activity_changed = false;
+  bool place_changed = false;
   bool is_stale = false;  // its record is
-  std::vector<EntityNumber> activity_for{};
-  bool is_dirty = false;
+  // When it was last published; and when so that others might see it: what is hidden from them must
+  // not keep them waiting for what is not.
   Time published_at = Time::min();
+  Time shown_at = Time::min();
+  Time place_shown_at = Time::min();
   Time queued = kNever;             // its first entry in the timetable
   engine::Timestamp gone_at{};      // its last device
   engine::Timestamp recorded_at{};  // its last transition

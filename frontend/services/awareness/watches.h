@@ -16,9 +16,9 @@ namespace bimip::frontend {
 // One of the watch's entities, and what was last told of it.
 struct WatchTarget {
   std::uint64_t fingerprint = 0;  // told: of all that was seen
+  std::uint64_t version = 0;      // told; of what the viewer may see
   EntityNumber entity{};
   std::uint32_t place = 0;                    // in the entity's list of watchers
-  std::uint32_t version = 0;                  // told; of what the viewer may see
   std::uint8_t aspects = 0;                   // told
   UserState state = UserState::kUnspecified;  // counted as; kUnspecified: not yet
   bool is_told = false;                       // as itself, not as one of a count

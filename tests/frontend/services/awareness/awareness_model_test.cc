@@ -31,6 +31,7 @@ struct Model {
     std::uint64_t position_order = 0;
     std::map<std::string, std::string> activities{};  // by whom they are for
     std::chrono::nanoseconds gone_at = std::chrono::nanoseconds::max();
+    std::chrono::nanoseconds said_at{};
   };
   std::map<Two, Seat> devices{};  // by person and device
   std::set<Two> granted{};        // owner, viewer
@@ -148,6 +149,12 @@ class Play final : public CoreWorld {
     CoreWorld::relate(owner, other, relation);
     relations_[{owner, other}] = relation;
   }
+  [[nodiscard]] const KeptDevice* find_kept(const Two& key) const {
+    const auto person = kept_.find(key.first);
+    if (person == kept_.end()) return nullptr;
+    const auto device = std::ranges::find(person->second.devices, key.second, &KeptDevice::name);
+    return device == person->second.devices.end() ? nullptr : &*device;
+  }
   // The server is gone, and another one is there with what was recorded.
   void crash() {
     forget();
@@ -158,11 +165,28 @@ class Play final : public CoreWorld {
     for (const auto& [person, kept] : kept_)
       EXPECT_TRUE(core().load_state(person, kept, wall, now()));
     for (auto& [key, seat] : model_.devices) {
-      if (seat.gone_at <= passed) continue;
-      seat.of.seat = {};
-      seat.gone_at = passed + kRules.recover_within;
-      seat.position.reset();
-      seat.activities.clear();
+      const auto [state, text] = std::pair(seat.state, seat.text);
+      const bool was_there = seat.gone_at > passed;
+      const std::chrono::nanoseconds changed_at = was_there ? seat.said_at : seat.gone_at;
+      seat = {.state = state, .gone_at = passed};
+      const KeptDevice* const kept = find_kept(key);
+      if (kept != nullptr) {
+        seat = {.state = kept->state,
+                .text = kept->text,
+                .gone_at = passed + kRules.recover_within,
+                .said_at = changed_at};
+      }
+      // What changed less than a second ago may be lost, but not that somebody hides.
+      const bool is_kept =
+          was_there ? kept != nullptr && kept->state == state && kept->text == text : !kept;
+      EXPECT_TRUE(is_kept || changed_at + kRules.coalesce > passed) << key.first << key.second;
+      EXPECT_TRUE(is_kept || !was_there || state != UserState::kInvisible ||
+                  (kept != nullptr && kept->state == state))
+          << key.first;
+    }
+    for (const auto& [person, kept] : kept_) {
+      for (const KeptDevice& device : kept.devices)
+        model_.devices[{person, device.name}].order = ++order_;
     }
     stale_.clear();
     watching_.clear();
@@ -231,6 +255,7 @@ class Play final : public CoreWorld {
     const auto state = static_cast<UserState>(1 + random_.below(5));
     if (seat.state != state) seat.order = ++order_;
     seat.state = state;
+    seat.said_at = passed;
     seat.text = "text " + std::to_string(random_.below(3));
     seat.gone_at = std::chrono::nanoseconds::max();
     EXPECT_TRUE(core().announce(seat.of, {.state = state, .text = seat.text}, now()));
@@ -269,6 +294,8 @@ class Play final : public CoreWorld {
     switch (random_.below(8)) {
       case 0:
       case 1:
+        // What a blocked one asks cannot be granted.
+        if (model_.restriction(owner, viewer) == Restriction::kBlocked) return;
         befriend(viewer, owner);
         model_.granted.insert({owner, viewer});
         return;
@@ -289,6 +316,10 @@ class Play final : public CoreWorld {
         // Both ways at once, from nothing.
         if (!act(ConsentAct::kSubscribeMutual, viewer, owner)) return;
         if (core().relation(owner, viewer).consent != Consent::kRequested) return;
+        if (model_.restriction(owner, viewer) == Restriction::kBlocked) {
+          EXPECT_FALSE(act(ConsentAct::kGrant, owner, viewer));
+          return;
+        }
         EXPECT_TRUE(act(ConsentAct::kGrant, owner, viewer));
         model_.granted.insert({owner, viewer});
         model_.granted.insert({viewer, owner});
