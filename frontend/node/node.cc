@@ -85,25 +85,41 @@ AwarenessService::Options awareness_of(const Settings& settings) {
           .history = std::chrono::ceil<std::chrono::seconds>(settings.awareness_history)};
 }
 
-// Each shard has a file, and awareness has one.
+// Each shard has a file, and each core of the node.
 std::uint64_t record_bytes_each(const Settings& settings) {
-  return settings.record_bytes / (shards_of(settings) + 1);
+  constexpr std::size_t kCores = 2;
+  return settings.record_bytes / (shards_of(settings) + kCores);
 }
 
-// Makes the folder of the whole recording, too. Null: nothing is recorded.
-std::expected<std::unique_ptr<CoreRecording>, std::string> record_awareness(
-    const Settings& settings) {
-  if (settings.record.empty()) return nullptr;
+// Null: nothing is recorded.
+struct CoreRecordings {
+  std::unique_ptr<CoreRecording> awareness{};
+  std::unique_ptr<CoreRecording> offers{};
+};
+
+std::expected<std::unique_ptr<CoreRecording>, std::string> record(const Settings& settings,
+                                                                  RecordedCore core) {
+  return CoreRecording::create(
+      recording_file(settings.record, core), {.core = core, .began = engine::system_clock().now()},
+      record_bytes_each(settings), [core] {
+        log_warning("recording of " + std::string(name_of(core)) +
+                    " has ended: record_bytes is reached, or the file cannot be written");
+      });
+}
+
+// Makes the folder of the whole recording, too.
+std::expected<CoreRecordings, std::string> record_cores(const Settings& settings) {
+  CoreRecordings recordings;
+  if (settings.record.empty()) return recordings;
   if (auto made = make_recording_folder(settings.record); !made)
     return std::unexpected(std::move(made.error()));
-  return CoreRecording::create(
-      awareness_recording_file(settings.record),
-      {.core = RecordedCore::kAwareness, .began = engine::system_clock().now()},
-      record_bytes_each(settings), [] {
-        log_warning(
-            "recording of awareness has ended: record_bytes is reached, or the file cannot be "
-            "written");
-      });
+  for (const auto [core, recording] : {std::pair(RecordedCore::kAwareness, &recordings.awareness),
+                                       std::pair(RecordedCore::kOffers, &recordings.offers)}) {
+    auto created = record(settings, core);
+    if (!created) return std::unexpected(std::move(created.error()));
+    *recording = std::move(*created);
+  }
+  return recordings;
 }
 
 // The rest is for the bytes on their way.
@@ -115,15 +131,14 @@ class Node::Parts {
  public:
   Parts(const Settings& settings, std::unique_ptr<engine::Store> store,
         std::unique_ptr<Broker> broker, std::unique_ptr<InboxService> inboxes,
-        std::unique_ptr<SessionRegistry> registry,
-        std::unique_ptr<CoreRecording> awareness_recording,
+        std::unique_ptr<SessionRegistry> registry, CoreRecordings recordings,
         std::unique_ptr<AwarenessService> awareness, std::unique_ptr<OfferService> offers)
       : settings_(settings),
         store_(std::move(store)),
         broker_(std::move(broker)),
         inboxes_(std::move(inboxes)),
         registry_(std::move(registry)),
-        awareness_recording_(std::move(awareness_recording)),
+        recordings_(std::move(recordings)),
         awareness_(std::move(awareness)),
         offers_(std::move(offers)) {}
 
@@ -369,7 +384,7 @@ class Node::Parts {
   std::unique_ptr<Broker> broker_;
   std::unique_ptr<InboxService> inboxes_;
   std::unique_ptr<SessionRegistry> registry_;
-  std::unique_ptr<CoreRecording> awareness_recording_;  // null: nothing is recorded
+  CoreRecordings recordings_;
   std::unique_ptr<AwarenessService> awareness_;
   std::unique_ptr<OfferService> offers_;
   boost::asio::thread_pool blocking_{1};
@@ -425,17 +440,17 @@ std::expected<std::unique_ptr<Node>, NodeError> Node::open(const Settings& setti
   if (!inboxes) return cannot_run(inboxes.error().message);
   auto registry = SessionRegistry::open(**store, engine::system_clock());
   if (!registry) return cannot_run(registry.error().message);
-  auto recording = record_awareness(settings);
-  if (!recording) return cannot_run(std::move(recording.error()));
+  auto recordings = record_cores(settings);
+  if (!recordings) return cannot_run(std::move(recordings.error()));
   AwarenessService::Options options = awareness_of(settings);
-  options.tape = recording->get();
+  options.tape = recordings->awareness.get();
   auto awareness = AwarenessService::open(**store, engine::system_clock(), options);
   if (!awareness) return cannot_run(awareness.error().message);
-  auto offers = OfferService::open(**store, **inboxes);
+  auto offers = OfferService::open(**store, **inboxes, recordings->offers.get());
   if (!offers) return cannot_run(offers.error().message);
   auto parts = std::make_unique<Parts>(
       settings, std::move(*store), std::move(*broker), std::move(*inboxes), std::move(*registry),
-      std::move(*recording), std::move(*awareness), std::move(*offers));
+      std::move(*recordings), std::move(*awareness), std::move(*offers));
   if (auto started = parts->start(); !started) return std::unexpected(std::move(started.error()));
   return std::unique_ptr<Node>(new Node(std::move(parts)));
 }

@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
-#include "engine/base/hash.h"
+#include "frontend/replay/core_replay.h"
 #include "frontend/services/awareness/awareness_core.h"
 #include "frontend/services/awareness/awareness_words.h"
 
@@ -29,72 +28,27 @@ class Heard final : public HeardAt {
   mutable std::size_t asked_ = 0;
 };
 
-class AwarenessReplay {
+class AwarenessReplay final : public CoreReplay {
  public:
-  explicit AwarenessReplay(RecordingReader reader) : reader_(std::move(reader)) {}
-
-  ReplayReport run() {
-    report_.head = reader_.head();
-    while (!report_.difference) {
-      const std::optional<RecordedEvent> event = reader_.next();
-      if (!event) break;
-      ++report_.events;
-      if (event->event == TapeEvent::kEnd || event->event == TapeEvent::kFull) {
-        report_.end =
-            event->event == TapeEvent::kEnd ? ReplayReport::End::kWhole : ReplayReport::End::kFull;
-        break;
-      }
-      TapeReader from(event->words, memory_);
-      take(event->event, from);
-      if (!from.ok()) differ("an event that says less than its kind says");
-    }
-    return std::move(report_);
-  }
+  using CoreReplay::CoreReplay;
 
  private:
-  void differ(std::string what) {
-    if (!report_.difference)
-      report_.difference = {.event = report_.events, .what = std::move(what)};
+  [[nodiscard]] std::uint64_t state_hash() const override { return core_->state_hash(); }
+
+  bool begin(TapeEvent event, TapeReader& from) override {
+    if (event != TapeEvent::kRules) {
+      if (core_) return false;
+      differ("something happens before there are rules");
+    } else if (core_) {
+      differ("there are rules already");
+    } else {
+      with<AwarenessRules>(from, [&](const AwarenessRules& rules) { core_.emplace(rules); });
+    }
+    return true;
   }
 
-  void take(TapeEvent event, TapeReader& from) {
-    if (event == TapeEvent::kRules) return begin(from);
-    if (!core_) return differ("something happens before there are rules");
-    if (event == TapeEvent::kSaid) return compare_said(from);
-    if (said_) return differ("it says something where it said nothing then");
-    if (event == TapeEvent::kAwareness) return compare_state(from);
-    ++report_.inputs;
-    if (!say(event, from) && !load(event, from) && !look(event, from))
-      differ("an event of a kind that this program does not know");
-  }
-
-  void begin(TapeReader& from) {
-    if (core_) return differ("there are rules already");
-    with<AwarenessRules>(from, [&](const AwarenessRules& rules) { core_.emplace(rules); });
-  }
-
-  void compare_said(TapeReader& from) {
-    if (!said_) return differ("it says nothing where it said something then");
-    ++report_.outputs;
-    const bool is_same = engine::xxh3_64(engine::as_bytes(*said_)) == from.fixed();
-    said_.reset();
-    if (!is_same) differ("it says something else than then");
-  }
-
-  void compare_state(TapeReader& from) {
-    ++report_.states;
-    if (core_->state_hash() != from.fixed()) differ("it is in another state than then");
-  }
-
-  // Nothing is done with what could not be read.
-  template <typename... Values, typename Act>
-  void with(TapeReader& from, const Act& act) {
-    std::tuple<Values...> values{get<Values>(from)...};
-    if (from.ok()) std::apply(act, std::move(values));
-  }
-  template <typename Value>
-  void says(const Value& value) {
-    said_ = words_on_tape(value);
+  bool tell(TapeEvent event, TapeReader& from) override {
+    return say(event, from) || load(event, from) || look(event, from);
   }
 
   // What devices and viewers say.
@@ -213,11 +167,7 @@ class AwarenessReplay {
     }
   }
 
-  RecordingReader reader_;
-  TapeMemory memory_{};
-  ReplayReport report_{};
   std::optional<AwarenessCore> core_{};
-  std::optional<std::string> said_{};  // and not yet compared
   std::vector<EntityNumber> stale_{};
 };
 

@@ -88,7 +88,7 @@ engine::Result<RecordingReader> RecordingReader::open(std::istream& in) {
   reader.head_.shard = from.number();
   reader.head_.began = get<engine::Timestamp>(from);
   reader.head_.checks_tokens = get<bool>(from);
-  if (!from.ok() || reader.head_.core > RecordedCore::kAwareness)
+  if (!from.ok() || reader.head_.core > RecordedCore::kOffers)
     return engine::fail(engine::ErrorCode::kDamaged, "its first block says too little");
   reader.at_ = reader.block_.size();
   return reader;

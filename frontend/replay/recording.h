@@ -1,4 +1,4 @@
-// A recording: what one thread's sessions, or the node's awareness, were told, in a file. Normative
+// A recording: what one thread's sessions, or a core of the node, were told, in a file. Normative
 // page: docs/design/format-recording.md.
 #pragma once
 
@@ -24,7 +24,18 @@ inline constexpr std::size_t kRecordingBlockBytesMax = 64 * 1024 * 1024;
 inline constexpr std::string_view kRecordingExtension = ".recording";
 
 // Whose inputs they are.
-enum class RecordedCore : std::uint8_t { kSessions = 0, kAwareness = 1 };
+enum class RecordedCore : std::uint8_t { kSessions = 0, kAwareness = 1, kOffers = 2 };
+[[nodiscard]] constexpr std::string_view name_of(RecordedCore core) {
+  switch (core) {
+    case RecordedCore::kSessions:
+      return "sessions";
+    case RecordedCore::kAwareness:
+      return "awareness";
+    case RecordedCore::kOffers:
+      return "offers";
+  }
+  return "";
+}
 
 // What stands in a recording's first block.
 struct RecordingHead {

@@ -60,8 +60,8 @@ fs::path recording_file(const fs::path& folder, std::uint64_t shard) {
   return folder / ("shard-" + std::to_string(shard) + std::string(kRecordingExtension));
 }
 
-fs::path awareness_recording_file(const fs::path& folder) {
-  return folder / ("awareness" + std::string(kRecordingExtension));
+fs::path recording_file(const fs::path& folder, RecordedCore core) {
+  return folder / (std::string(name_of(core)) + std::string(kRecordingExtension));
 }
 
 }  // namespace bimip::frontend

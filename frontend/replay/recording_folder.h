@@ -1,4 +1,4 @@
-// The folder that a server records into: a file for each shard, and one for awareness.
+// The folder that a server records into: a file for each shard, and one for each core of the node.
 #pragma once
 
 #include <expected>
@@ -28,7 +28,7 @@ class ShardRecording {
   Recorder recorder_;
 };
 
-// The file of a core of the node. Owner-thread only.
+// The file of a core of the node. Used by one thread at a time.
 class CoreRecording final : public CoreTape {
  public:
   // Once, when it is at its bound or can't be written.
@@ -56,6 +56,8 @@ class CoreRecording final : public CoreTape {
     const std::filesystem::path& folder);
 [[nodiscard]] std::filesystem::path recording_file(const std::filesystem::path& folder,
                                                    std::uint64_t shard);
-[[nodiscard]] std::filesystem::path awareness_recording_file(const std::filesystem::path& folder);
+// Of a core of the node.
+[[nodiscard]] std::filesystem::path recording_file(const std::filesystem::path& folder,
+                                                   RecordedCore core);
 
 }  // namespace bimip::frontend

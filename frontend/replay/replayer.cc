@@ -7,6 +7,7 @@
 #include "engine/base/hash.h"
 #include "frontend/replay/awareness_replay.h"
 #include "frontend/replay/limits_word.h"
+#include "frontend/replay/offer_replay.h"
 #include "frontend/replay/replay_host.h"
 #include "frontend/session/notices.h"
 
@@ -186,6 +187,7 @@ engine::Result<ReplayReport> replay(std::istream& recording) {
   auto reader = RecordingReader::open(recording);
   if (!reader) return std::unexpected(std::move(reader.error()));
   if (reader->head().core == RecordedCore::kAwareness) return replay_awareness(std::move(*reader));
+  if (reader->head().core == RecordedCore::kOffers) return replay_offers(std::move(*reader));
   return Replay(std::move(*reader)).run();
 }
 

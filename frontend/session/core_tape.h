@@ -8,7 +8,7 @@
 
 namespace bimip::frontend {
 
-// Owner-thread only. Never fails its core: what can't be written is not recorded.
+// Used by one thread at a time. Never fails its core: what can't be written is not recorded.
 class CoreTape {
  public:
   virtual ~CoreTape() = default;

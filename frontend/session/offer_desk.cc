@@ -8,6 +8,7 @@
 
 #include "bimip/v1/stanza.pb.h"
 #include "frontend/services/offers/offer_record.h"
+#include "frontend/services/offers/offer_words.h"
 #include "frontend/services/once_name.h"
 #include "frontend/session/notices.h"
 #include "frontend/session/session.h"
@@ -60,19 +61,6 @@ std::string fault_of(const v1::ProposeOffer& propose) {
 std::string name_of(const Session& session) { return once_name({"session", session.id()}); }
 
 }  // namespace
-
-template <>
-struct Word<OfferRefusal> {
-  static void put(TapeWriter& to, const OfferRefusal& value) {
-    frontend::put(to, value.code);
-    frontend::put(to, value.why);
-  }
-  static OfferRefusal get(TapeReader& from) {
-    const auto code = frontend::get<Code>(from);
-    if (static_cast<std::size_t>(code) >= kCodeCount) from.fail();
-    return {.code = from.ok() ? code : Code::kInternal, .why = frontend::get<std::string>(from)};
-  }
-};
 
 class OfferDesk::Answer final : public SessionRequest {
  public:

@@ -55,9 +55,16 @@ enum class TapeEvent : std::uint8_t {
   kTakeTransitions = 66,
   kTakeStale = 67,
   kKept = 68,
-  // What it said to that, and how it is then.
+  // What the node's offers are told.
+  kLoadOffer = 80,
+  kForgetOffer = 81,
+  kPropose = 82,
+  kMove = 83,
+  kOffersAdvance = 84,
+  kOfferStored = 85,
+  // What a core of the node said to what it was told, and how it is then.
   kSaid = 69,
-  kAwareness = 70,
+  kCoreState = 70,
   // The tape's own.
   kFull = 40,
   kEnd = 41,

@@ -133,7 +133,7 @@ inline constexpr std::size_t kOfferDescriptionBytesMax = 64 * 1024;
 inline constexpr std::size_t kOfferReasonBytesMax = 256;
 // One that is over is remembered for so long, for who answers late.
 inline constexpr auto kOfferKept = 60s;
-// Whose end cannot be stored: it is tried again after so long.
+// Whose end, or the note of it, cannot be stored: it is tried again after so long.
 inline constexpr auto kOfferTriedAgain = 5s;
 // Offers that are not over, and remembered: a node; of an entity, by it and to it.
 inline constexpr std::size_t kOffersMax = 100'000;

@@ -64,6 +64,23 @@ class Replay(case.SystemTest):
         self.assertGreater(told[0]["inputs"], 24)
         self.assertGreater(told[0]["outputs_compared"], 16)
 
+    def test_what_offers_were_told_replays_through_two_lives(self):
+        for life in ("recording", "again"):
+            node = self.server("--record", self.folder / life, "--shards", 2)
+            for call in range(4):
+                node.must("--as", "ann", "offer", "propose", "bob", "--id", f"{life}-{call}")
+            node.must("--as", "bob", "--device", "phone", "offer", "accept", "ann", f"{life}-0", "yes")
+            self.assertNotEqual(node.bimip("--as", "bob", "offer", "accept", "ann", f"{life}-0").returncode, 0)
+            node.must("--as", "ann", "offer", "cancel", "ann", f"{life}-1")
+            self.assertEqual(node.stop(), 0)
+            done = bimip("replay", self.folder / life)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertIn("offers.recording: offers, ", done.stdout)
+        told = self.replayed("offers")
+        self.assertEqual(told[0]["recorded"], "to the server's end")
+        self.assertGreaterEqual(told[0]["inputs"], 16)
+        self.assertEqual((told[0]["outputs_compared"], told[0]["states_compared"]), (told[0]["inputs"], 1))
+
     def test_a_recording_is_good_up_to_where_the_server_was_killed(self):
         node = self.recorded_server("--shards", 1)
         self.work(node)

@@ -35,10 +35,6 @@ std::string_view end_text(ReplayReport::End end) {
   return "";
 }
 
-std::string_view core_text(RecordedCore core) {
-  return core == RecordedCore::kSessions ? "sessions" : "awareness";
-}
-
 std::vector<fs::path> recordings_in(const fs::path& folder) {
   std::vector<fs::path> found;
   std::error_code error;
@@ -53,7 +49,7 @@ void tell(const fs::path& file, const ReplayReport& report, bool as_json) {
   Output output;
   if (as_json) {
     Json json{{"file", file.filename().string()},
-              {"core", core_text(report.head.core)},
+              {"core", frontend::name_of(report.head.core)},
               {"events", report.events},
               {"sessions", report.sessions},
               {"inputs", report.inputs},
@@ -69,7 +65,8 @@ void tell(const fs::path& file, const ReplayReport& report, bool as_json) {
   }
   const bool has_sessions = report.head.core == RecordedCore::kSessions;
   output.write(file.filename().string() + ": " +
-               (has_sessions ? std::to_string(report.sessions) + " sessions, " : "awareness, ") +
+               (has_sessions ? std::to_string(report.sessions) + " " : std::string()) +
+               std::string(frontend::name_of(report.head.core)) + ", " +
                std::to_string(report.inputs) + " inputs, recorded " +
                std::string(end_text(report.end)) + "; " + std::to_string(report.states) +
                " states and " + std::to_string(report.outputs) +
@@ -108,7 +105,8 @@ void add_replay_command(CLI::App& program, int& exit_code) {
   CLI::App* command = program.add_subcommand(
       "replay", "Run what a server recorded through the same cores again, without a server");
   command->footer(
-      "Everything that sessions and awareness say and are is compared with what it was then.\n\n"
+      "Everything that sessions, awareness and offers say and are is compared with what it was "
+      "then.\n\n"
       "Example:\n  bimipd --data-dir data --dev --record recording\n  bimip replay recording\n\n"
       "Exit codes: 0 the same, 1 something differs, 2 there is nothing that can be replayed");
   command->add_option("DIR", arguments->folder, "What was given to bimipd as --record")->required();

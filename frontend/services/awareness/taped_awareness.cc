@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "engine/base/hash.h"
 #include "frontend/services/awareness/awareness_words.h"
 
 namespace bimip::frontend {
@@ -11,9 +10,6 @@ using engine::Result;
 using engine::Status;
 
 namespace {
-
-// The whole state is written down before every so many inputs: it costs what is known.
-constexpr std::uint64_t kInputsPerState = 4096;
 
 // Remembers what the core asked, in order.
 class Overheard final : public HeardAt {
@@ -32,105 +28,65 @@ class Overheard final : public HeardAt {
 }  // namespace
 
 TapedAwareness::TapedAwareness(const AwarenessRules& rules, CoreTape* tape)
-    : AwarenessCore(rules), tape_(tape) {
-  write(TapeEvent::kRules, rules);
-}
-
-bool TapedAwareness::begin_input() {
-  if (tape_ == nullptr || !tape_->is_open()) return false;
-  if (++inputs_ % kInputsPerState == 0) write_state();
-  return true;
-}
-
-template <typename... Values>
-void TapedAwareness::put_down(TapeEvent event, const Values&... values) {
-  std::string words;
-  TapeWriter to(words, memory_);
-  (put(to, values), ...);
-  tape_->write(event, words);
-}
-
-template <typename... Values>
-void TapedAwareness::write(TapeEvent event, const Values&... values) {
-  if (begin_input()) put_down(event, values...);
-}
-
-template <typename Value>
-Value TapedAwareness::said(Value value) {
-  if (tape_ == nullptr || !tape_->is_open()) return value;
-  std::string hash;
-  TapeWriter(hash, memory_).fixed(engine::xxh3_64(engine::as_bytes(words_on_tape(value))));
-  tape_->write(TapeEvent::kSaid, hash);
-  return value;
+    : AwarenessCore(rules), tape_(tape, [this] { return state_hash(); }) {
+  tape_.write(TapeEvent::kRules, rules);
 }
 
 // To take nothing changes nothing.
 template <typename Value>
 std::vector<Value> TapedAwareness::taken(TapeEvent event, std::vector<Value> values) {
   if (values.empty()) return values;
-  write(event);
-  return said(std::move(values));
-}
-
-void TapedAwareness::write_state() {
-  std::string hash;
-  TapeWriter(hash, memory_).fixed(state_hash());
-  tape_->write(TapeEvent::kAwareness, hash);
-}
-
-void TapedAwareness::end_tape() {
-  if (tape_ == nullptr || !tape_->is_open()) return;
-  write_state();
-  tape_->end();
+  tape_.write(event);
+  return tape_.said(std::move(values));
 }
 
 Status TapedAwareness::load_privacy(const std::string& eid, const Privacy& privacy) {
-  write(TapeEvent::kLoadPrivacy, eid, privacy);
-  return said(AwarenessCore::load_privacy(eid, privacy));
+  tape_.write(TapeEvent::kLoadPrivacy, eid, privacy);
+  return tape_.said(AwarenessCore::load_privacy(eid, privacy));
 }
 
 Status TapedAwareness::load_relation(const std::string& owner, const std::string& other,
                                      const Relation& relation) {
-  write(TapeEvent::kLoadRelation, owner, other, relation);
-  return said(AwarenessCore::load_relation(owner, other, relation));
+  tape_.write(TapeEvent::kLoadRelation, owner, other, relation);
+  return tape_.said(AwarenessCore::load_relation(owner, other, relation));
 }
 
 Status TapedAwareness::load_state(const std::string& eid, const KeptState& state,
                                   engine::Timestamp ended_at, Moment now) {
-  write(TapeEvent::kLoadState, eid, state, ended_at, now);
-  return said(AwarenessCore::load_state(eid, state, ended_at, now));
+  tape_.write(TapeEvent::kLoadState, eid, state, ended_at, now);
+  return tape_.said(AwarenessCore::load_state(eid, state, ended_at, now));
 }
 
 Result<UserState> TapedAwareness::announce(const SeatOf& seat, Announcement announcement,
                                            Moment now) {
-  write(TapeEvent::kAnnounce, seat, announcement, now);
-  return said(AwarenessCore::announce(seat, std::move(announcement), now));
+  tape_.write(TapeEvent::kAnnounce, seat, announcement, now);
+  return tape_.said(AwarenessCore::announce(seat, std::move(announcement), now));
 }
 
 void TapedAwareness::leave(const SeatOf& seat, Leaving leaving, Moment now) {
-  write(TapeEvent::kLeave, seat, leaving, now);
+  tape_.write(TapeEvent::kLeave, seat, leaving, now);
   AwarenessCore::leave(seat, leaving, now);
 }
 
 Status TapedAwareness::set_activity(const SeatOf& seat, Activity activity, Time lasts, Moment now) {
-  write(TapeEvent::kActivity, seat, activity, lasts, now);
-  return said(AwarenessCore::set_activity(seat, std::move(activity), lasts, now));
+  tape_.write(TapeEvent::kActivity, seat, activity, lasts, now);
+  return tape_.said(AwarenessCore::set_activity(seat, std::move(activity), lasts, now));
 }
 
 Status TapedAwareness::set_position(const SeatOf& seat, std::optional<Position> position,
                                     Time lasts, Moment now) {
-  write(TapeEvent::kPosition, seat, position, lasts, now);
-  return said(AwarenessCore::set_position(seat, position, lasts, now));
+  tape_.write(TapeEvent::kPosition, seat, position, lasts, now);
+  return tape_.said(AwarenessCore::set_position(seat, position, lasts, now));
 }
 
 void TapedAwareness::apply_privacy(const std::string& eid, const Privacy& privacy, Moment now) {
-  write(TapeEvent::kPrivacy, eid, privacy, now);
+  tape_.write(TapeEvent::kPrivacy, eid, privacy, now);
   AwarenessCore::apply_privacy(eid, privacy, now);
 }
 
 void TapedAwareness::apply_relation(const std::string& owner, const std::string& other,
                                     const Relation& relation, Moment now) {
-  write(TapeEvent::kRelation, owner, other, relation, now);
+  tape_.write(TapeEvent::kRelation, owner, other, relation, now);
   AwarenessCore::apply_relation(owner, other, relation, now);
 }
 
@@ -138,29 +94,29 @@ Result<AwarenessCore::Watching> TapedAwareness::watch(SeatNumber seat, const std
                                                       bool contacts,
                                                       const std::vector<std::string>& others,
                                                       Moment now) {
-  write(TapeEvent::kWatch, seat, viewer, contacts, others, now);
-  return said(AwarenessCore::watch(seat, viewer, contacts, others, now));
+  tape_.write(TapeEvent::kWatch, seat, viewer, contacts, others, now);
+  return tape_.said(AwarenessCore::watch(seat, viewer, contacts, others, now));
 }
 
 void TapedAwareness::unwatch(SeatNumber seat) {
-  write(TapeEvent::kUnwatch, seat);
+  tape_.write(TapeEvent::kUnwatch, seat);
   AwarenessCore::unwatch(seat);
 }
 
 void TapedAwareness::ready(SeatNumber seat, Moment now) {
-  write(TapeEvent::kReady, seat, now);
+  tape_.write(TapeEvent::kReady, seat, now);
   AwarenessCore::ready(seat, now);
 }
 
 void TapedAwareness::advance(Moment now, const HeardAt& heard) {
-  if (!begin_input()) return AwarenessCore::advance(now, heard);
+  if (!tape_.begin_input()) return AwarenessCore::advance(now, heard);
   const Overheard overheard(heard);
   AwarenessCore::advance(now, overheard);
-  put_down(TapeEvent::kAdvance, now, overheard.answers());
+  tape_.put_down(TapeEvent::kAdvance, now, overheard.answers());
 }
 
 void TapedAwareness::stop_lapsing() {
-  write(TapeEvent::kStopLapsing);
+  tape_.write(TapeEvent::kStopLapsing);
   AwarenessCore::stop_lapsing();
 }
 
@@ -177,8 +133,8 @@ std::vector<EntityNumber> TapedAwareness::take_stale() {
 }
 
 KeptState TapedAwareness::kept(EntityNumber entity) {
-  write(TapeEvent::kKept, entity);
-  return said(AwarenessCore::kept(entity));
+  tape_.write(TapeEvent::kKept, entity);
+  return tape_.said(AwarenessCore::kept(entity));
 }
 
 }  // namespace bimip::frontend

@@ -1,13 +1,11 @@
 // The core of awareness, and the tape of what it is told. Design: docs/design/replay.md.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "frontend/services/awareness/awareness_core.h"
-#include "frontend/session/core_tape.h"
-#include "frontend/session/tape_codec.h"
+#include "frontend/session/core_tape_writer.h"
 
 namespace bimip::frontend {
 
@@ -65,24 +63,13 @@ class TapedAwareness final : private AwarenessCore {
   [[nodiscard]] KeptState kept(EntityNumber entity);
 
   // The state, and the end of the tape.
-  void end_tape();
+  void end_tape() { tape_.end(); }
 
  private:
-  // False: there is nothing to write on.
-  bool begin_input();
-  template <typename... Values>
-  void put_down(TapeEvent event, const Values&... values);
-  template <typename... Values>
-  void write(TapeEvent event, const Values&... values);
-  template <typename Value>
-  Value said(Value value);
   template <typename Value>
   std::vector<Value> taken(TapeEvent event, std::vector<Value> values);
-  void write_state();
 
-  CoreTape* const tape_;
-  TapeMemory memory_{};
-  std::uint64_t inputs_ = 0;
+  CoreTapeWriter tape_;
 };
 
 }  // namespace bimip::frontend

@@ -7,7 +7,9 @@
 namespace bimip::frontend {
 
 engine::Timestamp OfferBook::deadline_of(const Offer& offer) {
-  return is_over(offer.state) ? offer.changed_at + limits::kOfferKept : offer.expires_at;
+  if (!is_over(offer.state)) return offer.expires_at;
+  const bool wants_note = is_missed(offer) && !offer.is_noted;
+  return offer.changed_at + (wants_note ? limits::kOfferTriedAgain : limits::kOfferKept);
 }
 
 OfferRef OfferBook::find(const OfferKey& key) const {

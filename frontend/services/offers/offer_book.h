@@ -30,16 +30,19 @@ class OfferBook {
   [[nodiscard]] std::size_t size() const { return offers_.size(); }
   [[nodiscard]] std::size_t open() const { return open_; }
 
-  // Whose time is over, or which need not be remembered any more; at most so many, earliest first.
+  // Whose time is over, whose note is to be tried again, or which need not be remembered any more;
+  // at most so many, earliest first.
   [[nodiscard]] std::vector<OfferKey> due(engine::Timestamp now, std::size_t max) const;
   // It is not due before that, unless it is put again.
   void put_off(const OfferKey& key, engine::Timestamp until);
 
- private:
   struct Kept {
     OfferRef offer{};
     engine::Timestamp due_at{};
   };
+  [[nodiscard]] const std::map<OfferKey, Kept>& all() const { return offers_; }
+
+ private:
   using Side = std::map<std::string, std::set<OfferKey>, std::less<>>;
   static engine::Timestamp deadline_of(const Offer& offer);
   static std::size_t count(const Side& side, const std::string& eid);

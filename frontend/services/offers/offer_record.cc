@@ -28,6 +28,7 @@ v1::Offer wire_of(const Offer& offer) {
   wire.set_changed_at_us(offer.changed_at.time_since_epoch().count());
   wire.set_expires_at_us(offer.expires_at.time_since_epoch().count());
   wire.set_version(offer.version);
+  wire.set_noted(offer.is_noted);
   wire.set_to_session(offer.to_session);
   wire.set_ended_by(offer.ended_by);
   wire.set_ended_by_device(offer.ended_by_device);
@@ -59,7 +60,8 @@ std::optional<Offer> parse_offer(std::string_view value) {
                .proposed_at = time_of(wire.proposed_at_us()),
                .changed_at = time_of(wire.changed_at_us()),
                .expires_at = time_of(wire.expires_at_us()),
-               .version = wire.version()};
+               .version = wire.version(),
+               .is_noted = wire.noted()};
 }
 
 }  // namespace bimip::frontend

@@ -47,6 +47,7 @@ struct Offer {
   engine::Timestamp changed_at{};
   engine::Timestamp expires_at{};
   std::uint64_t version = 1;
+  bool is_noted = false;  // missed, and the word of it is in the inbox of who missed it
   friend bool operator==(const Offer&, const Offer&) = default;
 };
 

@@ -1,5 +1,6 @@
 #include "frontend/services/offers/offer_service.h"
 
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -9,7 +10,6 @@
 #include "frontend/services/own_append.h"
 #include "frontend/services/own_topic.h"
 #include "frontend/session/moment.h"
-#include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
 
@@ -17,24 +17,20 @@ using engine::MutexLock;
 using engine::Status;
 using engine::Timestamp;
 
-namespace {
-
-constexpr std::size_t kDueAtOnce = 1000;
-
-Status status_of(const engine::Result<engine::Appended>& result) {
-  return result ? Status{} : std::unexpected(result.error());
-}
-
-}  // namespace
-
 engine::Result<std::unique_ptr<OfferService>> OfferService::open(engine::Log& log,
-                                                                 InboxService& inboxes) {
+                                                                 InboxService& inboxes,
+                                                                 CoreTape* tape) {
   auto topic = find_or_create(log, kTopic, {.compaction = engine::Compaction::kNewest});
   if (!topic) return engine::fail_at(kTopic, std::move(topic.error()));
-  std::unique_ptr<OfferService> service(new OfferService(log, std::move(*topic), inboxes));
+  std::unique_ptr<OfferService> service(new OfferService(log, std::move(*topic), inboxes, tape));
   if (Status loaded = service->load(); !loaded)
     return engine::fail_at(kTopic, std::move(loaded.error()));
   return service;
+}
+
+OfferService::~OfferService() {
+  const MutexLock lock(mutex_);
+  core_.end_tape();
 }
 
 // An offer that is lost expires unanswered; it is no reason not to serve.
@@ -48,146 +44,73 @@ Status OfferService::load() {
     const MutexLock lock(mutex_);
     if (offer) {
       keys[key] = offer->key;
-      book_.put(std::make_shared<const Offer>(std::move(*offer)));
+      core_.load(std::move(*offer));
     } else if (const auto known = keys.find(key); known != keys.end()) {
-      book_.forget(known->second);
+      core_.forget(known->second);
       keys.erase(known);
     }
   });
 }
 
+template <typename Input>
+void OfferService::put_in(const Input& input) {
+  OfferOutputs out;
+  std::vector<Done> dones;
+  {
+    const MutexLock lock(mutex_);
+    out = input();
+    for (const OfferRef& offer : out.news) tell_listeners(offer);
+    for (const OfferAnswer& answer : out.answers)
+      dones.push_back(std::move(asks_.extract(answer.ask).mapped()));
+  }
+  for (std::size_t i = 0; i < dones.size(); ++i) dones[i](std::move(out.answers[i].result));
+  for (const OfferChange& change : out.changes) store(change);
+}
+
+AskNumber OfferService::ask(Done done) {
+  asks_.emplace(++last_ask_, std::move(done));
+  return last_ask_;
+}
+
 void OfferService::propose(Offer offer, Done done) {
-  const OfferKey key = offer.key;
-  const Timestamp now = offer.proposed_at;
-  add(key, {.kind = Step::Kind::kPropose,
-            .offer = std::move(offer),
-            .now = now,
-            .done = std::move(done)});
+  put_in([&]() NO_THREAD_SAFETY_ANALYSIS {
+    return core_.propose(ask(std::move(done)), std::move(offer));
+  });
 }
 
 void OfferService::move(const OfferKey& key, OfferMove move, Timestamp now, Done done) {
-  add(key,
-      {.kind = Step::Kind::kMove, .move = std::move(move), .now = now, .done = std::move(done)});
+  put_in([&]() NO_THREAD_SAFETY_ANALYSIS {
+    return core_.move(ask(std::move(done)), key, std::move(move), now);
+  });
 }
 
 void OfferService::on_tick(Timestamp now) {
-  std::vector<OfferKey> due;
-  {
-    const MutexLock lock(mutex_);
-    due = book_.due(now, kDueAtOnce);
-    // Those whose end cannot be stored are behind the others from now on.
-    for (const OfferKey& key : due) book_.put_off(key, now + limits::kOfferTriedAgain);
-  }
-  for (const OfferKey& key : due)
-    add(key, {.kind = Step::Kind::kTime, .now = now, .done = [](const auto&) {}});
+  put_in([&]() NO_THREAD_SAFETY_ANALYSIS {
+    OfferOutputs out = core_.advance(now);
+    core_.flush_tape();
+    return out;
+  });
 }
 
-// One change of an offer is on its way at a time; the others wait in line.
-void OfferService::add(const OfferKey& key, Step step) {
-  bool has_room = false;
-  bool is_first = false;
-  {
-    const MutexLock lock(mutex_);
-    const auto [line, is_new] = lines_.try_emplace(key);
-    has_room = line->second.size() < limits::kOfferChangesWaitingMax;
-    is_first = is_new;
-    if (has_room) line->second.push_back(std::move(step));
-  }
-  if (is_first) return go_on(key);
-  if (has_room) return;
-  step.done(std::unexpected(OfferRefusal{.code = Code::kResourceExhausted,
-                                         .why = "too much happens to this offer at once"}));
+void OfferService::stored(const OfferKey& key, const engine::Result<engine::Appended>& result) {
+  std::optional<OfferRefusal> refusal;
+  if (!result) refusal = {.code = code_of(result.error().code), .why = result.error().message};
+  put_in([&]() NO_THREAD_SAFETY_ANALYSIS { return core_.stored(key, refusal); });
 }
 
-void OfferService::go_on(const OfferKey& key) {
-  while (true) {
-    Step step;
-    Outcome outcome;
-    {
-      const MutexLock lock(mutex_);
-      const auto line = lines_.find(key);
-      if (line->second.empty()) return void(lines_.erase(line));
-      step = std::move(line->second.front());
-      line->second.pop_front();
-      outcome = outcome_of(key, step);
-    }
-    if (outcome.is_change) return store(std::move(outcome), std::move(step.done));
-    if (outcome.refusal) {
-      step.done(std::unexpected(std::move(*outcome.refusal)));
-    } else {
-      step.done(std::move(outcome.offer));
-    }
-  }
-}
-
-OfferService::Outcome OfferService::outcome_of(const OfferKey& key, const Step& step) const {
-  if (step.kind == Step::Kind::kPropose) return proposed(step.offer);
-  const OfferRef offer = book_.find(key);
-  if (step.kind == Step::Kind::kMove) {
-    if (!offer) {
-      return {.refusal = OfferRefusal{.code = Code::kNotFound,
-                                      .why = "there is no such offer to you or by you"}};
-    }
-    auto after = decide(*offer, step.move, step.now);
-    if (!after) return {.refusal = std::move(after.error())};
-    if (after->version == offer->version) return {.offer = offer};
-    const bool is_accepted =
-        after->state == OfferState::kAccepted && offer->state != OfferState::kAccepted;
-    return {.offer = std::make_shared<const Offer>(std::move(*after)),
-            .is_change = true,
-            .is_accepted = is_accepted};
-  }
-  if (!offer) return {};
-  if (!is_over(offer->state)) {
-    if (offer->expires_at > step.now) return {.offer = offer};
-    return {.offer = std::make_shared<const Offer>(expire(*offer, step.now)), .is_change = true};
-  }
-  const bool is_old = offer->changed_at + limits::kOfferKept <= step.now;
-  return {.offer = offer, .is_change = is_old, .is_forgotten = is_old};
-}
-
-OfferService::Outcome OfferService::proposed(const Offer& offer) const {
-  const auto refuse = [](Code code, std::string why) {
-    return Outcome{.refusal = OfferRefusal{.code = code, .why = std::move(why)}};
-  };
-  if (const OfferRef there = book_.find(offer.key)) {
-    const bool is_same = there->to == offer.to && there->kind == offer.kind &&
-                         (there->version > 1 || there->description == offer.description);
-    if (!is_same) return refuse(Code::kAlreadyExists, "another offer of yours has this name");
-    return {.offer = there};
-  }
-  if (book_.size() >= limits::kOffersMax)
-    return refuse(Code::kResourceExhausted, "offers_max is reached");
-  if (book_.open_from(offer.key.from) >= limits::kOffersFromEntityMax) {
-    return refuse(Code::kResourceExhausted, "an entity has at most " +
-                                                std::to_string(limits::kOffersFromEntityMax) +
-                                                " offers that are not over");
-  }
-  if (book_.open_to(offer.to) >= limits::kOffersToEntityMax)
-    return refuse(Code::kResourceExhausted, "'" + offer.to + "' has too many offers already");
-  return {.offer = std::make_shared<const Offer>(offer), .is_change = true};
-}
-
-// What was missed is in the inbox before the offer is over: a crash between the two tries it again,
-// under the same name.
-void OfferService::store(Outcome outcome, Done done) {
-  if (!outcome.is_forgotten && is_missed(*outcome.offer))
-    return note_missed(std::move(outcome), std::move(done));
-  write(std::move(outcome), std::move(done));
-}
-
-void OfferService::write(Outcome outcome, Done done) {
-  const Offer& offer = *outcome.offer;
-  KeyedRecord record{.key = record_key_of(offer.key), .is_tombstone = outcome.is_forgotten};
-  if (!outcome.is_forgotten) record.value = wire_of(offer).SerializeAsString();
+void OfferService::store(const OfferChange& change) {
+  const OfferKey& key = change.offer->key;
+  if (change.what == OfferChange::What::kNote) return note_missed(change.offer);
+  const bool is_forgotten = change.what == OfferChange::What::kForget;
+  KeyedRecord record{.key = record_key_of(key), .is_tombstone = is_forgotten};
+  if (!is_forgotten) record.value = wire_of(*change.offer).SerializeAsString();
   OwnAppend::begin({.log = log_, .topic = topic_.id, .in_flight = in_flight_}, {std::move(record)},
-                   [this, outcome, done = std::move(done)](const auto& result) mutable {
-                     stored(outcome, std::move(done), status_of(result));
-                   });
+                   [this, key](const auto& result) { stored(key, result); });
 }
 
-void OfferService::note_missed(Outcome outcome, Done done) {
-  const Offer& offer = *outcome.offer;
+// A crash before it is known that it is there writes it again, under the same name.
+void OfferService::note_missed(const OfferRef& missed) {
+  const Offer& offer = *missed;
   const engine::TopicInfo& inbox = *inboxes_.find(InboxService::kNotification);
   v1::InboxMessage message;
   message.set_kind(v1::INBOX_MESSAGE_KIND_MISSED_OFFER);
@@ -206,50 +129,26 @@ void OfferService::note_missed(Outcome outcome, Done done) {
        .in_flight = in_flight_,
        .partition = engine::partition_of_key(engine::as_bytes(offer.to), inbox.config.partitions)},
       {std::move(note)},
-      [this, outcome, done = std::move(done),
-       owner = InboxKey{.category = inbox.id, .eid = offer.to}](const auto& result) mutable {
-        if (!result) return stored(outcome, std::move(done), status_of(result));
-        inboxes_.hub().tell(owner);
-        write(std::move(outcome), std::move(done));
+      [this, key = offer.key,
+       owner = InboxKey{.category = inbox.id, .eid = offer.to}](const auto& result) {
+        if (result) inboxes_.hub().tell(owner);
+        stored(key, result);
       });
 }
 
-void OfferService::stored(const Outcome& outcome, Done done, const Status& status) {
-  const OfferRef& offer = outcome.offer;
-  if (status) {
-    const MutexLock lock(mutex_);
-    if (outcome.is_forgotten) {
-      book_.forget(offer->key);
-    } else {
-      book_.put(offer);
-      std::set<OfferListener*> told;
-      for (const std::string* eid : {&offer->key.from, &offer->to}) {
-        const auto [first, last] = listeners_.equal_range(*eid);
-        for (auto at = first; at != last; ++at) told.insert(at->second);
-      }
-      for (OfferListener* listener : told) listener->on_changed(offer);
-    }
+void OfferService::tell_listeners(const OfferRef& offer) {
+  std::set<OfferListener*> told;
+  for (const std::string* eid : {&offer->key.from, &offer->to}) {
+    const auto [first, last] = listeners_.equal_range(*eid);
+    for (auto at = first; at != last; ++at) told.insert(at->second);
   }
-  if (status && !outcome.is_forgotten) count(outcome);
-  if (status) {
-    done(offer);
-  } else {
-    done(std::unexpected(
-        OfferRefusal{.code = code_of(status.error().code), .why = status.error().message}));
-  }
-  go_on(offer->key);
-}
-
-void OfferService::count(const Outcome& outcome) {
-  if (outcome.offer->version == 1) counters_.proposed += 1;
-  if (outcome.is_accepted) counters_.accepted += 1;
-  if (is_missed(*outcome.offer)) counters_.missed += 1;
+  for (OfferListener* listener : told) listener->on_changed(offer);
 }
 
 std::vector<OfferRef> OfferService::watch(const std::string& eid, OfferListener& listener) {
   const MutexLock lock(mutex_);
   listeners_.emplace(eid, &listener);
-  return book_.of(eid);
+  return core_.of(eid);
 }
 
 void OfferService::unwatch(const std::string& eid, OfferListener& listener) {
@@ -262,9 +161,9 @@ void OfferService::unwatch(const std::string& eid, OfferListener& listener) {
   }
 }
 
-std::size_t OfferService::open_offers() const {
+OfferCounters OfferService::counters() const {
   const MutexLock lock(mutex_);
-  return book_.open();
+  return core_.counters();
 }
 
 void OfferService::settle() { in_flight_.wait(); }

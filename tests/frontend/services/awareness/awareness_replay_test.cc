@@ -54,7 +54,7 @@ TEST(AwarenessReplay, ComparesWhatIsSaidAndTheState) {
   const std::vector<KeptEvent> events = events_of(some_recording());
   std::set<TapeEvent> kinds;
   for (const KeptEvent& event : events) kinds.insert(event.event);
-  for (auto kind = TapeEvent::kRules; kind <= TapeEvent::kAwareness;
+  for (auto kind = TapeEvent::kRules; kind <= TapeEvent::kCoreState;
        kind = static_cast<TapeEvent>(static_cast<int>(kind) + 1))
     EXPECT_TRUE(kinds.contains(kind)) << "kind " << static_cast<int>(kind);
   const ReplayReport report = replay_awareness_of(events);
@@ -72,7 +72,7 @@ TEST(AwarenessReplay, FindsEveryEventThatIsMissing) {
     std::vector<KeptEvent> without = events;
     without.erase(without.begin() + static_cast<std::ptrdiff_t>(i));
     // When nothing was due, that time passed is in what happens next.
-    if (events[i].event == TapeEvent::kAwareness || events[i].event == TapeEvent::kAdvance)
+    if (events[i].event == TapeEvent::kCoreState || events[i].event == TapeEvent::kAdvance)
       continue;
     EXPECT_TRUE(replay_awareness_of(without).difference)
         << "event " << i + 1 << " of kind " << static_cast<int>(events[i].event);
@@ -80,7 +80,7 @@ TEST(AwarenessReplay, FindsEveryEventThatIsMissing) {
 }
 
 TEST(AwarenessReplay, FindsAStateAndAnAnswerThatWereOthers) {
-  for (const TapeEvent kind : {TapeEvent::kAwareness, TapeEvent::kSaid}) {
+  for (const TapeEvent kind : {TapeEvent::kCoreState, TapeEvent::kSaid}) {
     std::vector<KeptEvent> events = events_of(some_recording());
     for (KeptEvent& event : events) {
       if (event.event == kind) event.words.back() ^= 1;

@@ -6,13 +6,12 @@
 #include <algorithm>
 #include <map>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "frontend/replay/replayer.h"
 #include "frontend/services/awareness/taped_awareness.h"
+#include "tests/frontend/tape_in_memory.h"
 
 namespace bimip::testing {
 
@@ -26,21 +25,6 @@ inline constexpr AwarenessRules kRules{.lease = 60s,
                                        .counts_above = 1000,
                                        .entities_max = 1000,
                                        .relations_max = 1000};
-
-// A recording in memory.
-class TapeInMemory final : public CoreTape {
- public:
-  void write(TapeEvent event, std::string_view words) override { (void)writer_.add(event, words); }
-  void flush() override { (void)writer_.flush(); }
-  void end() override { writer_.end(); }
-  [[nodiscard]] bool is_open() const override { return writer_.is_open(); }
-  [[nodiscard]] std::string bytes() const { return out_.str(); }
-
- private:
-  static constexpr std::uint64_t kBytesMax = 1'000'000'000;
-  std::ostringstream out_;
-  RecordingWriter writer_{out_, {.core = RecordedCore::kAwareness}, kBytesMax};
-};
 
 // What each core was told is recorded, and replayed when it is over.
 class CoreWorld : public HeardAt {
@@ -153,18 +137,10 @@ class CoreWorld : public HeardAt {
 
  private:
   void begin() {
-    tape_ = std::make_unique<TapeInMemory>();
+    tape_ = std::make_unique<TapeInMemory>(RecordedCore::kAwareness);
     core_ = std::make_unique<TapedAwareness>(rules_, tape_.get());
   }
-  void end() {
-    std::istringstream recorded(this->recorded());
-    const auto report = replay(recorded);
-    ASSERT_TRUE(report) << report.error().message;
-    EXPECT_EQ(report->end, ReplayReport::End::kWhole);
-    EXPECT_GT(report->states, 0U);
-    EXPECT_FALSE(report->difference)
-        << "event " << report->difference->event << ": " << report->difference->what;
-  }
+  void end() { expect_replays(recorded()); }
 
   const AwarenessRules rules_;
   std::unique_ptr<TapeInMemory> tape_;

@@ -52,8 +52,8 @@ TEST(OfferBook, AgreesWithAModelWhateverIsDone) {
       const bool over = is_over(offer->state);
       if (!over && (name.from == eid || offer->to == eid)) wanted.insert(name);
       by += !over && name.from == eid ? 1U : 0U;
-      if ((over ? offer->changed_at + limits::kOfferKept : offer->expires_at) <= now)
-        due.insert(name);
+      const auto kept = is_missed(*offer) ? limits::kOfferTriedAgain : limits::kOfferKept;
+      if ((over ? offer->changed_at + kept : offer->expires_at) <= now) due.insert(name);
     }
     std::set<OfferKey> found;
     Timestamp last{};

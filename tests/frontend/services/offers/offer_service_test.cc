@@ -10,6 +10,7 @@
 #include "engine/store/store.h"
 #include "frontend/stanza/limits.h"
 #include "tests/frontend/scripted_log.h"
+#include "tests/frontend/tape_in_memory.h"
 #include "tests/support/log_client.h"
 #include "tests/support/temp_directory.h"
 
@@ -43,7 +44,8 @@ class OfferServiceTest : public ::testing::Test {
     store_ = std::move(*store);
     log_ = std::make_unique<ScriptedLog>(*store_);
     inboxes_ = std::move(*InboxService::open(*log_, {}));
-    auto offers = OfferService::open(*log_, *inboxes_);
+    tape_ = std::make_unique<TapeInMemory>(RecordedCore::kOffers);
+    auto offers = OfferService::open(*log_, *inboxes_, tape_.get());
     ASSERT_TRUE(offers) << offers.error().message;
     offers_ = std::move(*offers);
   }
@@ -52,6 +54,7 @@ class OfferServiceTest : public ::testing::Test {
     inboxes_->settle();
     store_->close();
     offers_.reset();
+    expect_replays(tape_->bytes());
     inboxes_.reset();
     log_.reset();
     store_.reset();
@@ -94,6 +97,12 @@ class OfferServiceTest : public ::testing::Test {
                     now_, std::move(done));
     });
   }
+  void refuse_keys_with(const std::string& part) {
+    log_->refuse = [part](const engine::RecordFields& fields) -> std::optional<engine::Error> {
+      if (!engine::as_text(fields.key).contains(part)) return std::nullopt;
+      return engine::Error{engine::ErrorCode::kIo, "the disk is bad"};
+    };
+  }
   void tick(std::chrono::milliseconds time) {
     now_ += time;
     offers_->on_tick(now_);
@@ -109,6 +118,7 @@ class OfferServiceTest : public ::testing::Test {
   std::unique_ptr<engine::Store> store_;
   std::unique_ptr<ScriptedLog> log_;
   std::unique_ptr<InboxService> inboxes_;
+  std::unique_ptr<TapeInMemory> tape_;
   std::unique_ptr<OfferService> offers_;
   Timestamp now_ = kBegin;
 
@@ -217,27 +227,64 @@ TEST_F(OfferServiceTest, TheLongestNamesExpireAndAreCancelledAsAnyOther) {
   EXPECT_EQ(missed_by(to), 2U);
 }
 
+// All of them are looked at in two ticks.
+constexpr std::size_t kManyEntities = 40;
+constexpr std::size_t kTicks = 2;
+constexpr std::size_t kMany = kManyEntities * frontend::limits::kOffersFromEntityMax;
+
 TEST_F(OfferServiceTest, OnesWhoseEndCannotBeStoredStandInNobodysWay) {
-  constexpr std::size_t kEntities = 40;
-  constexpr std::size_t kTicks = 2;  // all of them are looked at once
-  propose_many(kEntities);
+  propose_many(kManyEntities);
   ASSERT_TRUE(propose("a"));
-  log_->refuse = [](const engine::RecordFields& fields) -> std::optional<engine::Error> {
-    if (!engine::as_text(fields.key).starts_with("to-")) return std::nullopt;
-    return engine::Error{engine::ErrorCode::kIo, "the disk is bad"};
-  };
+  refuse_keys_with("from-");
   Ear bob;
   (void)offers_->watch("bob", bob);
   now_ += 60s;
   for (std::size_t i = 0; i < kTicks; ++i) tick(250ms);
   EXPECT_THAT(bob.states, ElementsAre(OfferState::kExpired));
   EXPECT_EQ(missed_by("bob"), 1U);
-  EXPECT_EQ(offers_->open_offers(), kEntities * frontend::limits::kOffersFromEntityMax);
+  EXPECT_EQ(offers_->open_offers(), kMany);
+  EXPECT_EQ(missed_by("to-0"), 0U) << "it is not over";
   log_->refuse = {};
   for (std::size_t i = 0; i < kTicks; ++i) tick(frontend::limits::kOfferTriedAgain);
   EXPECT_EQ(offers_->open_offers(), 0U) << "they are tried again";
   EXPECT_EQ(missed_by("to-0"), frontend::limits::kOffersFromEntityMax);
   offers_->unwatch("bob", bob);
+}
+
+TEST_F(OfferServiceTest, OneWhoseNoteCannotBeStoredIsOverAndNotedLater) {
+  propose_many(kManyEntities);
+  Ear watcher;
+  (void)offers_->watch("to-0", watcher);
+  refuse_keys_with("to-");
+  now_ += 60s;
+  for (std::size_t i = 0; i < kTicks; ++i) tick(250ms);
+  EXPECT_EQ(offers_->open_offers(), 0U);
+  EXPECT_EQ(offers_->counters().missed, kMany);
+  EXPECT_THAT(watcher.states, SizeIs(frontend::limits::kOffersFromEntityMax));
+  for (int i = 0; i < 3; ++i) tick(60s);
+  EXPECT_EQ(missed_by("to-0"), 0U);
+  offers_->unwatch("to-0", watcher);
+  reopen();
+  for (std::size_t i = 0; i < kTicks; ++i) tick(frontend::limits::kOfferTriedAgain);
+  EXPECT_EQ(missed_by("to-0"), frontend::limits::kOffersFromEntityMax) << "after a restart, too";
+  for (int i = 0; i < 3; ++i) tick(60s);
+  EXPECT_EQ(missed_by("to-0"), frontend::limits::kOffersFromEntityMax) << "and once";
+  EXPECT_EQ(offers_->counters().missed, 0U) << "none was missed since";
+}
+
+TEST_F(OfferServiceTest, ThoseOnTheirWayCountAsWell) {
+  log_->holds = true;
+  std::size_t refused = 0;
+  for (std::size_t i = 0; i < frontend::limits::kOffersFromEntityMax + 3; ++i) {
+    offers_->propose(offer(std::to_string(i), "video", "ann", "bob"), [&](const Answer& answer) {
+      if (!answer) ++refused;
+    });
+  }
+  EXPECT_EQ(refused, 3U);
+  log_->let_go();
+  offers_->settle();
+  EXPECT_EQ(refused, 3U);
+  EXPECT_EQ(offers_->open_offers(), frontend::limits::kOffersFromEntityMax);
 }
 
 TEST_F(OfferServiceTest, ARestartLosesNone) {
