@@ -113,8 +113,8 @@ std::expected<CoreRecordings, std::string> record_cores(const Settings& settings
   if (settings.record.empty()) return recordings;
   if (auto made = make_recording_folder(settings.record); !made)
     return std::unexpected(std::move(made.error()));
-  for (const auto [core, recording] : {std::pair(RecordedCore::kAwareness, &recordings.awareness),
-                                       std::pair(RecordedCore::kOffers, &recordings.offers)}) {
+  for (const auto& [core, recording] : {std::pair(RecordedCore::kAwareness, &recordings.awareness),
+                                        std::pair(RecordedCore::kOffers, &recordings.offers)}) {
     auto created = record(settings, core);
     if (!created) return std::unexpected(std::move(created.error()));
     *recording = std::move(*created);

@@ -36,6 +36,9 @@ CORE = "frontend/services/awareness/awareness_core.cc"
 DEVICES = "frontend/services/awareness/awareness_devices.cc"
 VIEWERS = "frontend/services/awareness/awareness_viewers.cc"
 PRIVACY = "frontend/services/awareness/privacy.cc"
+OFFERS = "frontend_services_offers_test"
+OFFER_CORE = "frontend/services/offers/offer_core.cc"
+OFFER_RULES = "frontend/services/offers/offer_rules.cc"
 
 MUTATIONS = [
     Mutation("a commit of a durable topic is only written", WRITER,
@@ -272,4 +275,25 @@ MUTATIONS = [
              "if (there && *there && !*there) (void)device.remove(path);", STORE, "AReaderOfAnErasedSegment.*"),
     Mutation("a page that cannot be read counts as one of zeros", "engine/device/mapped_pages.cc",
              "mapping->failed.store(true,", "mapping->failed.store(false,", "engine_device_test", "*Mapped*"),
+    Mutation("a session without a device is any other without one", OFFER_RULES,
+             "offer.to_session == move.session", "!move.session.empty()", OFFERS, "OfferModel.*"),
+    Mutation("an offer past its time is accepted", OFFER_RULES,
+             "offer.expires_at <= now) return has_become", "offer.expires_at < offer.proposed_at) return has_become",
+             OFFERS, "OfferModel.*"),
+    Mutation("a change of an offer is decided while another is on its way", OFFER_CORE,
+             "if (found == lines_.end()) return void(take(key, std::move(step), out));",
+             "if (found == lines_.end() || step.kind == Step::Kind::kMove) "
+             "return void(take(key, std::move(step), out));", OFFERS, "OfferModel.*"),
+    Mutation("a refused change of an offer counts", OFFER_CORE,
+             "refuse(line, *refusal, out);", "settle(line, out);", OFFERS, "OfferModel.*"),
+    Mutation("an offer is forgotten without its note", OFFER_CORE,
+             "if (is_missed(*offer) && !offer->is_noted) return {.offer = offer, .change = Change::kNote};", "",
+             OFFERS, "OfferModel.*"),
+    Mutation("an offer that was missed twice has one note", "frontend/services/offers/offer_service.cc",
+             "std::to_string(micros(offer.proposed_at))", "std::string()", OFFERS, "OfferModel.*"),
+    Mutation("an offer whose end cannot be stored stays the first that is due", OFFER_CORE,
+             "book_.put_off(key, now + limits::kOfferTriedAgain);", "", OFFERS, "OfferServiceTest.*"),
+    Mutation("offers on their way do not count", OFFER_CORE,
+             "book_.open_from(from) + count_of(coming_from_, from)", "book_.open_from(from)",
+             OFFERS, "OfferServiceTest.*"),
 ]
