@@ -2,7 +2,6 @@
 // recording does harm. That recordings replay at all is shown by every test of the core.
 #include <gtest/gtest.h>
 
-#include <random>
 #include <set>
 #include <string>
 #include <vector>
@@ -81,11 +80,7 @@ TEST(AwarenessReplay, FindsEveryEventThatIsMissing) {
 
 TEST(AwarenessReplay, FindsAStateAndAnAnswerThatWereOthers) {
   for (const TapeEvent kind : {TapeEvent::kCoreState, TapeEvent::kSaid}) {
-    std::vector<KeptEvent> events = events_of(some_recording());
-    for (KeptEvent& event : events) {
-      if (event.event == kind) event.words.back() ^= 1;
-    }
-    EXPECT_TRUE(replay_awareness_of(events).difference);
+    EXPECT_TRUE(replay_awareness_of(with_others(events_of(some_recording()), kind)).difference);
   }
 }
 
@@ -105,26 +100,8 @@ TEST(AwarenessReplay, SaysWhatItDoesNotUnderstand) {
             "what is not stale was kept");
 }
 
-// Checksums vouch for blocks, not for whoever wrote them.
 TEST(AwarenessReplay, TakesNoHarmFromAnyWords) {
-  const std::vector<KeptEvent> events = events_of(some_recording());
-  std::mt19937_64 random(7);  // NOLINT: repeatable
-  for (int round = 0; round < 3000; ++round) {
-    std::vector<KeptEvent> changed = events;
-    std::string& words = changed[random() % changed.size()].words;
-    if (words.empty()) continue;
-    switch (random() % 3) {
-      case 0:
-        words[random() % words.size()] ^= static_cast<char>(1U << (random() % 8));
-        break;
-      case 1:
-        words.resize(random() % words.size());
-        break;
-      default:
-        words.insert(random() % words.size(), 1, static_cast<char>(random()));
-    }
-    (void)replay_awareness_of(changed);
-  }
+  replay_any_words(events_of(some_recording()), RecordedCore::kAwareness);
 }
 
 }  // namespace
