@@ -234,7 +234,7 @@ constexpr std::size_t kMany = kManyEntities * frontend::limits::kOffersFromEntit
 
 TEST_F(OfferServiceTest, OnesWhoseEndCannotBeStoredStandInNobodysWay) {
   propose_many(kManyEntities);
-  ASSERT_TRUE(propose("a"));
+  ASSERT_TRUE(propose("a", "video", "zoe")) << "who is behind the others";
   refuse_keys_with("from-");
   Ear bob;
   (void)offers_->watch("bob", bob);
