@@ -281,9 +281,9 @@ MUTATIONS = [
              "offer.expires_at <= now) return has_become", "offer.expires_at < offer.proposed_at) return has_become",
              OFFERS, "OfferModel.*"),
     Mutation("a change of an offer is decided while another is on its way", OFFER_CORE,
-             "if (found == lines_.end()) return void(take(key, std::move(step), out));",
+             "if (found == lines_.end()) return void(take(key, step, out));",
              "if (found == lines_.end() || step.kind == Step::Kind::kMove) "
-             "return void(take(key, std::move(step), out));", OFFERS, "OfferModel.*"),
+             "return void(take(key, step, out));", OFFERS, "OfferModel.*"),
     Mutation("a refused change of an offer counts", OFFER_CORE,
              "refuse(line, *refusal, out);", "settle(line, out);", OFFERS, "OfferModel.*"),
     Mutation("an offer is forgotten without its note", OFFER_CORE,

@@ -65,10 +65,10 @@ OfferOutputs OfferCore::stored(const OfferKey& key, const std::optional<OfferRef
     return out;
   }
   while (!line.waiting.empty()) {
-    Step step = std::move(line.waiting.front());
+    const Step step = std::move(line.waiting.front());
     line.waiting.pop_front();
     if (step.kind == Step::Kind::kTime) line.is_time_waiting = false;
-    if (take(key, std::move(step), out)) return out;
+    if (take(key, step, out)) return out;
   }
   lines_.erase(found);
   return out;
@@ -128,7 +128,7 @@ void OfferCore::count(const Outcome& outcome) {
 
 void OfferCore::add(const OfferKey& key, Step step, OfferOutputs& out) {
   const auto found = lines_.find(key);
-  if (found == lines_.end()) return void(take(key, std::move(step), out));
+  if (found == lines_.end()) return void(take(key, step, out));
   Line& line = found->second;
   if (step.kind == Step::Kind::kTime) {
     if (std::exchange(line.is_time_waiting, true)) return;
@@ -141,7 +141,7 @@ void OfferCore::add(const OfferKey& key, Step step, OfferOutputs& out) {
   line.waiting.push_back(std::move(step));
 }
 
-bool OfferCore::take(const OfferKey& key, Step step, OfferOutputs& out) {
+bool OfferCore::take(const OfferKey& key, const Step& step, OfferOutputs& out) {
   Outcome outcome = outcome_of(key, step);
   if (!outcome.change) {
     answer(step.ask, outcome, out);

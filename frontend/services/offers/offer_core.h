@@ -110,7 +110,7 @@ class OfferCore {
 
   void add(const OfferKey& key, Step step, OfferOutputs& out);
   // Whether a change is on its way now.
-  bool take(const OfferKey& key, Step step, OfferOutputs& out);
+  bool take(const OfferKey& key, const Step& step, OfferOutputs& out);
   // What was on its way is stored. Whether something follows from it.
   bool settle(Line& line, OfferOutputs& out);
   void refuse(Line& line, const OfferRefusal& refusal, OfferOutputs& out);
