@@ -81,6 +81,13 @@ class Replay(case.SystemTest):
         self.assertGreaterEqual(told[0]["inputs"], 15)
         self.assertEqual((told[0]["outputs_compared"], told[0]["states_compared"]), (told[0]["inputs"], 1))
 
+    def test_what_offers_were_told_is_there_after_a_kill(self):
+        node = self.recorded_server("--shards", 1)
+        node.must("--as", "ann", "offer", "propose", "bob")
+        programs.wait_until(lambda: self.replayed("offers")[0]["inputs"] >= 2, what="a flush of the recording")
+        node.kill()
+        self.assertGreaterEqual(self.replayed("offers")[0]["inputs"], 2)
+
     def test_a_recording_is_good_up_to_where_the_server_was_killed(self):
         node = self.recorded_server("--shards", 1)
         self.work(node)

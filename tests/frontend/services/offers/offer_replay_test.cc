@@ -84,6 +84,21 @@ TEST(OfferReplay, ComparesWhatIsSaidAndTheState) {
   EXPECT_EQ(report.states, 1U);
 }
 
+TEST(OfferReplay, ComparesTheStateAllAlong) {
+  TapeInMemory tape(RecordedCore::kOffers);
+  TapedOffers core(&tape);
+  core.load(offer("old"));
+  for (std::uint64_t i = 1; i <= 10'000; ++i) {
+    const OfferOutputs out = core.move(AskNumber(i), {.from = "ann", .id = "none"},
+                                       {.action = OfferAction::kRing, .eid = "bob"}, kNow);
+    ASSERT_EQ(out.answers.size(), 1U);
+  }
+  core.end_tape();
+  const ReplayReport report = replay_offers_of(events_of(tape.bytes()));
+  EXPECT_FALSE(report.difference);
+  EXPECT_EQ(report.states, 3U) << "twice on the way, and at the end";
+}
+
 TEST(OfferReplay, FindsEveryEventThatIsMissing) {
   const std::vector<KeptEvent> events = events_of(some_recording());
   for (std::size_t i = 0; i + 1 < events.size(); ++i) {
