@@ -131,11 +131,18 @@ class Life {
     if (choice < 84) return move_clock();
     if (choice < 88) return settle();
     if (choice < 92) return turn_log();
+    if (choice < 94) return watch_anew();
     if (choice < 98) {
       for (std::uint64_t i = random_.below(20); i > 0; --i) sim_.step();
       return;
     }
     crash();
+  }
+
+  void watch_anew() {
+    Watcher& watcher = watchers_[random_.below(watchers_.size())];
+    offers_->unwatch(watcher.eid(), watcher);
+    model_.listed(watcher.eid(), offers_->watch(watcher.eid(), watcher));
   }
 
   Actor someone() {
