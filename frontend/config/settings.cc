@@ -245,7 +245,9 @@ constexpr auto kSettings = std::to_array<Setting>({
     {.name = "limits.heartbeat",
      .kind = kDuration,
      .place = BIMIP_LIMIT(Duration, heartbeat),
-     .meaning = "A peer that is silent this long is sent a Ping; one silent twice as long is gone.",
+     .meaning =
+         "A peer that is silent this long is sent a Ping; one silent twice as long, asked in "
+         "between, is gone.",
      .least = 100,
      .most = kHour},
     {.name = "limits.heartbeat_least",

@@ -28,6 +28,7 @@ engine::Result<std::uint64_t> DeviceSeat::enter() {
 
 void DeviceSeat::on_taken_over() {
   is_taken_over_.store(true, std::memory_order_release);
+  count_ = {};
   if (std::shared_ptr<Session> session = session_.lock())
     host_.came_back(*std::make_unique<TakeoverNotice>(std::move(session)).release());
 }

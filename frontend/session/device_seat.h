@@ -7,6 +7,7 @@
 #include <string>
 
 #include "frontend/services/registry/session_registry.h"
+#include "frontend/session/entity_count.h"
 #include "frontend/session/host.h"
 
 namespace bimip::frontend {
@@ -22,10 +23,13 @@ class TakeoverNotice final : public SessionRequest {
 };
 
 // Owned by the session, on its thread; on_taken_over() comes on any. Leaves when it is destroyed.
+// `count` is the session's, which outlives it, and leaves it alone from enter() on: whose device is
+// taken over counts no more, however long its connection lasts.
 class DeviceSeat final : public DeviceHolder {
  public:
-  DeviceSeat(const std::shared_ptr<Session>& session, SessionHost& host, DeviceKey key)
-      : session_(session), host_(host), key_(std::move(key)) {}
+  DeviceSeat(const std::shared_ptr<Session>& session, SessionHost& host, DeviceKey key,
+             EntityCount::Entry& count)
+      : session_(session), host_(host), key_(std::move(key)), count_(count) {}
   ~DeviceSeat() override;
   DeviceSeat(const DeviceSeat&) = delete;
   DeviceSeat& operator=(const DeviceSeat&) = delete;
@@ -43,6 +47,7 @@ class DeviceSeat final : public DeviceHolder {
   const std::weak_ptr<Session> session_;
   SessionHost& host_;
   const DeviceKey key_;
+  EntityCount::Entry& count_;
   std::uint64_t epoch_ = 0;  // 0: it has not entered
   std::atomic<bool> is_taken_over_{false};
 };

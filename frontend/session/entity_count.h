@@ -48,6 +48,13 @@ class EntityCount {
     ++entity.second;
     return Entry(*this, entity);
   }
+  // Of one that takes the place of another, whose entry goes at once: however many there are.
+  [[nodiscard]] Entry add_in_place(const std::string& eid) {
+    const engine::MutexLock lock(mutex_);
+    Sessions::value_type& entity = *sessions_.try_emplace(eid).first;
+    ++entity.second;
+    return Entry(*this, entity);
+  }
 
  private:
   void remove(Sessions::value_type& entity) {

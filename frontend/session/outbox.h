@@ -31,7 +31,7 @@ void append_goodbye(std::string& into, Framing framing, const GoodbyeWords& word
 // Thread-compatible.
 class Outbox {
  public:
-  Outbox(Framing framing, SessionHost& host) : framing_(framing), host_(host) {}
+  Outbox(Framing framing, SessionHost& host) : host_(host), framing_(framing) {}
 
   void send(const google::protobuf::MessageLite& stanza);
   // An Error stanza in answer to `id`; 0: of its own accord.
@@ -61,11 +61,11 @@ class Outbox {
   void on_sent(std::size_t bytes) { taken_ -= bytes; }
 
  private:
-  const Framing framing_;
-  bool ended_ = false;
   SessionHost& host_;
   std::string bytes_;
   std::size_t taken_ = 0;  // by the transport, and still unsent
+  const Framing framing_;
+  bool ended_ = false;
 };
 
 }  // namespace bimip::frontend

@@ -136,6 +136,10 @@ class Session : public std::enable_shared_from_this<Session> {
   void on_request(const v1::Stanza& stanza, Moment now);
   void identify(std::uint64_t id, const v1::Identity& identity, Moment now);
   void open(std::uint64_t id, Moment now);
+  // Whether devices have a place that can be taken.
+  [[nodiscard]] bool has_registry() const;
+  // False: its entity has as many sessions as it may.
+  [[nodiscard]] bool is_let_in();
   // Takes its device, if it has one. False: there are too many.
   [[nodiscard]] bool take_device();
   [[nodiscard]] bool is_taken_over();
@@ -157,17 +161,18 @@ class Session : public std::enable_shared_from_this<Session> {
   SessionHost& host_;
   const std::string id_;
   const engine::Timestamp opened_at_;
-  Heartbeat heartbeat_;
-  EntityCount::Entry entry_;          // once it has said who it is
+  // Small ones lie in what those before them leave over.
+  [[no_unique_address]] Heartbeat heartbeat_;
+  bool is_known_ = false;  // it was welcomed, and its end is not yet remembered
+  State state_ = State::kUnidentified;
+  Code ended_with_ = Code::kUnspecified;
+  EntityCount::Entry entry_;          // once it has said who it is; the seat's while there is one
   std::unique_ptr<DeviceSeat> seat_;  // of one that has a device
   std::uint64_t device_epoch_ = 0;
   std::unique_ptr<Pace> publish_pace_;  // null: as fast as the log takes them
-  bool is_known_ = false;               // it was welcomed, and its end is not yet remembered
-  State state_ = State::kUnidentified;
-  Code ended_with_ = Code::kUnspecified;
-  std::uint32_t come_back_after_ms_ = 0;
   Peer* peer_ = nullptr;
-  Outbox outbox_;
+  [[no_unique_address]] Outbox outbox_;
+  std::uint32_t come_back_after_ms_ = 0;
   Bearer bearer_;
   struct Arrival;
   std::unique_ptr<Arrival> arrival_;  // until it is known who is there

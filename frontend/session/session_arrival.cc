@@ -60,18 +60,11 @@ void Session::drop_forbidden() {
 }
 
 void Session::open(std::uint64_t id, Moment now) {
-  // A replay counts nobody.
-  std::optional<EntityCount::Entry> entry;
-  const bool is_let_in = learn(host_, [&] {
-    entry = host_.entities().add(bearer_.grant().eid);
-    return entry.has_value();
-  });
-  if (!is_let_in) {
+  if (!is_let_in()) {
     host_.metrics().hit(Limit::kSessionsPerEntity);
     come_back_after(limits::kComeBackAfter);
     return end(Code::kResourceExhausted, "limits.sessions_per_entity is reached");
   }
-  if (entry) entry_ = std::move(*entry);
   if (!take_device())
     return end(Code::kResourceExhausted, "as many devices are known as there may be");
   is_known_ = true;
@@ -83,15 +76,32 @@ void Session::open(std::uint64_t id, Moment now) {
   }
 }
 
+bool Session::has_registry() const {
+  return host_.registry() != nullptr && (peer_ == nullptr || !peer_->facts().is_call);
+}
+
+// A replay counts nobody. A device whose older session is there still, dead perhaps and not yet
+// found to be, takes that one's place, where there is no other.
+bool Session::is_let_in() {
+  return learn(host_, [this] {
+    const DeviceKey key{.eid = bearer_.grant().eid, .device = bearer_.device()};
+    std::optional<EntityCount::Entry> entry = host_.entities().add(key.eid);
+    if (!entry && !key.device.empty() && has_registry() && host_.registry()->is_held(key))
+      entry = host_.entities().add_in_place(key.eid);
+    if (entry) entry_ = std::move(*entry);
+    return entry.has_value();
+  });
+}
+
 // A call is over before anybody could take its place, and has no place to take.
 bool Session::take_device() {
   if (bearer_.device().empty()) return true;
   // 0: it takes none; nothing: there is no room.
   const auto epoch = learn(host_, [this]() -> std::optional<std::uint64_t> {
-    if (host_.registry() == nullptr || (peer_ != nullptr && peer_->facts().is_call)) return 0;
+    if (!has_registry()) return 0;
     seat_ = std::make_unique<DeviceSeat>(
         shared_from_this(), host_,
-        DeviceKey{.eid = bearer_.grant().eid, .device = bearer_.device()});
+        DeviceKey{.eid = bearer_.grant().eid, .device = bearer_.device()}, entry_);
     const auto entered = seat_->enter();
     return entered ? std::optional(*entered) : std::nullopt;
   });

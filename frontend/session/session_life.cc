@@ -1,5 +1,6 @@
 // Session: its time, whether its peer is there, and its end.
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "frontend/services/awareness/awareness_core.h"
@@ -27,17 +28,18 @@ Heartbeat::Bounds Session::heartbeat_bounds() const {
 }
 
 void Session::on_pong(const v1::Stanza& stanza, Moment now) {
-  const auto took = heartbeat_.answered(now.monotonic, heartbeat_bounds());
-  if (!took) return;
+  const v1::Pong& pong = stanza.pong();
+  const auto measured = heartbeat_.answered(
+      {.sent_at_us = pong.sent_at_us(), .received_at_us = pong.received_at_us()}, now.monotonic,
+      heartbeat_bounds());
+  if (!measured) return;
   SessionMetrics& metrics = host_.metrics();
-  metrics.round_trip.observe(static_cast<std::uint64_t>(took->count()));
-  if (stanza.pong().received_at_us() == 0) return;
-  heartbeat_.compare_clocks(stanza.pong().sent_at_us(), stanza.pong().received_at_us(), *took);
-  const std::int64_t ahead = heartbeat_.clock_offset_us();
-  const std::uint64_t apart =
-      ahead < 0 ? 0 - static_cast<std::uint64_t>(ahead) : static_cast<std::uint64_t>(ahead);
-  constexpr std::uint64_t kNanosecondsInOne = 1000;
-  metrics.clock_offset.observe(std::min(apart, UINT64_MAX / kNanosecondsInOne) * kNanosecondsInOne);
+  metrics.round_trip.observe(static_cast<std::uint64_t>(measured->round_trip.count()));
+  if (!measured->clock_offset_us) return;
+  // One clock that was never set would be all that the sum tells.
+  const Heartbeat::Time apart = std::chrono::microseconds(
+      std::min(std::abs(*measured->clock_offset_us), limits::kClockOffsetCounted.count()));
+  metrics.clock_offset.observe(static_cast<std::uint64_t>(apart.count()));
 }
 
 void Session::answer_ping(const v1::Stanza& stanza, Moment now) {
@@ -72,7 +74,7 @@ void Session::on_tick(Moment now) {
 }
 
 void Session::look_for_life(Moment now) {
-  switch (heartbeat_.next(now.monotonic, heartbeat_bounds())) {
+  switch (heartbeat_.next(now, heartbeat_bounds())) {
     case Heartbeat::Due::kNothing:
       return;
     case Heartbeat::Due::kGone:
@@ -137,8 +139,8 @@ void Session::on_disconnected() {
   record(TapeEvent::kDisconnected);
   remember(Code::kUnspecified, "the peer ended the connection");
   state_ = State::kOver;
-  entry_ = {};
   seat_.reset();
+  entry_ = {};
   device_epoch_ = 0;
   stop_delivering();
 }

@@ -185,6 +185,8 @@ inline constexpr auto kIdentifyWithin = 5s;
 inline constexpr auto kHeartbeat = 30s;
 // A peer whose answers come late is asked as often as this.
 inline constexpr auto kHeartbeatLeast = 10s;
+// A clock that is further off counts as this much in the metric.
+inline constexpr std::chrono::microseconds kClockOffsetCounted = std::chrono::hours(24);
 // A peer that takes no byte for this long while there are some for it is closed.
 inline constexpr auto kWriteStall = 30s;
 

@@ -1,6 +1,9 @@
 """More than the server can take: it slows publishers down, refuses with a code to try again, and holds a bounded memory."""
 
 import collections
+import json
+import os
+import signal
 import socket
 import threading
 import time
@@ -112,6 +115,74 @@ class Overload(case.SystemTest):
                 alive.send(wire.stanza(stanza.id, pong={"sent_at_us": stanza.ping.sent_at_us}))
             self.assertEqual(silent.end().code, Code.CODE_TIMEOUT)
             self.assertEqual(alive.ask(5, ping={}).id, 5)
+
+    def test_a_peer_that_is_slow_and_answers_stays(self):
+        server = self.server("--limits-heartbeat", "1s", "--limits-heartbeat-least", "200ms")
+        with wire.Session(server) as slow:
+            pings = 0
+            until = time.monotonic() + 6
+            while time.monotonic() < until:
+                ping = slow.next()
+                self.assertTrue(ping.HasField("ping"), ping)
+                pings += 1
+                time.sleep(0.7)
+                slow.send(wire.stanza(ping.id, pong={"sent_at_us": ping.ping.sent_at_us}))
+            self.assertGreater(pings, 4, "it is asked more often")
+            self.assertEqual(slow.ask(5, ping={}).id, 5)
+
+    def test_a_server_that_was_paused_asks_quiet_peers_and_ends_nobody_for_its_own_silence(self):
+        server = self.server("--limits-heartbeat", "1s")
+        with wire.Session(server) as quiet, wire.Session(server) as dead:
+            os.kill(server.process.pid, signal.SIGSTOP)
+            time.sleep(4)
+            os.kill(server.process.pid, signal.SIGCONT)
+            until = time.monotonic() + 3
+            while time.monotonic() < until:
+                stanza = quiet.next()
+                self.assertTrue(stanza.HasField("ping"), stanza)
+                quiet.send(wire.stanza(stanza.id, pong={"sent_at_us": stanza.ping.sent_at_us}))
+            self.assertEqual(quiet.ask(5, ping={}).id, 5)
+            self.assertEqual(dead.end().code, Code.CODE_TIMEOUT)
+
+    def test_a_busy_session_is_measured_and_believed_only_where_it_answers(self):
+        server = self.server("--limits-heartbeat", "1s")
+        with wire.Session(server, eid="alice") as busy:
+            until = time.monotonic() + 2
+            ping = None
+            while time.monotonic() < until and ping is None:
+                busy.send(wire.stanza(7, ping={}))
+                stanza = busy.next()
+                ping = stanza.ping if stanza.HasField("ping") else None
+                time.sleep(0.05)
+            self.assertIsNotNone(ping, "nobody asked")
+
+            def measured():
+                lines = server.must("session", "list", "--json").splitlines()
+                one = next(one for one in map(json.loads, lines) if one["eid"] == "alice")
+                return one["round_trip_us"], one["clock_offset_us"]
+
+            for other in (-1, 0, ping.sent_at_us + 1):
+                busy.send(wire.stanza(0, pong={"sent_at_us": other, "received_at_us": 2**63 - 1}))
+            self.assertEqual(measured(), (0, 0))
+            ahead_us = 3_600_000_000
+            busy.send(wire.stanza(0, pong={"sent_at_us": ping.sent_at_us,
+                                           "received_at_us": int(time.time() * 1e6) + ahead_us}))
+            programs.wait_until(lambda: measured()[0] > 0, what="a round trip")
+            self.assertAlmostEqual(measured()[1], ahead_us, delta=5_000_000)
+
+    def test_a_device_takes_its_own_place_however_many_sessions_its_entity_has(self):
+        server = self.server("--limits-sessions-per-entity", 1)
+        sessions = [wire.Session(server, eid="alice", device="phone")]
+        for _ in range(3):
+            sessions.append(wire.Session(server, eid="alice", device="phone"))
+            self.assertEqual(sessions[-2].end().code, Code.CODE_TAKEN_OVER)
+        with wire.Connection(server) as other:
+            other.send_bytes(wire.PREFACE)
+            other.send(wire.stanza(1, identity={"protocol_version": 1, "eid": "alice", "device": "desk"}))
+            self.assertEqual(other.end().code, Code.CODE_RESOURCE_EXHAUSTED)
+        self.assertEqual(sessions[-1].ask(5, ping={}).id, 5)
+        for session in sessions:
+            session.close()
 
     def test_connections_above_the_most_are_told_to_come_back(self):
         server = self.server("--limits-connections", 5)

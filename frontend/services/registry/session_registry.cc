@@ -99,6 +99,12 @@ engine::Result<std::uint64_t> SessionRegistry::enter(const Entering& entering) {
   return epoch;
 }
 
+bool SessionRegistry::is_held(const DeviceKey& key) const {
+  const engine::MutexLock lock(mutex_);
+  const auto at = entries_.find(key);
+  return at != entries_.end() && at->second.holder != nullptr;
+}
+
 // It is written when the device has not come back for a while: most come back at once.
 void SessionRegistry::leave(const DeviceKey& key, std::uint64_t epoch) {
   const engine::MutexLock lock(mutex_);

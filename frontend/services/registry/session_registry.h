@@ -49,6 +49,8 @@ class SessionRegistry {
   // The device is this session's from now on; the session that had it is told. Answers how many
   // sessions the device has had. kBusy: there are as many devices as there may be.
   [[nodiscard]] engine::Result<std::uint64_t> enter(const Entering& entering);
+  // Whether a session has it now.
+  [[nodiscard]] bool is_held(const DeviceKey& key) const;
   // After it has returned the holder is told nothing any more. Does nothing for one whose device
   // was taken over.
   void leave(const DeviceKey& key, std::uint64_t epoch);

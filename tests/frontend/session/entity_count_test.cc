@@ -16,6 +16,17 @@ TEST(EntityCount, LetsEachEntityHaveSoManySessions) {
   EXPECT_TRUE(count.add("alice"));
 }
 
+TEST(EntityCount, CountsOneThatTakesAnothersPlaceBeyondTheMost) {
+  EntityCount count(1);
+  auto older = count.add("alice");
+  {
+    const EntityCount::Entry newer = count.add_in_place("alice");
+    older.reset();
+    EXPECT_FALSE(count.add("alice"));
+  }
+  EXPECT_TRUE(count.add("alice"));
+}
+
 TEST(EntityCount, CountsAMovedEntryOnce) {
   EntityCount count(1);
   auto entry = count.add("alice");

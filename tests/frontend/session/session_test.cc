@@ -111,51 +111,6 @@ TEST(Session, AllowsLongFramesOnlyToWhoSaidWhoItIs) {
   EXPECT_EQ(client.session().frame_bytes_max(), limits::kFrameBytesMax);
 }
 
-TEST(Session, PingsASilentPeerOnceAndEndsWithoutASign) {
-  World world;
-  const auto client = Client::welcomed(world);
-  const auto tick_after = [&](std::chrono::nanoseconds time) {
-    world.clock.pass(time);
-    client->session().on_tick(world.now());
-    return client->said();
-  };
-  EXPECT_THAT(tick_after(world.in_force.heartbeat - 1ms), IsEmpty());
-  const std::vector<v1::Stanza> pings = tick_after(1ms);
-  ASSERT_THAT(pings, SizeIs(1));
-  EXPECT_TRUE(pings[0].has_ping());
-  EXPECT_THAT(tick_after(1s), IsEmpty());
-
-  v1::Stanza pong;
-  pong.mutable_pong()->set_sent_at_us(pings[0].ping().sent_at_us());
-  client->say(pong);
-  EXPECT_THAT(tick_after(world.in_force.heartbeat - 1ms), IsEmpty());
-
-  EXPECT_THAT(tick_after(1ms), SizeIs(1));
-  world.clock.pass(world.in_force.heartbeat);
-  client->session().on_tick(world.now());
-  EXPECT_EQ(goodbye_of(*client).code(), v1::CODE_TIMEOUT);
-}
-
-TEST(Session, DoesNotTakeAPeerForSilentWhomItDoesNotRead) {
-  World world;
-  world.create_topic("events");
-  world.in_force.publishes_in_flight = 1;
-  const auto client = Client::welcomed(world);
-  world.scripted().holds = true;
-  client->publish("events", "x");
-  EXPECT_FALSE(client->session().takes_input());
-  world.clock.pass(10 * world.in_force.heartbeat);
-  client->session().on_tick(world.now());
-  EXPECT_FALSE(client->session().is_over());
-  world.scripted().let_go();
-  EXPECT_TRUE(client->said().at(0).has_published());
-  // Its silence begins now that it is read again.
-  world.clock.pass(world.in_force.heartbeat);
-  client->session().on_tick(world.now());
-  EXPECT_FALSE(client->session().is_over());
-  EXPECT_TRUE(client->said().at(0).has_ping());
-}
-
 TEST(Session, AnswersABodyThatItDoesNotKnow) {
   World world;
   const auto client = Client::welcomed(world);

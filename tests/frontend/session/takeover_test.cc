@@ -22,6 +22,37 @@ TEST(Takeover, EndsTheOlderSessionOfTheDeviceAndTellsItWhy) {
   EXPECT_TRUE(other->session().is_open());
 }
 
+// The older one's connection may be dead and nobody know it yet.
+TEST(Takeover, IsNotRefusedForTheSessionsThatAnEntityHas) {
+  World world;
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < World::kSessionsPerEntity; ++i)
+    clients.push_back(Client::welcomed(world, {}, "alice", "device " + std::to_string(i)));
+  const auto come = [&](const std::string& device) {
+    v1::Stanza identity;
+    identity.mutable_identity()->set_protocol_version(1);
+    identity.mutable_identity()->set_eid("alice");
+    identity.mutable_identity()->set_device(device);
+    clients.push_back(std::make_unique<Client>(world));
+    clients.back()->say(identity);
+    return clients.back()->said().at(0);
+  };
+  const auto refuses = [&](const std::string& device) {
+    return come(device).goodbye().code() == v1::CODE_RESOURCE_EXHAUSTED;
+  };
+  EXPECT_TRUE(refuses("another"));
+  for (std::uint64_t epoch = 2; epoch < 5; ++epoch)
+    EXPECT_EQ(come("device 0").welcome().device_epoch(), epoch);
+  EXPECT_TRUE(refuses("another"));
+  EXPECT_TRUE(refuses("")) << "one without a device has no place to take";
+  // Those that were taken over count no more, and give nothing back a second time.
+  clients.erase(clients.begin());
+  EXPECT_TRUE(refuses("another"));
+  clients.erase(clients.begin());
+  EXPECT_EQ(come("another").welcome().device_epoch(), 1U);
+  EXPECT_TRUE(refuses("one more"));
+}
+
 TEST(Takeover, LeavesSessionsWithoutADeviceAlone) {
   World world;
   const auto one = Client::welcomed(world, {}, "alice");
