@@ -14,7 +14,6 @@
 #include <cstring>
 
 #include "bimip/v1/stanza.pb.h"
-#include "frontend/stanza/codes.h"
 #include "tools/client/tls_client.h"
 
 namespace bimip::client {
@@ -24,8 +23,8 @@ using engine::ErrorCode;
 
 constexpr std::size_t kReadBytes = 256 * 1024;
 constexpr std::size_t kWordsBytesMax = 200;
-// Of a TokenRefresh, whose answer is nobody else's.
-constexpr std::uint64_t kRefreshId = UINT64_MAX;
+// Whether the server is there is looked at this often.
+constexpr std::chrono::milliseconds kLookEvery{200};
 
 std::unexpected<engine::Error> gone(const std::string& why) {
   return engine::fail(ErrorCode::kIo, why);
@@ -71,36 +70,6 @@ std::string words_of(std::string_view bytes) {
 }
 
 }  // namespace
-
-ErrorCode error_code_of(std::uint32_t wire_code) {
-  switch (static_cast<frontend::Code>(wire_code)) {
-    case frontend::Code::kNotFound:
-      return ErrorCode::kNotFound;
-    case frontend::Code::kAlreadyExists:
-      return ErrorCode::kAlreadyExists;
-    case frontend::Code::kTooLarge:
-      return ErrorCode::kTooLarge;
-    case frontend::Code::kOutOfRange:
-      return ErrorCode::kOutOfRange;
-    case frontend::Code::kDataLoss:
-      return ErrorCode::kDamaged;
-    case frontend::Code::kResourceExhausted:
-      return ErrorCode::kBusy;
-    case frontend::Code::kNoSpace:
-      return ErrorCode::kNoSpace;
-    case frontend::Code::kDegraded:
-      return ErrorCode::kDegraded;
-    case frontend::Code::kSuperseded:
-      return ErrorCode::kSuperseded;
-    case frontend::Code::kTooManyHeld:
-      return ErrorCode::kTooManyHeld;
-    case frontend::Code::kUnavailable:
-    case frontend::Code::kTimeout:
-      return ErrorCode::kIo;
-    default:
-      return ErrorCode::kInvalidArgument;
-  }
-}
 
 Connection::~Connection() {
   if (socket_ >= 0) ::close(socket_);
@@ -154,32 +123,6 @@ Status Connection::encrypt(Clock::time_point until) {
   return {};
 }
 
-Status Connection::identify(const ProducerIdentity& producer, Clock::time_point until) {
-  output_.append(frontend::kPreface);
-  v1::Stanza stanza;
-  v1::Identity& identity = *stanza.mutable_identity();
-  identity.set_protocol_version(frontend::kProtocolVersion);
-  Result<std::string> token = token_of(endpoint_);
-  if (!token) return std::unexpected(std::move(token.error()));
-  token_ = *token;
-  identity.set_token(token_);
-  identity.set_eid(endpoint_.eid);
-  if (token_.empty() && endpoint_.eid.empty()) identity.set_eid("bimip");
-  identity.set_device(endpoint_.device);
-  identity.set_client("bimip");
-  identity.set_producer_id(producer.id);
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
-  Result<v1::Stanza> answer = ask(std::move(stanza), left);
-  if (!answer) return std::unexpected(std::move(answer.error()));
-  if (!answer->has_welcome()) return gone("the server did not say Welcome");
-  const v1::Welcome& welcome = answer->welcome();
-  server_ = {.session_id = welcome.session_id(),
-             .message_bytes_max = welcome.limits().message_bytes_max(),
-             .publishes_in_flight_max = welcome.limits().publishes_in_flight_max(),
-             .credit_max = welcome.limits().credit_max()};
-  return {};
-}
-
 void Connection::send(const v1::Stanza& stanza) { frontend::append_frame(output_, stanza); }
 
 Result<Readable> Connection::exchange(std::chrono::milliseconds wait, int also,
@@ -190,9 +133,10 @@ Result<Readable> Connection::exchange(std::chrono::milliseconds wait, int also,
              .events = static_cast<short>(unsent() > 0 ? POLLIN | POLLOUT : POLLIN),
              .revents = 0},
       pollfd{.fd = also, .events = POLLIN, .revents = 0}};
-  const int ready = ::poll(watched.data(), watched.size(), static_cast<int>(wait.count()));
+  const int ready =
+      ::poll(watched.data(), watched.size(), static_cast<int>(std::min(wait, kLookEvery).count()));
   if (ready < 0 && errno != EINTR) return gone_with("poll", errno);
-  if (ready <= 0) return Readable::kNo;
+  if (ready <= 0) watched = {};
   if ((watched[0].revents & POLLOUT) != 0) {
     if (Status sent = send_some(); !sent) return std::unexpected(std::move(sent.error()));
   }
@@ -200,6 +144,7 @@ Result<Readable> Connection::exchange(std::chrono::milliseconds wait, int also,
     if (Status received = receive_some(visit); !received)
       return std::unexpected(std::move(received.error()));
   }
+  if (Status alive = look_for_life(); !alive) return std::unexpected(std::move(alive.error()));
   return watched[1].revents != 0 ? Readable::kYes : Readable::kNo;
 }
 
@@ -237,6 +182,7 @@ Status Connection::receive_once(const Visit& visit) {
     if (goodbye_) return std::unexpected(*goodbye_);
     return gone("the server closed the connection");
   }
+  heard();
   v1::Stanza stanza;
   bool sound = true;
   const auto fed =
@@ -253,63 +199,6 @@ Status Connection::receive_once(const Visit& visit) {
     return engine::fail(ErrorCode::kInvalidArgument, "the server says: " + words);
   }
   return {};
-}
-
-// What is between the connections themselves stays here; the rest is the caller's.
-void Connection::take(const v1::Stanza& stanza, const Visit& visit) {
-  if (stanza.has_goodbye()) {
-    const v1::Goodbye& goodbye = stanza.goodbye();
-    // With a file to read another token from, coming back may work.
-    const bool expired = goodbye.code() == v1::CODE_TOKEN_EXPIRED && !endpoint_.token_file.empty();
-    goodbye_ = {.code = expired ? ErrorCode::kIo
-                                : error_code_of(static_cast<std::uint32_t>(goodbye.code())),
-                .message = "the server ended the session: " + goodbye.message()};
-    retry_after_ = std::chrono::milliseconds(goodbye.retry_after_ms());
-  } else if (stanza.has_ping()) {
-    v1::Stanza pong;
-    pong.set_id(stanza.id());
-    pong.mutable_pong()->set_sent_at_us(stanza.ping().sent_at_us());
-    send(pong);
-  } else if (stanza.has_token_expiring()) {
-    refresh_token();
-  } else if (stanza.id() != kRefreshId) {
-    visit(stanza);
-  }
-}
-
-void Connection::refresh_token() {
-  const Result<std::string> token = token_of(endpoint_);
-  if (!token || *token == token_) return;
-  token_ = *token;
-  v1::Stanza stanza;
-  stanza.set_id(kRefreshId);
-  stanza.mutable_token_refresh()->set_token(token_);
-  send(stanza);
-}
-
-Result<v1::Stanza> Connection::ask(v1::Stanza request, std::chrono::milliseconds time,
-                                   const Visit& others) {
-  const Clock::time_point until = Clock::now() + time;
-  request.set_id(1);
-  send(request);
-  std::optional<v1::Stanza> answer;
-  while (!answer) {
-    if (Clock::now() >= until) return gone("no answer from the server in time");
-    const auto left = std::chrono::milliseconds(milliseconds_until(until));
-    auto went = exchange(left, -1, [&](const v1::Stanza& stanza) {
-      if (stanza.id() == request.id()) {
-        answer = stanza;
-      } else {
-        others(stanza);
-      }
-    });
-    if (!went && !answer) return std::unexpected(std::move(went.error()));
-  }
-  if (answer->has_error()) {
-    const v1::Error& error = answer->error();
-    return engine::fail(error_code_of(static_cast<std::uint32_t>(error.code())), error.message());
-  }
-  return std::move(*answer);
 }
 
 }  // namespace bimip::client

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "frontend/session/heartbeat.h"
 #include "frontend/stanza/framing.h"
 #include "tools/client/endpoint.h"
 
@@ -34,13 +35,15 @@ struct ServerFacts {
   std::size_t message_bytes_max = 0;
   std::size_t publishes_in_flight_max = 0;
   std::uint32_t credit_max = 0;
+  std::chrono::milliseconds heartbeat{0};  // 0: it says none
 };
 
 // A file descriptor to be watched beside the socket.
 enum class Readable : std::uint8_t { kNo, kYes };
 
 // Owner-thread only. After any error the connection is of no more use. Errors: kIo (the connection
-// is gone; another may work), else what a new connection would meet again.
+// is gone; another may work), else what a new connection would meet again. A server from which
+// nothing comes for a heartbeat is asked, and one that is silent for two is gone.
 class Connection {
  public:
   ~Connection();
@@ -61,7 +64,8 @@ class Connection {
 
   using Visit = std::function<void(const v1::Stanza&)>;
   // Sends what it can and calls `visit` for what came, within `wait`; returns early once something
-  // came, all is sent and `room_below` allows more, or `also` (a descriptor, -1: none) can be read.
+  // came, `also` (a descriptor, -1: none) can be read, or it is time to look after the server. To
+  // be called again for as long as anything is to come.
   [[nodiscard]] Result<Readable> exchange(std::chrono::milliseconds wait, int also,
                                           const Visit& visit);
   // The same without waiting, for those who watch descriptor() themselves.
@@ -79,7 +83,10 @@ class Connection {
   [[nodiscard]] Status connect(const Endpoint& endpoint, Clock::time_point until);
   [[nodiscard]] Status identify(const ProducerIdentity& producer, Clock::time_point until);
   void take(const v1::Stanza& stanza, const Visit& visit);
+  void answer(const v1::Stanza& ping);
+  void heard();
   void refresh_token();
+  [[nodiscard]] Status look_for_life();
 
   [[nodiscard]] Status encrypt(Clock::time_point until);
   [[nodiscard]] Status receive_once(const Visit& visit);
@@ -94,6 +101,7 @@ class Connection {
   ServerFacts server_;
   std::optional<engine::Error> goodbye_;
   std::chrono::milliseconds retry_after_{};
+  std::optional<frontend::Heartbeat> heartbeat_{};  // once there is a Welcome that says one
 };
 
 // What the server's code means for a client's exit and its next step.
