@@ -541,7 +541,41 @@ class Awareness(case.SystemTest):
         self.refused(self.bimipd.bimip("--as", "bob", "awareness", "deny", "alice"), 1, "has not asked")
         self.refused(self.bimipd.bimip("--as", "bob", "awareness", "set", "asleep"), 2, "asleep")
         self.refused(self.bimipd.bimip("--as", "bob", "awareness", "history", "--at", "noon"), 2, "noon")
-        self.refused(self.bimipd.bimip("--as", "bob", "awareness", "set", "--location", "north"), 2, "north")
+
+    def test_the_tool_says_exactly_what_is_wrong_and_does_nothing_by_halves(self):
+        there = self.background(self.bimipd.start_bimip(
+            "--as", "alice", "awareness", "set", "busy", "--location", "48.2,16.4,15", "--heading", "90", "--speed", "1.5",
+            "--system", "app=7", "battery=80", "charging=no"))
+        self.bimipd.must("--as", "alice", "awareness", "privacy", "--presence", "everyone", "--location", "everyone")
+
+        def shown():
+            lines = self.bimipd.must("--as", "bob", "awareness", "watch", "alice", "--once", "--json").splitlines()
+            return json.loads(lines[0]) if lines else {}
+        programs.wait_until(lambda: "location" in shown(), what="her place")
+        self.assertEqual(shown()["location"], {"latitude": 48.2, "longitude": 16.4, "accuracy_m": 15, "heading_degrees": 90,
+                                               "speed_mps": 1.5})
+        for words, why in ((["--location", "north"], "'north' is not LATITUDE,LONGITUDE"),
+                           (["--location", "91,1"], "-90 to 90"), (["--location", "nan,1"], "-90 to 90"),
+                           (["--location", "1,2,-5"], "accuracy"), (["--location", "1,2,3,4"], "LATITUDE"),
+                           (["--location", "1,2", "--heading", "360"], "below 360"),
+                           (["--location", "1,2", "--speed", "fast"], "'fast' is no number"),
+                           (["--location", "1,2", "--location-for", "25h"], "at most 24h"),
+                           (["--location", "1,2", "--location-for", "soon"], "'soon' is no duration"),
+                           (["--location-for", "5s"], "--location-for goes with --location"),
+                           (["--heading", "5"], "--heading goes with --location"),
+                           (["--to", "bob"], "--to goes with --activity"),
+                           (["--activity", "two words"], "letters, digits and hyphens"),
+                           (["--system", "battery=300"], "0 to 100"), (["--system", "battery=80.5"], "a whole number"),
+                           (["--system", "load=nan"], "0 to 1,000,000"), (["--system", "charging=maybe"], "yes or no"),
+                           (["--system", "=v"], "'=v' is not NAME=VALUE"), (["--system", "a=1", "a=2"], "'a' is given twice"),
+                           (["--system", "battery=1", "battery=2"], "'battery' is given twice"),
+                           (["--text", "x" * 300], "at most")):
+            with self.subTest(words):
+                self.refused(self.bimipd.bimip("--as", "carl", "awareness", "set", "online", *words), 2, why)
+        self.refused(self.bimipd.bimip("--as", "carl", "awareness", "set", "offline", "--location", "1,2"), 2, "not there")
+        self.assertNotIn("carl", self.bimipd.must("session", "list", "--closed"), "nobody was asked")
+        there.terminate()
+        there.wait()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "bimip/v1/stanza.pb.h"
+#include "tools/bimip/awareness_said.h"
 #include "tools/bimip/awareness_text.h"
 #include "tools/bimip/commands.h"
 #include "tools/bimip/console.h"
@@ -22,13 +24,7 @@ constexpr std::chrono::milliseconds kLookEvery{200};
 struct Arguments {
   std::string eid{};
   std::vector<std::string> eids{};
-  std::string state{};
-  std::string text{};
-  std::string activity{};
-  std::string to{};
-  std::string location{};
-  std::string lasts{};
-  std::vector<std::string> system{};
+  SaidFlags said{};
   std::string presence{};
   std::string last_seen{};
   std::string location_audience{};
@@ -54,34 +50,18 @@ int ask_on(client::Connection& connection, const Arguments& arguments, v1::Stanz
   return kDone;
 }
 
-v1::Stanza state_of(const Arguments& arguments) {
-  v1::Stanza stanza;
-  v1::SetAwareness& set = *stanza.mutable_set_awareness();
-  if (!arguments.state.empty()) set.set_state(*state_named(arguments.state));
-  if (!arguments.text.empty()) set.set_text(arguments.text);
-  if (!arguments.system.empty()) (void)put_system(arguments.system, *set.mutable_system());
-  return stanza;
-}
-
 // The device is there for as long as this session is.
 int set_on(client::Connection& connection, const Arguments& arguments) {
-  if (const int done = ask_on(connection, arguments, state_of(arguments)); done != kDone)
+  std::expected<Said, std::string> said = said_of(arguments.said);
+  if (!said) std::abort();  // it was looked at before
+  if (const int done = ask_on(connection, arguments, std::move(said->state)); done != kDone)
     return done;
-  if (arguments.state == "offline") return kDone;
-  if (!arguments.location.empty()) {
-    v1::Stanza stanza;
-    (void)put_location(arguments.location, *stanza.mutable_set_location()->mutable_location());
-    if (const auto lasts = parse_duration(arguments.lasts))
-      stanza.mutable_set_location()->set_lasts_ms(static_cast<std::uint32_t>(lasts->count()));
-    if (const int done = ask_on(connection, arguments, std::move(stanza)); done != kDone)
+  if (arguments.said.state == "offline") return kDone;
+  if (said->location) {
+    if (const int done = ask_on(connection, arguments, std::move(*said->location)); done != kDone)
       return done;
   }
-  if (!arguments.activity.empty()) {
-    v1::Stanza stanza;
-    stanza.mutable_set_activity()->mutable_activity()->set_name(arguments.activity);
-    stanza.mutable_set_activity()->mutable_activity()->set_to(arguments.to);
-    connection.send(stanza);
-  }
+  if (said->activity) connection.send(*said->activity);
   const std::atomic<bool>& stop = interruption();
   std::optional<engine::Error> failed;
   while (!stop.load() && !failed) {
@@ -253,23 +233,25 @@ void add_set(Group& group) {
   const auto [command, arguments] = group.add(
       "set", "Be there, until interrupted",
       "bimip --as alice --device phone awareness set busy --text 'in a meeting'\n"
-      "  bimip --as alice awareness set --location 48.2082,16.3738,15 --system battery=80",
+      "  bimip --as alice awareness set --location 48.2082,16.3738,15 --heading 90 --speed 1.4",
       set_on);
-  command->add_option("STATE", arguments->state, "online, away, busy, dnd, invisible or offline")
-      ->check(state_check);
-  command->add_option("--text", arguments->text, "A line about it");
-  command
-      ->add_option("--system", arguments->system,
-                   "battery, charging, network, version, load or a field of one's own, =VALUE")
-      ->check(system_check);
-  command->add_option("--location", arguments->location, "LATITUDE,LONGITUDE[,ACCURACY in metres]")
-      ->check(location_check);
-  command->add_option("--location-for", arguments->lasts, "How long it is shared: 30s, 2h")
-      ->check([](const std::string& text) {
-        return parse_duration(text) ? "" : "'" + text + "' is no duration";
-      });
-  command->add_option("--activity", arguments->activity, "What one does: typing, recording, ...");
-  command->add_option("--to", arguments->to, "Only this entity is told of the activity");
+  SaidFlags& said = arguments->said;
+  const auto add = [&](const char* name, std::string& into, const char* what) {
+    return command->add_option(name, into, what);
+  };
+  add("STATE", said.state, "online, away, busy, dnd, invisible or offline")->check(state_check);
+  add("--text", said.text, "A line about it");
+  command->add_option("--system", said.system,
+                      "battery, charging, network, version, load or a field of one's own, =VALUE");
+  add("--location", said.location, "LATITUDE,LONGITUDE[,ACCURACY in metres]");
+  add("--heading", said.heading, "Where it is heading, in degrees: 0 is north, 90 east");
+  add("--speed", said.speed, "How fast, in metres a second");
+  add("--location-for", said.lasts, "How long it is shared: 30s, 2h");
+  add("--activity", said.activity, "What one does: typing, recording, ...");
+  add("--to", said.to, "Only this entity is told of the activity");
+  command->parse_complete_callback([arguments] {
+    if (const auto made = said_of(arguments->said); !made) throw CLI::ValidationError(made.error());
+  });
 }
 
 void add_watch(Group& group) {

@@ -59,13 +59,6 @@ std::string check(const Names& names, const std::string& text) {
   return "'" + text + "' is none of " + all;
 }
 
-std::optional<double> number_of(std::string_view text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 std::string time_of(std::int64_t micros) {
   return log_tools::time_text(engine::Timestamp(std::chrono::microseconds(micros)));
 }
@@ -194,64 +187,11 @@ std::optional<std::int64_t> time_named(const std::string& text) {
   return time->time_since_epoch().count();
 }
 
-bool put_system(const std::vector<std::string>& words, v1::SystemState& into) {
-  for (const std::string& word : words) {
-    const std::size_t at = word.find('=');
-    if (at == 0 || at == std::string::npos) return false;
-    const std::string name = word.substr(0, at);
-    const std::string value = word.substr(at + 1);
-    if (name == "battery") {
-      const auto percent = number_of(value);
-      if (!percent || *percent < 0 || *percent > 100) return false;
-      into.set_battery_percent(static_cast<std::uint32_t>(*percent));
-    } else if (name == "charging") {
-      if (value != "yes" && value != "no") return false;
-      into.set_charging(value == "yes");
-    } else if (name == "network") {
-      into.set_network(value);
-    } else if (name == "version") {
-      into.set_app_version(value);
-    } else if (name == "load") {
-      const auto load = number_of(value);
-      if (!load) return false;
-      into.set_load(*load);
-    } else {
-      into.add_fields()->set_name(name);
-      into.mutable_fields()->rbegin()->set_value(value);
-    }
-  }
-  return true;
-}
-
-bool put_location(const std::string& text, v1::Location& into) {
-  std::vector<double> numbers;
-  for (std::string_view rest = text;; rest.remove_prefix(rest.find(',') + 1)) {
-    const auto number = number_of(rest.substr(0, rest.find(',')));
-    if (!number) return false;
-    numbers.push_back(*number);
-    if (!rest.contains(',')) break;
-  }
-  if (numbers.size() < 2 || numbers.size() > 3) return false;
-  into.set_latitude(numbers[0]);
-  into.set_longitude(numbers[1]);
-  if (numbers.size() == 3) into.set_accuracy_m(numbers[2]);
-  return true;
-}
-
 std::string state_check(const std::string& text) { return check(kStates, text); }
 std::string audience_check(const std::string& text) { return check(kAudiences, text); }
 std::string time_check(const std::string& text) {
   return time_named(text) ? "" : "'" + text + "' is no time: 2026-01-01T14:03:00Z";
 }
-std::string system_check(const std::string& text) {
-  v1::SystemState into;
-  return put_system({text}, into) ? "" : "'" + text + "' is none of NAME=VALUE";
-}
-std::string location_check(const std::string& text) {
-  v1::Location into;
-  return put_location(text, into) ? "" : "'" + text + "' is no LATITUDE,LONGITUDE[,ACCURACY]";
-}
-
 std::string awareness_text(const v1::Stanza& answer, Form form) {
   switch (answer.body_case()) {
     case v1::Stanza::kAwarenessSet: {

@@ -15,16 +15,11 @@ namespace bimip::tools {
 [[nodiscard]] std::optional<v1::Audience> audience_named(std::string_view name);
 // In microseconds.
 [[nodiscard]] std::optional<std::int64_t> time_named(const std::string& text);
-// "battery=80", "app=7"; "48.2,16.4,15". False: not one of those.
-[[nodiscard]] bool put_system(const std::vector<std::string>& words, v1::SystemState& into);
-[[nodiscard]] bool put_location(const std::string& text, v1::Location& into);
 
 // Of options: what is wrong with one.
 [[nodiscard]] std::string state_check(const std::string& text);
 [[nodiscard]] std::string audience_check(const std::string& text);
 [[nodiscard]] std::string time_check(const std::string& text);
-[[nodiscard]] std::string system_check(const std::string& text);
-[[nodiscard]] std::string location_check(const std::string& text);
 
 enum class Form : std::uint8_t { kText, kJson };
 // An answer.
