@@ -359,6 +359,8 @@ std::vector<std::string> contradictions(const Settings& settings) {
   for (const std::string& category : words_of(settings.inbox_categories)) {
     if (!is_category_name(category))
       found.push_back("inbox.categories: '" + category + "' is no name of a category");
+    if (is_category_of_all(category))
+      found.push_back("inbox.categories: '" + category + "' is a category that every server has");
   }
   if (!settings.dev && settings.tokens_keys.empty())
     found.emplace_back(

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 #include "frontend/stanza/limits.h"
@@ -14,6 +15,14 @@ namespace bimip::frontend {
          std::ranges::all_of(name, [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
          });
+}
+
+// Every server has them, and needs no word of them in its configuration; the last two it alone
+// writes.
+inline constexpr std::array<std::string_view, 5> kCategoriesOfAll{"chat", "notification", "control",
+                                                                  "sent", "receipt"};
+[[nodiscard]] inline bool is_category_of_all(std::string_view name) {
+  return std::ranges::find(kCategoriesOfAll, name) != kCategoriesOfAll.end();
 }
 
 }  // namespace bimip::frontend

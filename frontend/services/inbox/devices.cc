@@ -73,8 +73,11 @@ class Devices::Look final : public engine::EntityReadRequest {
 // Owns itself until it is answered.
 class Devices::Append final : public engine::AppendRequest {
  public:
-  Append(Devices& devices, std::string key_bytes, const std::vector<std::string>& names)
-      : devices_(devices), key_bytes_(std::move(key_bytes)), value_(encode_names(names)) {
+  Append(Devices& devices, std::string eid, const std::vector<std::string>& names)
+      : devices_(devices),
+        eid_(std::move(eid)),
+        key_bytes_(encode_key(eid_)),
+        value_(encode_names(names)) {
     fields_.key = engine::as_bytes(key_bytes_);
     fields_.value = engine::as_bytes(value_);
     records = {&fields_, 1};
@@ -83,11 +86,13 @@ class Devices::Append final : public engine::AppendRequest {
   }
   void on_appended(engine::Result<engine::Appended>) override {
     const std::unique_ptr<Append> self(this);
+    devices_.written(eid_);
     devices_.in_flight_.ended();
   }
 
  private:
   Devices& devices_;
+  const std::string eid_;
   const std::string key_bytes_;
   const std::string value_;
   engine::RecordFields fields_{};
@@ -100,17 +105,48 @@ void Devices::of(const std::string& eid, Known known) {
 }
 
 void Devices::note(const std::string& eid, const std::string& device) {
-  of(eid, [this, eid, device](engine::Result<std::vector<std::string>> names) {
-    // What is damaged is begun anew.
-    if (!names && names.error().code != ErrorCode::kDamaged) return;
+  {
+    const engine::MutexLock lock(mutex_);
+    const auto [at, is_first] = noting_.try_emplace(eid);
+    if (std::ranges::find(at->second, device) == at->second.end()) at->second.push_back(device);
+    if (!is_first) return;
+  }
+  write_notes(eid);
+}
+
+void Devices::write_notes(const std::string& eid) {
+  of(eid, [this, eid](engine::Result<std::vector<std::string>> names) {
+    const std::vector<std::string> notes = take_notes(eid);
+    // What is damaged is begun anew; what cannot be read now is noted when it opens again.
+    if (!names && names.error().code != ErrorCode::kDamaged) return written(eid);
     std::vector<std::string> known = names.value_or(std::vector<std::string>{});
-    if (std::ranges::find(known, device) != known.end()) return;
-    known.insert(known.begin(), device);
+    const std::size_t before = known.size();
+    for (const std::string& device : notes) {
+      if (std::ranges::find(known, device) == known.end()) known.insert(known.begin(), device);
+    }
+    if (known.size() == before) return written(eid);
     if (known.size() > limits::kDevicesRememberedMax) known.resize(limits::kDevicesRememberedMax);
     in_flight_.begun();
-    auto append = std::make_unique<Append>(*this, encode_key(eid), known);
+    auto append = std::make_unique<Append>(*this, eid, known);
     log_.append(*append.release());
   });
+}
+
+std::vector<std::string> Devices::take_notes(const std::string& eid) {
+  const engine::MutexLock lock(mutex_);
+  return std::exchange(noting_.at(eid), {});
+}
+
+void Devices::written(const std::string& eid) {
+  {
+    const engine::MutexLock lock(mutex_);
+    const auto at = noting_.find(eid);
+    if (at->second.empty()) {
+      noting_.erase(at);
+      return;
+    }
+  }
+  write_notes(eid);
 }
 
 }  // namespace bimip::frontend

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "engine/base/thread_annotations.h"
 #include "engine/store/log.h"
 #include "frontend/services/in_flight.h"
 
@@ -12,8 +14,8 @@ namespace bimip::frontend {
 
 // The newest record of an entity's key in the topic of the marks, of a kind of its own: the names
 // of its devices, the latest first, at most limits::kDevicesRememberedMax. Nothing but telling what
-// became of a message depends on it. Two devices that are new at the same moment may lose one of
-// them until it opens an inbox again. Thread-safe. Outlives its log's answers.
+// became of a message depends on it. Notes of an entity follow one another, those that came
+// meanwhile together: none is lost. Thread-safe. Outlives its log's answers.
 class Devices {
  public:
   Devices(engine::Log& log, const engine::TopicInfo& marks)
@@ -30,11 +32,18 @@ class Devices {
  private:
   class Look;
   class Append;
+  void write_notes(const std::string& eid);
+  // Those that wait to be written.
+  [[nodiscard]] std::vector<std::string> take_notes(const std::string& eid);
+  void written(const std::string& eid);
 
   engine::Log& log_;
   const engine::TopicId topic_;
   const std::uint32_t partitions_;
   InFlight in_flight_;
+  engine::Mutex mutex_;
+  // Of whom something is being written; and what came since.
+  std::map<std::string, std::vector<std::string>> noting_ GUARDED_BY(mutex_);
 };
 
 }  // namespace bimip::frontend

@@ -67,14 +67,16 @@ engine::Result<engine::TopicInfo> inboxes_topic(engine::Log& log, const std::str
 engine::Result<std::unique_ptr<InboxService>> InboxService::open(
     engine::Log& log, const std::vector<std::string>& categories, const InboxKept& kept) {
   std::unique_ptr<InboxService> service(new InboxService(log));
-  std::vector<std::string> all{std::string(kChat), std::string(kNotification),
-                               std::string(kControl), std::string(kSent), std::string(kReceipt)};
+  std::vector<std::string> all(kCategoriesOfAll.begin(), kCategoriesOfAll.end());
   for (const std::string& category : categories) {
     if (!is_category_name(category)) {
       return engine::fail(
           ErrorCode::kInvalidArgument,
           "'" + category + "' is no category: 1 to 32 lower-case letters, digits and hyphens");
     }
+    if (is_category_of_all(category))
+      return engine::fail(ErrorCode::kInvalidArgument,
+                          "'" + category + "' is a category that every server has");
     all.push_back(category);
   }
   for (const std::string& category : all) {

@@ -13,13 +13,16 @@ using engine::IncrementId;
 
 namespace {
 
-// Kind (1), category's topic id (4), the entity, and for a cursor a zero and the device.
+// Kind (1), category's topic id (4), the length of the entity's name (2), that name, and for a
+// cursor the device's.
 std::string encode_key(const MarkKey& key) {
-  std::array<std::byte, 1 + sizeof(std::uint32_t)> fixed{};
+  std::array<std::byte, 1 + sizeof(std::uint32_t) + sizeof(std::uint16_t)> fixed{};
   fixed[0] = static_cast<std::byte>(key.kind);
   engine::store(fixed.data() + 1, key.category.value());
+  engine::store(fixed.data() + 1 + sizeof(std::uint32_t),
+                static_cast<std::uint16_t>(key.eid.size()));
   std::string text = std::string(engine::as_text(fixed)) + key.eid;
-  if (key.kind == MarkKind::kCursor) text += std::string(1, '\0') + key.device;
+  if (key.kind == MarkKind::kCursor) text += key.device;
   return text;
 }
 

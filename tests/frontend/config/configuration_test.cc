@@ -146,6 +146,10 @@ TEST(Settings, ContradictThemselvesInWords) {
   EXPECT_THAT(contradictions({.data_dir = "x", .tcp = "0.0.0.0:1", .dev = true}),
               ElementsAre("--dev listens on loopback only, not on 0.0.0.0"));
   EXPECT_THAT(contradictions({.data_dir = "x"}), ElementsAre(HasSubstr("no keys")));
+  EXPECT_THAT(
+      contradictions({.data_dir = "x", .dev = true, .inbox_categories = "orders,sent,chat"}),
+      ElementsAre("inbox.categories: 'sent' is a category that every server has",
+                  "inbox.categories: 'chat' is a category that every server has"));
 }
 
 TEST(ListenEndpoint, IsAnAddressAndAPort) {

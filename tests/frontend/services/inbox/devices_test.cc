@@ -12,6 +12,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAreArray;
 
 class DevicesTest : public ::testing::Test {
  protected:
@@ -69,6 +70,20 @@ TEST_F(DevicesTest, OneThatIsKnownCostsNoRecord) {
   note("phone");
   for (int i = 0; i < 5; ++i) note("phone");
   EXPECT_EQ(sim_.log().read_all(marks_->topic().id)->records.size(), 1U);
+}
+
+TEST_F(DevicesTest, ThoseThatComeAtTheSameTimeAreAllRemembered) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 20; ++i) {
+    names.push_back("device " + std::to_string(i));
+    devices_->note("bob", names.back());
+    devices_->note("alice", names.back());
+    if (i % 7 == 6) sim_.step();
+  }
+  drive();
+  EXPECT_THAT(of(), UnorderedElementsAreArray(names));
+  EXPECT_THAT(of("alice"), UnorderedElementsAreArray(names));
+  EXPECT_LE(sim_.log().read_all(marks_->topic().id)->records.size(), 16U) << "together";
 }
 
 TEST_F(DevicesTest, AreSoManyAndNoMore) {

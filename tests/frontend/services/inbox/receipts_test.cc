@@ -196,6 +196,14 @@ TEST_F(ReceiptsTest, EveryInboxKeepsAsMuchAsIsAskedForNow) {
   }
 }
 
+TEST_F(ReceiptsTest, ACategoryThatEveryServerHasIsNoneOfItsConfiguration) {
+  for (const char* category : {"sent", "receipt", "chat"}) {
+    const auto opened = InboxService::open(sim_.store(), {"orders", category});
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, engine::ErrorCode::kInvalidArgument);
+  }
+}
+
 TEST_F(ReceiptsTest, WhoHasAnInboxOpenIsToldOfAMessageWhoseTimeHasCome) {
   Ear ear;
   const InboxKey key{.category = service_->find("chat")->id, .eid = "bob"};
