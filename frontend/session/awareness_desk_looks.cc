@@ -100,17 +100,20 @@ void AwarenessDesk::read_history(const std::shared_ptr<Session>& session,
                                  const v1::Stanza& stanza) {
   const v1::ReadAwarenessHistory& asked = stanza.read_awareness_history();
   const std::string& self = bearer_.grant().eid;
-  HistoryQuery query{
-      .eid = asked.eid().empty() ? self : asked.eid(),
-      .from = time_of(asked.from_us()),
-      .until = asked.until_us() == 0 ? engine::Timestamp::max() : time_of(asked.until_us()),
-      .most = page_of(asked.limit(), limits::kTransitionsPerStanza)};
+  HistoryQuery query{.eid = asked.eid().empty() ? self : asked.eid(),
+                     .range = {.from = time_of(asked.from_us()),
+                               .until = asked.until_us() == 0 ? engine::Timestamp::max()
+                                                              : time_of(asked.until_us()),
+                               .most = page_of(asked.limit(), limits::kTransitionsPerStanza)},
+                     .records_max = limits::kHistoryRecordsPerRead};
   if (refuse(stanza.id(), fault_of_eid(query.eid))) return;
-  if (query.until <= query.from)
+  if (query.range.until <= query.range.from)
     return outbox_.send_error(stanza.id(), Code::kInvalidArgument, "from_us to until_us: none");
   ask(session, stanza.id(),
-      [&host = host_, self, query = std::move(query)](const TapedAwareness& core, Moment,
+      [&host = host_, self, query = std::move(query)](const TapedAwareness& core, Moment now,
                                                       std::unique_ptr<Answer> answer) mutable {
+        // Also what was recorded while the clock was ahead.
+        if (query.range.until > now.wall) query.range.until = engine::Timestamp::max();
         query.reader = {.is_own = query.eid == self, .relation = core.relation(query.eid, self)};
         auto then = [eid = query.eid,
                      answer = std::move(answer)](engine::Result<HistoryAnswer> history) mutable {
@@ -118,12 +121,13 @@ void AwarenessDesk::read_history(const std::shared_ptr<Session>& session,
           Answer::end(std::move(answer), [eid, history = std::move(*history)](v1::Stanza& into) {
             v1::AwarenessHistory& told = *into.mutable_awareness_history();
             told.set_eid(eid);
-            told.set_more(history.has_more);
+            told.set_more(history.rest_until.has_value());
+            if (history.rest_until) told.set_rest_until_us(micros(*history.rest_until));
             for (const Transition& one : history.transitions)
               describe(one, *told.add_transitions());
           });
         };
-        if (!core.may_see_presence(self, query.eid)) return then(HistoryAnswer{});
+        if (!core.may_look_back(self, query.eid)) return then(HistoryAnswer{});
         host.awareness().history().read(std::move(query), std::move(then));
       });
 }
@@ -144,7 +148,7 @@ Seen seen_at(const std::string& eid, const HistoryAnswer& history) {
   if (history.transitions.empty()) return seen;
   const Transition& then = history.transitions.back();
   seen.state = then.state;
-  seen.since = then.at;
+  if (history.is_begin_known || history.transitions.size() > 1) seen.since = then.at;
   seen.text = then.text;
   return seen;
 }
@@ -155,7 +159,7 @@ void AwarenessDesk::look_back(const std::shared_ptr<Session>& session, const v1:
   const v1::ContactsAt& asked = stanza.contacts_at();
   ask(session, stanza.id(),
       [&host = host_, self = bearer_.grant().eid, after = asked.after(),
-       at = time_of(asked.at_us())](const TapedAwareness& core, Moment,
+       at = time_of(asked.at_us())](const TapedAwareness& core, Moment now,
                                     std::unique_ptr<Answer> answer) {
         std::vector<std::string> contacts =
             core.contacts_of(self, after, limits::kContactsPerLook + 1);
@@ -180,16 +184,18 @@ void AwarenessDesk::look_back(const std::shared_ptr<Session>& session, const v1:
         for (std::size_t i = 0; i < contacts.size(); ++i) {
           const std::string& eid = contacts[i];
           look->seen[i] = {.eid = eid};
-          if (!core.may_see_presence(self, eid)) {
+          if (!core.may_look_back(self, eid)) {
             came();
             continue;
           }
           host.awareness().history().read(
               {.eid = eid,
-               .from = at,
-               .until = at + std::chrono::microseconds(1),
-               .most = 1,
-               .reader = {.relation = core.relation(eid, self)}},
+               .range = {.from = at,
+                         .until = at >= now.wall ? engine::Timestamp::max()
+                                                 : at + std::chrono::microseconds(1),
+                         .most = 1},
+               .reader = {.relation = core.relation(eid, self)},
+               .records_max = limits::kHistoryRecordsPerLook},
               [look, came, i, eid](const engine::Result<HistoryAnswer>& history) {
                 if (history) {
                   look->seen[i] = seen_at(eid, *history);

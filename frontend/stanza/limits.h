@@ -113,12 +113,20 @@ inline constexpr auto kLocationLasts = 10min;
 inline constexpr auto kLocationLastsMax = 24h;
 // Relations of an entity to others, and of others to it.
 inline constexpr std::size_t kRelationsMax = 10'000;
+// Of one relation, how often it was restricted is remembered; of more the oldest become one.
+inline constexpr std::size_t kRestrictedMax = 16;
+// How often an entity's audience changed during its state is remembered.
+inline constexpr std::size_t kAudiencesRemembered = 8;
 // Entities a session watches beside its contacts: more than a screen shows.
 inline constexpr std::size_t kWatchedMax = 500;
 // Of one stanza: entities, and what is read from the history.
 inline constexpr std::size_t kSeenPerStanza = 500;
 inline constexpr std::size_t kTransitionsPerStanza = 500;
 inline constexpr std::size_t kContactsPerLook = 100;
+// Records of an entity that are read to answer one request for its history, and for what it was at
+// one time, which is asked of many.
+inline constexpr std::size_t kHistoryRecordsPerRead = 20'000;
+inline constexpr std::size_t kHistoryRecordsPerLook = 1'000;
 // Requests about awareness of a session on their way.
 inline constexpr std::size_t kAwarenessRequestsMax = 16;
 // While somebody is there the log is told that the server is alive: as exact is what is said of the

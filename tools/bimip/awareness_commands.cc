@@ -176,8 +176,8 @@ int history_on(client::Connection& connection, const Arguments& arguments) {
     if (!answer) return complain(answer.error());
     pages.push_back(awareness_text(*answer, arguments.form()));
     const v1::AwarenessHistory& page = answer->awareness_history();
-    if (!page.more() || page.transitions().empty()) break;
-    request.mutable_read_awareness_history()->set_until_us(page.transitions(0).at_us());
+    if (!page.more()) break;
+    request.mutable_read_awareness_history()->set_until_us(page.rest_until_us());
   }
   Output output;
   for (auto page = pages.rbegin(); page != pages.rend(); ++page) output.write(*page);

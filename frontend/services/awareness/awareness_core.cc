@@ -32,16 +32,28 @@ Status AwarenessCore::load_relation(const std::string& owner, const std::string&
   const auto two = enter(other);
   if (!two) return std::unexpected(two.error());
   book_.set_relation(*one, *two, relation);
+  keep_ahead_of(relation);
   return {};
+}
+
+// What is recorded from now on is not before what was decided.
+void AwarenessCore::keep_ahead_of(const Relation& relation) {
+  clock_.not_before(relation.granted_at);
+  for (const Restricted& one : relation.restricted)
+    clock_.not_before(std::max(one.from, one.until));
 }
 
 Status AwarenessCore::load_state(const std::string& eid, const KeptState& state,
                                  engine::Timestamp ended_at, Moment now) {
   const auto number = enter(eid);
   if (!number) return std::unexpected(number.error());
+  clock_.not_before(std::max(ended_at, state.published.since));
+  now = clock_.follow(now);
   Entity& entity = book_[*number];
   entity.published = state.published;
-  entity.recorded_at = state.published.since;
+  if (entity.published.audiences.empty() && state.published.since != engine::Timestamp{})
+    entity.published.audiences = {
+        {.at = state.published.since, .audience = entity.privacy.presence}};
   numbers_.devices += state.devices.size();
   if (!state.devices.empty()) ++numbers_.there;
   for (const KeptDevice& kept : state.devices) {
@@ -113,6 +125,7 @@ void AwarenessCore::queue(EntityNumber number) {
 }
 
 void AwarenessCore::advance(Moment now, const HeardAt& heard) {
+  now = clock_.follow(now);
   while (const auto entry = timetable_.take_due(now.monotonic)) {
     if (entry->item.is_watch) {
       const WatchNumber number(entry->item.number);
@@ -169,22 +182,20 @@ bool AwarenessCore::take_over_devices(Entity& entity, Moment now) {
   }
   Published& published = entity.published;
   if (published.state == state && published.text == text) return false;
-  if (is_shown(published.state) && !is_shown(state)) {
-    published.last_seen = std::max(published.last_seen, gone_at);
-    ++entity.last_seen_version;
+  if (published.state != state) {
+    published.since = std::max(published.since, gone_at);
+    published.audiences = {{.at = published.since, .audience = entity.privacy.presence}};
+    if (is_shown(published.state) && !is_shown(state)) published.last_seen = published.since;
   }
-  if (published.state != state) published.since = std::max(published.since, gone_at);
   published.state = state;
   published.text = std::move(text);
   return true;
 }
 
-// The times of an entity's records never go back, whatever the wall clock does.
-void AwarenessCore::record(Entity& entity, engine::Timestamp at) {
+void AwarenessCore::record(const Entity& entity, engine::Timestamp at) {
   ++numbers_.transitions;
-  entity.recorded_at = std::max(entity.recorded_at, at);
   transitions_.push_back({.eid = entity.eid,
-                          .at = entity.recorded_at,
+                          .at = at,
                           .state = entity.published.state,
                           .text = entity.published.text,
                           .audience = entity.privacy.presence});

@@ -13,6 +13,7 @@
 #include "engine/base/result.h"
 #include "frontend/services/awareness/consent.h"
 #include "frontend/services/awareness/entity_book.h"
+#include "frontend/services/awareness/forward_clock.h"
 #include "frontend/services/awareness/privacy.h"
 #include "frontend/services/awareness/timetable.h"
 #include "frontend/services/awareness/watches.h"
@@ -145,6 +146,10 @@ class AwarenessCore {
   // Looks.
   [[nodiscard]] Seen see(const std::string& viewer, const std::string& owner) const;
   [[nodiscard]] bool may_see_presence(const std::string& viewer, const std::string& owner) const;
+  // Also who is blocked: of what was before.
+  [[nodiscard]] bool may_look_back(const std::string& viewer, const std::string& owner) const;
+  // For decide().
+  [[nodiscard]] Standing standing_of(const std::string& eid, Moment now) const;
   [[nodiscard]] Relation relation(const std::string& owner, const std::string& other) const;
   [[nodiscard]] Privacy privacy(const std::string& eid) const;
   [[nodiscard]] RelationSeen relation_seen(const std::string& viewer,
@@ -188,7 +193,6 @@ class AwarenessCore {
   [[nodiscard]] engine::Result<EntityNumber> enter(const std::string& eid);
   [[nodiscard]] Device* find_device(const SeatOf& seat, EntityNumber* entity);
   [[nodiscard]] Sides sides(EntityNumber owner, EntityNumber viewer) const;
-  [[nodiscard]] bool may(Aspect aspect, EntityNumber viewer, EntityNumber owner) const;
   [[nodiscard]] Seen seen_by(EntityNumber viewer, EntityNumber owner) const;
   [[nodiscard]] RelationSeen between(EntityNumber viewer, EntityNumber other) const;
 
@@ -200,7 +204,8 @@ class AwarenessCore {
   void publish_place(EntityNumber entity, Moment now);
   [[nodiscard]] bool take_over_devices(Entity& entity, Moment now);
   void remove_device(EntityNumber entity, std::size_t device);
-  void record(Entity& entity, engine::Timestamp at);
+  void record(const Entity& entity, engine::Timestamp at);
+  void keep_ahead_of(const Relation& relation);
   void look_at_entity(EntityNumber entity, Moment now, const HeardAt& heard);
   void forget_what_is_over(EntityNumber entity, Moment now, const HeardAt& heard);
   void change_activity(EntityNumber entity, const std::string& to);
@@ -211,6 +216,8 @@ class AwarenessCore {
     std::uint8_t aspects = 0;
     std::uint64_t version = 0;
     UserState state = UserState::kOffline;
+    engine::Timestamp since{};
+    engine::Timestamp last_seen{};
   };
   [[nodiscard]] Visible visible(EntityNumber viewer, EntityNumber owner) const;
   [[nodiscard]] bool looks_other(const Watch& watch, const WatchTarget& target) const;
@@ -237,6 +244,7 @@ class AwarenessCore {
   std::vector<Transition> transitions_;
   std::vector<EntityNumber> stale_;
   bool lapses_ = true;
+  ForwardClock clock_;
   std::uint64_t order_ = 0;
   Numbers numbers_{};
 };

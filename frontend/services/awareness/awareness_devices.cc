@@ -34,6 +34,7 @@ Device* AwarenessCore::find_device(const SeatOf& seat, EntityNumber* entity) {
 // The newest seat of a device is the one that counts: what an older one says later is not heard.
 Result<UserState> AwarenessCore::announce(const SeatOf& seat, Announcement announcement,
                                           Moment now) {
+  now = clock_.follow(now);
   const auto number = enter(seat.eid);
   if (!number) return std::unexpected(number.error());
   Entity& entity = book_[*number];
@@ -90,6 +91,7 @@ Result<UserState> AwarenessCore::announce(const SeatOf& seat, Announcement annou
 }
 
 void AwarenessCore::leave(const SeatOf& seat, Leaving leaving, Moment now) {
+  now = clock_.follow(now);
   EntityNumber number{};
   Device* const device = find_device(seat, &number);
   if (device == nullptr) return;
@@ -125,6 +127,7 @@ void AwarenessCore::remove_device(EntityNumber number, std::size_t place) {
 }
 
 Status AwarenessCore::set_activity(const SeatOf& seat, Activity activity, Time lasts, Moment now) {
+  now = clock_.follow(now);
   EntityNumber number{};
   Device* const device = find_device(seat, &number);
   if (device == nullptr)
@@ -168,6 +171,7 @@ void AwarenessCore::change_activity(EntityNumber number, const std::string& to) 
 
 Status AwarenessCore::set_position(const SeatOf& seat, std::optional<Position> position, Time lasts,
                                    Moment now) {
+  now = clock_.follow(now);
   EntityNumber number{};
   Device* const device = find_device(seat, &number);
   if (device == nullptr)

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "frontend/services/awareness/awareness_core.h"
+#include "frontend/services/awareness/precedence.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
@@ -37,6 +38,28 @@ bool AwarenessCore::may_see_presence(const std::string& viewer, const std::strin
                                                         .viewer = privacy(viewer),
                                                         .to_viewer = relation(owner, viewer),
                                                         .to_owner = relation(viewer, owner)});
+}
+
+bool AwarenessCore::may_look_back(const std::string& viewer, const std::string& owner) const {
+  return viewer == owner ||
+         may_see_it_gone(Aspect::kPresence, {.owner = privacy(owner),
+                                             .viewer = privacy(viewer),
+                                             .to_viewer = relation(owner, viewer),
+                                             .to_owner = relation(viewer, owner)});
+}
+
+Standing AwarenessCore::standing_of(const std::string& eid, Moment now) const {
+  const engine::Timestamp at = clock_.at(now);
+  const auto number = book_.find(eid);
+  if (!number) return {.now = at, .gone_at = at};
+  const Entity& entity = book_[*number];
+  const Published& published = entity.published;
+  if (!is_shown(published.state))
+    return {.now = at, .gone_at = at, .last_seen = published.last_seen};
+  engine::Timestamp gone_at = std::max(entity.gone_at, published.since);
+  for (const Device& device : entity.devices)
+    gone_at = std::max(gone_at, device.seat.value() != 0 ? at : device.alive_at);
+  return {.now = at, .gone_at = gone_at, .last_seen = gone_at};
 }
 
 RelationSeen AwarenessCore::relation_seen(const std::string& viewer,

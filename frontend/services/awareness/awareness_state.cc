@@ -54,9 +54,8 @@ void put_entity(TapeWriter& to, const Entity& entity) {
   put_all(to, entity.relations, entity.related, entity.watchers, entity.watches, entity.is_dirty,
           entity.kept_changed, entity.details_changed, entity.activity_changed,
           entity.place_changed, entity.is_stale, entity.published_at, entity.shown_at,
-          entity.place_shown_at, entity.queued, entity.gone_at, entity.recorded_at,
-          entity.presence_version, entity.last_seen_version, entity.place_version,
-          entity.activity_version);
+          entity.place_shown_at, entity.queued, entity.gone_at, entity.presence_version,
+          entity.place_version, entity.activity_version);
 }
 
 }  // namespace
@@ -77,7 +76,8 @@ std::uint64_t AwarenessCore::state_hash() const {
   for (std::uint32_t i = 0; i < watches_.places(); ++i)
     mix([&](TapeWriter& to) { put(to, watches_[WatchNumber(i)]); });
   mix([&](TapeWriter& to) {
-    put_all(to, told_, transitions_, stale_, lapses_, order_, timetable_.size());
+    put_all(to, told_, transitions_, stale_, lapses_, order_, timetable_.size(), clock_.shown(),
+            clock_.since());
   });
   return hash;
 }

@@ -39,13 +39,22 @@ enum class Consent : std::uint8_t { kNone = 1, kRequested = 2, kGranted = 3, kDe
 // Of bimip.v1.Restriction.
 enum class Restriction : std::uint8_t { kNone = 1, kExcepted = 2, kBlocked = 3 };
 
+// A while in which an entity kept itself from one other.
+struct Restricted {
+  Restriction how = Restriction::kBlocked;
+  engine::Timestamp from{};       // of a block: when it would have gone, had it gone then
+  engine::Timestamp until{};      // zero: it goes on
+  engine::Timestamp last_seen{};  // of a block: what the other is told from then on
+  friend bool operator==(const Restricted&, const Restricted&) = default;
+};
+
 // What an entity lets one other know. A plain value.
 struct Relation {
   Consent consent = Consent::kNone;
   Restriction restriction = Restriction::kNone;
-  bool is_mutual = false;           // the request offers the same in return
-  engine::Timestamp granted_at{};   // of kGranted
-  engine::Timestamp admitted_at{};  // when the last restriction was lifted; zero: there was none
+  bool is_mutual = false;          // the request offers the same in return
+  engine::Timestamp granted_at{};  // of kGranted
+  std::vector<Restricted> restricted{};
   friend bool operator==(const Relation&, const Relation&) = default;
 };
 
@@ -55,6 +64,13 @@ struct Privacy {
   Audience last_seen = Audience::kContacts;
   Audience location = Audience::kNobody;
   friend bool operator==(const Privacy&, const Privacy&) = default;
+};
+
+// From when on an audience was in force.
+struct AudienceSince {
+  engine::Timestamp at{};
+  Audience audience{};
+  friend bool operator==(const AudienceSince&, const AudienceSince&) = default;
 };
 
 struct SystemFacts {

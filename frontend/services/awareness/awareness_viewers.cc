@@ -31,29 +31,38 @@ Sides AwarenessCore::sides(EntityNumber owner, EntityNumber viewer) const {
           .to_owner = book_.relation(viewer, owner)};
 }
 
-bool AwarenessCore::may(Aspect aspect, EntityNumber viewer, EntityNumber owner) const {
-  return viewer == owner || may_see(aspect, sides(owner, viewer));
-}
-
-// Invisible is offline in everything, so that not even the time of a change tells them apart: only
-// what may be seen has a part in the version.
+// Invisible is offline in everything, and so is who has blocked the viewer, so that not even the
+// time of a change tells them apart: only what may be seen has a part in the version.
 AwarenessCore::Visible AwarenessCore::visible(EntityNumber viewer, EntityNumber owner) const {
+  constexpr std::uint64_t kSpread = 0x9E3779B97F4A7C15;
   const Entity& entity = book_[owner];
+  const Published& published = entity.published;
+  const Sides sides = this->sides(owner, viewer);
   const bool is_own = viewer == owner;
+  const bool is_in_sight =
+      is_own || (is_shown(published.state) && sides.to_viewer.restriction != Restriction::kBlocked);
   Visible visible;
-  if (may(Aspect::kLastSeen, viewer, owner)) {
-    visible.aspects |= kSeesLastSeen;
-    visible.version += entity.last_seen_version;
-  }
-  if (!is_own && !is_shown(entity.published.state)) return visible;
-  if (may(Aspect::kPresence, viewer, owner)) {
+  const auto depends_on = [&](auto what) {
+    visible.version = (visible.version + static_cast<std::uint64_t>(what) + 1) * kSpread;
+  };
+  if (is_in_sight && (is_own || may_see(Aspect::kPresence, sides))) {
     visible.aspects |= kSeesPresence;
-    visible.version += entity.presence_version + entity.activity_version;
-    visible.state = entity.published.state;
+    visible.state = published.state;
+    visible.since = is_own ? published.since : known_since(published.audiences, sides.to_viewer);
+    depends_on(entity.presence_version);
+    depends_on(entity.activity_version);
+    depends_on(micros(visible.since));
   }
-  if (may(Aspect::kLocation, viewer, owner)) {
+  if (!is_shown(visible.state) && (is_own || may_see_it_gone(Aspect::kLastSeen, sides))) {
+    visible.aspects |= kSeesLastSeen;
+    visible.last_seen =
+        is_own ? published.last_seen
+               : known_last_seen(sides.owner.last_seen, sides.to_viewer, published.last_seen);
+    depends_on(micros(visible.last_seen));
+  }
+  if (is_in_sight && (is_own || may_see(Aspect::kLocation, sides))) {
     visible.aspects |= kSeesLocation;
-    visible.version += entity.place_version;
+    depends_on(entity.place_version);
   }
   return visible;
 }
@@ -61,14 +70,12 @@ AwarenessCore::Visible AwarenessCore::visible(EntityNumber viewer, EntityNumber 
 Seen AwarenessCore::seen_by(EntityNumber viewer, EntityNumber owner) const {
   const Entity& entity = book_[owner];
   const Visible visible = this->visible(viewer, owner);
-  Seen seen{.eid = entity.eid, .state = visible.state};
-  if ((visible.aspects & kSeesLastSeen) != 0 && !is_shown(visible.state))
-    seen.last_seen = entity.published.last_seen;
+  Seen seen{.eid = entity.eid,
+            .state = visible.state,
+            .since = visible.since,
+            .last_seen = visible.last_seen};
   const bool sees_presence = (visible.aspects & kSeesPresence) != 0;
-  if (sees_presence) {
-    seen.since = entity.published.since;
-    seen.text = entity.published.text;
-  }
+  if (sees_presence) seen.text = entity.published.text;
   std::uint64_t newest_system = 0;
   std::uint64_t newest_position = 0;
   for (const Device& device : entity.devices) {
@@ -124,6 +131,7 @@ Result<AwarenessCore::Watching> AwarenessCore::watch(SeatNumber seat, const std:
                                                      bool contacts,
                                                      const std::vector<std::string>& others,
                                                      Moment now) {
+  now = clock_.follow(now);
   const auto self = enter(viewer);
   if (!self) return std::unexpected(self.error());
   std::vector<EntityNumber> listed;
@@ -186,6 +194,7 @@ void AwarenessCore::unwatch(SeatNumber seat) {
 }
 
 void AwarenessCore::ready(SeatNumber seat, Moment now) {
+  now = clock_.follow(now);
   const auto number = watches_.find(seat);
   if (!number) return;
   watches_[*number].is_ready = true;
@@ -272,12 +281,19 @@ void AwarenessCore::set_contact(EntityNumber viewer, EntityNumber contact, bool 
 }
 
 void AwarenessCore::apply_privacy(const std::string& eid, const Privacy& privacy, Moment now) {
+  now = clock_.follow(now);
   const EntityNumber number = book_.add(eid);
   Entity& entity = book_[number];
   const bool is_other_audience = entity.privacy.presence != privacy.presence;
   entity.privacy = privacy;
   // The past is looked at with the audience that was in force then.
-  if (is_other_audience && entity.published.since != engine::Timestamp{}) record(entity, now.wall);
+  if (is_other_audience && entity.published.since != engine::Timestamp{}) {
+    record(entity, now.wall);
+    auto& audiences = entity.published.audiences;
+    audiences.push_back({.at = now.wall, .audience = privacy.presence});
+    if (audiences.size() > limits::kAudiencesRemembered) audiences.erase(audiences.begin());
+    mark_stale(number);
+  }
   mark_watchers(number);
   mark_seen_by(number);
   tell_marked(now);
@@ -285,6 +301,8 @@ void AwarenessCore::apply_privacy(const std::string& eid, const Privacy& privacy
 
 void AwarenessCore::apply_relation(const std::string& owner, const std::string& other,
                                    const Relation& relation, Moment now) {
+  now = clock_.follow(now);
+  keep_ahead_of(relation);
   const EntityNumber one = book_.add(owner);
   const EntityNumber two = book_.add(other);
   const RelationSeen before_one = between(one, two);

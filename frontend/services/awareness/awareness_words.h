@@ -56,14 +56,22 @@ struct Members<Privacy> {
   static auto of(auto& v) { return std::tie(v.presence, v.last_seen, v.location); }
 };
 template <>
+struct Members<Restricted> {
+  static auto of(auto& v) { return std::tie(v.how, v.from, v.until, v.last_seen); }
+};
+template <>
 struct Members<Relation> {
   static auto of(auto& v) {
-    return std::tie(v.consent, v.restriction, v.is_mutual, v.granted_at, v.admitted_at);
+    return std::tie(v.consent, v.restriction, v.is_mutual, v.granted_at, v.restricted);
   }
 };
 template <>
+struct Members<AudienceSince> {
+  static auto of(auto& v) { return std::tie(v.at, v.audience); }
+};
+template <>
 struct Members<Published> {
-  static auto of(auto& v) { return std::tie(v.state, v.text, v.since, v.last_seen); }
+  static auto of(auto& v) { return std::tie(v.state, v.text, v.since, v.last_seen, v.audiences); }
 };
 template <>
 struct Members<KeptDevice> {

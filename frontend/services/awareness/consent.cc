@@ -1,5 +1,10 @@
 #include "frontend/services/awareness/consent.h"
 
+#include <algorithm>
+#include <utility>
+
+#include "frontend/stanza/limits.h"
+
 namespace bimip::frontend {
 namespace {
 
@@ -17,10 +22,47 @@ Relation ended(Relation relation, Consent consent) {
   return relation;
 }
 
-Relation restricted(Relation relation, Restriction restriction, engine::Timestamp now) {
-  if (restriction == Restriction::kNone && relation.restriction != Restriction::kNone)
-    relation.admitted_at = now;
-  relation.restriction = restriction;
+bool is_open(const Restricted& one) { return one.until == engine::Timestamp{}; }
+
+void close(Relation& relation, Restriction how, engine::Timestamp now) {
+  for (Restricted& one : relation.restricted) {
+    if (one.how == how && is_open(one))
+      one.until = std::max(now, one.from + std::chrono::microseconds(1));
+  }
+}
+
+bool has_open(const Relation& relation, Restriction how) {
+  return std::ranges::any_of(relation.restricted,
+                             [&](const Restricted& one) { return one.how == how && is_open(one); });
+}
+
+// The two oldest that are over become one, with what was between them: it hides more.
+void open(Relation& relation, const Restricted& begun) {
+  auto& all = relation.restricted;
+  all.push_back(begun);
+  if (all.size() <= limits::kRestrictedMax) return;
+  const auto first = std::ranges::find_if_not(all, is_open);
+  const auto second = std::find_if_not(first + 1, all.end(), is_open);
+  if (second->how == Restriction::kBlocked && first->how != Restriction::kBlocked) {
+    first->how = Restriction::kBlocked;
+    first->last_seen = second->last_seen;
+  }
+  first->from = std::min(first->from, second->from);
+  first->until = std::max(first->until, second->until);
+  all.erase(second);
+}
+
+// Who was excepted and is blocked is still excepted: behind the block nothing comes into sight.
+Relation restricted(Relation relation, Restriction restriction, const Standing& actor) {
+  const Restriction before = std::exchange(relation.restriction, restriction);
+  if (before == restriction) return relation;
+  if (before == Restriction::kBlocked) close(relation, Restriction::kBlocked, actor.now);
+  if (restriction == Restriction::kNone) close(relation, Restriction::kExcepted, actor.now);
+  if (restriction == Restriction::kBlocked) {
+    open(relation, {.how = restriction, .from = actor.gone_at, .last_seen = actor.last_seen});
+  } else if (restriction == Restriction::kExcepted && !has_open(relation, restriction)) {
+    open(relation, {.how = restriction, .from = actor.now});
+  }
   return relation;
 }
 
@@ -43,7 +85,7 @@ PairChange grant(const Pair& pair, engine::Timestamp now) {
 }  // namespace
 
 std::expected<PairChange, ConsentFault> decide(ConsentAct act, const Pair& pair,
-                                               engine::Timestamp now) {
+                                               const Standing& actor) {
   // What a blocked one asks is not heard, so it cannot be answered.
   const bool is_asked =
       pair.given.consent == Consent::kRequested && pair.given.restriction != Restriction::kBlocked;
@@ -58,7 +100,7 @@ std::expected<PairChange, ConsentFault> decide(ConsentAct act, const Pair& pair,
     case ConsentAct::kGrant:
       if (pair.given.consent == Consent::kGranted) return PairChange{};
       if (!is_asked) return std::unexpected(ConsentFault::kNothingAsked);
-      return grant(pair, now);
+      return grant(pair, actor.now);
     case ConsentAct::kDeny:
       if (pair.given.consent == Consent::kDenied) return PairChange{};
       if (!is_asked) return std::unexpected(ConsentFault::kNothingAsked);
@@ -68,11 +110,11 @@ std::expected<PairChange, ConsentFault> decide(ConsentAct act, const Pair& pair,
         return std::unexpected(ConsentFault::kNothingGiven);
       return PairChange{.given = ended(pair.given, Consent::kNone)};
     case ConsentAct::kLift:
-      return PairChange{.given = restricted(pair.given, Restriction::kNone, now)};
+      return PairChange{.given = restricted(pair.given, Restriction::kNone, actor)};
     case ConsentAct::kExcept:
-      return PairChange{.given = restricted(pair.given, Restriction::kExcepted, now)};
+      return PairChange{.given = restricted(pair.given, Restriction::kExcepted, actor)};
     case ConsentAct::kBlock:
-      return PairChange{.given = restricted(pair.given, Restriction::kBlocked, now)};
+      return PairChange{.given = restricted(pair.given, Restriction::kBlocked, actor)};
   }
   return PairChange{};
 }

@@ -33,6 +33,13 @@ struct PairChange {
   std::optional<Relation> taken{};
 };
 
+// An actor as it would be if it went offline at this moment: so it looks to whom it blocks.
+struct Standing {
+  engine::Timestamp now{};
+  engine::Timestamp gone_at{};  // when its connection was there last
+  engine::Timestamp last_seen{};
+};
+
 enum class ConsentFault : std::uint8_t {
   kNothingAsked,  // there is no request to answer
   kNothingGiven,  // there is no consent to cancel
@@ -42,6 +49,6 @@ enum class ConsentFault : std::uint8_t {
 // Acts that change nothing succeed: a retry is harmless. A block is not felt by who is blocked: he
 // may ask, and nobody hears of it.
 [[nodiscard]] std::expected<PairChange, ConsentFault> decide(ConsentAct act, const Pair& pair,
-                                                             engine::Timestamp now);
+                                                             const Standing& actor);
 
 }  // namespace bimip::frontend

@@ -51,6 +51,8 @@ struct Published {
   std::string text{};
   engine::Timestamp since{};
   engine::Timestamp last_seen{};  // when it was last not offline to others
+  // Of the presence, during this state: who is shown it is told since when it has been for him.
+  std::vector<AudienceSince> audiences{};
 };
 
 struct Entity {
@@ -85,11 +87,9 @@ struct Entity {
   Time published_at = Time::min();
   Time shown_at = Time::min();
   Time place_shown_at = Time::min();
-  Time queued = kNever;             // its first entry in the timetable
-  engine::Timestamp gone_at{};      // its last device
-  engine::Timestamp recorded_at{};  // its last transition
+  Time queued = kNever;         // its first entry in the timetable
+  engine::Timestamp gone_at{};  // its last device
   std::uint32_t presence_version = 0;
-  std::uint32_t last_seen_version = 0;
   std::uint32_t place_version = 0;
   std::uint32_t activity_version = 0;
 };

@@ -1,43 +1,24 @@
-// What an entity was: its transitions, as somebody may know them.
+// Reads what an entity was from the log.
 #pragma once
 
 #include <functional>
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "engine/store/log.h"
-#include "frontend/services/awareness/awareness_core.h"
+#include "frontend/services/awareness/past.h"
 #include "frontend/services/in_flight.h"
 
 namespace bimip::frontend {
 
-// Whose eyes it is seen with.
-struct Reader {
-  bool is_own = false;
-  Relation relation{};  // what the entity lets it know
-};
-
-// Of transitions in order, all before `until`, what the reader may know: spans that he may not see
-// look offline, and what then looks the same is one. Pure.
-[[nodiscard]] std::vector<Transition> visible_part(const std::vector<Transition>& transitions,
-                                                   engine::Timestamp until, const Reader& reader);
-
 struct HistoryQuery {
   std::string eid{};
-  engine::Timestamp from{};
-  engine::Timestamp until{};
-  std::size_t most = 0;
+  PastRange range{};
   Reader reader{};
-};
-// In order: the one in force at `from`, if it is known, and those in the range; only the newest if
-// there are more.
-struct HistoryAnswer {
-  std::vector<Transition> transitions{};
-  bool has_more = false;
+  std::size_t records_max = 0;  // looked at, about
 };
 
-// Reads the log from the newest record back: it costs what has happened since. Thread-safe.
+// Thread-safe. Finds the end of the range by halving, and reads from there back: it costs what is
+// in the range, and what is to be passed over until the begin of what was in force there.
 class History {
  public:
   History(engine::Log& log, engine::TopicId topic, InFlight& in_flight)

@@ -18,6 +18,11 @@ Audience audience_of(v1::Audience audience) {
   return v1::Audience_IsValid(audience) ? static_cast<Audience>(audience) : Audience::kNobody;
 }
 
+Restriction restriction_of(v1::Restriction restriction) {
+  return v1::Restriction_IsValid(restriction) ? static_cast<Restriction>(restriction)
+                                              : Restriction::kBlocked;
+}
+
 template <typename Record>
 bool parse(Record& record, engine::Bytes value) {
   return record.ParseFromArray(value.data(), static_cast<int>(value.size()));
@@ -51,6 +56,11 @@ std::string encode(const StateRecord& record) {
   stored.set_since_us(micros(record.state.published.since));
   stored.set_last_seen_us(micros(record.state.published.last_seen));
   stored.set_alive_at_us(micros(record.alive_at));
+  for (const AudienceSince& one : record.state.published.audiences) {
+    v1::AwarenessAudience& kept = *stored.add_audiences();
+    kept.set_since_us(micros(one.at));
+    kept.set_audience(static_cast<v1::Audience>(one.audience));
+  }
   for (const KeptDevice& device : record.state.devices) {
     v1::AwarenessDevice& kept = *stored.add_devices();
     kept.set_name(device.name);
@@ -70,6 +80,10 @@ std::optional<StateRecord> decode_state(engine::Bytes value) {
                                              .since = time_of(stored.since_us()),
                                              .last_seen = time_of(stored.last_seen_us())}},
                      .alive_at = time_of(stored.alive_at_us())};
+  for (const v1::AwarenessAudience& one : stored.audiences()) {
+    record.state.published.audiences.push_back(
+        {.at = time_of(one.since_us()), .audience = audience_of(one.audience())});
+  }
   for (const v1::AwarenessDevice& device : stored.devices()) {
     record.state.devices.push_back({.name = device.name(),
                                     .state = state_of(device.state()),
@@ -94,7 +108,13 @@ std::string encode(const RuleRecord& record) {
   rule.set_restriction(static_cast<v1::Restriction>(record.relation.restriction));
   rule.set_mutual(record.relation.is_mutual);
   rule.set_granted_at_us(micros(record.relation.granted_at));
-  rule.set_admitted_at_us(micros(record.relation.admitted_at));
+  for (const Restricted& one : record.relation.restricted) {
+    v1::AwarenessRestricted& kept = *rule.add_restricted();
+    kept.set_restriction(static_cast<v1::Restriction>(one.how));
+    kept.set_from_us(micros(one.from));
+    kept.set_until_us(micros(one.until));
+    kept.set_last_seen_us(micros(one.last_seen));
+  }
   return rule.SerializeAsString();
 }
 
@@ -112,12 +132,15 @@ std::optional<RuleRecord> decode_rule(engine::Bytes value) {
   record.relation = {.consent = v1::Consent_IsValid(rule.consent())
                                     ? static_cast<Consent>(rule.consent())
                                     : Consent::kNone,
-                     .restriction = v1::Restriction_IsValid(rule.restriction())
-                                        ? static_cast<Restriction>(rule.restriction())
-                                        : Restriction::kBlocked,
+                     .restriction = restriction_of(rule.restriction()),
                      .is_mutual = rule.mutual(),
-                     .granted_at = time_of(rule.granted_at_us()),
-                     .admitted_at = time_of(rule.admitted_at_us())};
+                     .granted_at = time_of(rule.granted_at_us())};
+  for (const v1::AwarenessRestricted& one : rule.restricted()) {
+    record.relation.restricted.push_back({.how = restriction_of(one.restriction()),
+                                          .from = time_of(one.from_us()),
+                                          .until = time_of(one.until_us()),
+                                          .last_seen = time_of(one.last_seen_us())});
+  }
   return record;
 }
 

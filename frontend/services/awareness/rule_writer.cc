@@ -66,7 +66,7 @@ void RuleWriter::act(TapedAwareness& core, ConsentAct act, const std::string& ac
       next(state, about, at);
     };
     const Pair pair{.given = state.relation(actor, other), .taken = state.relation(other, actor)};
-    const auto change = decide(act, pair, at.wall);
+    const auto change = decide(act, pair, state.standing_of(actor, at));
     if (!change) return refuse(refusal(change.error()));
     std::vector<RuleRecord> rules;
     if (change->given && *change->given != pair.given)

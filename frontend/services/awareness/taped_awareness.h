@@ -18,6 +18,7 @@ class TapedAwareness final : private AwarenessCore {
 
   using AwarenessCore::contacts_of;
   using AwarenessCore::may_know;
+  using AwarenessCore::may_look_back;
   using AwarenessCore::may_relate;
   using AwarenessCore::may_see_presence;
   using AwarenessCore::name_of;
@@ -30,6 +31,7 @@ class TapedAwareness final : private AwarenessCore {
   using AwarenessCore::Relations;
   using AwarenessCore::relations_of;
   using AwarenessCore::see;
+  using AwarenessCore::standing_of;
   using AwarenessCore::state_hash;
   using AwarenessCore::Time;
   using AwarenessCore::Watching;

@@ -189,13 +189,14 @@ TEST_F(AwarenessServiceTest, ReadsTheHistoryPageByPage) {
           core.announce(seat, {.state = i % 2 == 0 ? UserState::kAway : UserState::kBusy}, now));
     });
   }
-  const auto read = [&](engine::Timestamp from, std::size_t most) {
+  const auto read = [&](engine::Timestamp from, std::size_t most,
+                        engine::Timestamp until = engine::Timestamp::max(),
+                        std::size_t records = 5000) {
     std::promise<HistoryAnswer> answer;
     service->history().read({.eid = "ann",
-                             .from = from,
-                             .until = engine::Timestamp::max(),
-                             .most = most,
-                             .reader = {.is_own = true}},
+                             .range = {.from = from, .until = until, .most = most},
+                             .reader = {.is_own = true},
+                             .records_max = records},
                             [&](engine::Result<HistoryAnswer> found) {
                               EXPECT_TRUE(found);
                               answer.set_value(std::move(*found));
@@ -204,13 +205,20 @@ TEST_F(AwarenessServiceTest, ReadsTheHistoryPageByPage) {
   };
   const HistoryAnswer all = read(engine::Timestamp{}, 2000);
   EXPECT_EQ(all.transitions.size(), 1201U);
-  EXPECT_FALSE(all.has_more);
+  EXPECT_FALSE(all.rest_until);
   const HistoryAnswer newest = read(engine::Timestamp{}, 500);
   EXPECT_EQ(newest.transitions.size(), 500U);
-  EXPECT_TRUE(newest.has_more);
+  EXPECT_EQ(newest.rest_until, newest.transitions.front().at);
   EXPECT_EQ(newest.transitions.back().at, all.transitions.back().at);
   const HistoryAnswer part = read(all.transitions[1000].at, 500);
   EXPECT_EQ(part.transitions.size(), 201U);
+  // What is behind the range is not read.
+  for (const std::size_t i : {1U, 2U, 63U, 500U, 700U, 701U, 1199U}) {
+    const HistoryAnswer one = read(all.transitions[i - 1].at, 500, all.transitions[i].at, 1);
+    ASSERT_EQ(one.transitions.size(), 1U) << i;
+    EXPECT_EQ(one.transitions[0].at, all.transitions[i - 1].at);
+    EXPECT_EQ(one.transitions[0].state, all.transitions[i - 1].state);
+  }
 }
 
 }  // namespace

@@ -82,7 +82,7 @@ class CoreWorld : public HeardAt {
   bool act(ConsentAct act, const std::string& actor, const std::string& other) {
     const auto change = decide(
         act, {.given = core().relation(actor, other), .taken = core().relation(other, actor)},
-        wall);
+        core().standing_of(actor, now()));
     if (!change) return false;
     if (change->given) relate(actor, other, *change->given);
     if (change->taken) relate(other, actor, *change->taken);

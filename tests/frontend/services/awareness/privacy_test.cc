@@ -68,20 +68,56 @@ TEST(Privacy, AOneWayConsentIsEnoughForThatWay) {
   EXPECT_FALSE((Case{.to_owner = kContact}.may(Aspect::kPresence)));
 }
 
-TEST(Privacy, ThePastIsVisibleFromTheConsentAndFromTheLastRestrictionOn) {
-  const engine::Timestamp granted(10s);
-  const engine::Timestamp admitted(20s);
-  const Relation contact{.consent = Consent::kGranted, .granted_at = granted};
-  Relation admitted_again = contact;
-  admitted_again.admitted_at = admitted;
-  EXPECT_EQ(visible_from(kContacts, contact), granted);
-  EXPECT_EQ(visible_from(kContacts, admitted_again), admitted);
-  EXPECT_EQ(visible_from(kEveryone, {}), engine::Timestamp{});
-  EXPECT_EQ(visible_from(kEveryone, admitted_again), admitted);
-  EXPECT_EQ(visible_from(kContacts, {}), std::nullopt);
-  EXPECT_EQ(visible_from(kNobody, contact), std::nullopt);
-  EXPECT_EQ(visible_from(kContactsExcept, kExcepted), std::nullopt);
-  EXPECT_EQ(visible_from(kEveryone, kBlockedContact), std::nullopt);
+using Parts = std::vector<KnownPart>;
+engine::Timestamp at(int second) { return engine::Timestamp(std::chrono::seconds(second)); }
+KnownPart part(int begin, int end) { return {.begin = at(begin), .end = at(end)}; }
+
+TEST(Privacy, ThePastIsKnownFromTheConsentOn) {
+  const Relation contact{.consent = Consent::kGranted, .granted_at = at(10)};
+  EXPECT_EQ(known_parts(kContacts, contact, part(1, 30)), (Parts{part(10, 30)}));
+  EXPECT_EQ(known_parts(kContacts, contact, part(1, 10)), Parts{});
+  EXPECT_EQ(known_parts(kEveryone, {}, part(1, 30)), (Parts{part(1, 30)}));
+  EXPECT_EQ(known_parts(kContacts, {}, part(1, 30)), Parts{});
+  EXPECT_EQ(known_parts(kNobody, contact, part(1, 30)), Parts{});
+}
+
+TEST(Privacy, OfARestrictionNothingIsKnownAfterwards) {
+  Relation contact{.consent = Consent::kGranted, .granted_at = at(2)};
+  contact.restricted = {{.how = Restriction::kBlocked, .from = at(10), .until = at(20)},
+                        {.how = Restriction::kExcepted, .from = at(15), .until = at(25)}};
+  EXPECT_EQ(known_parts(kContacts, contact, part(1, 30)), (Parts{part(2, 10), part(20, 30)}));
+  EXPECT_EQ(known_parts(kContactsExcept, contact, part(1, 30)), (Parts{part(2, 10), part(25, 30)}));
+  EXPECT_EQ(known_parts(kEveryone, contact, part(12, 18)), Parts{});
+  contact.restricted.push_back({.how = Restriction::kBlocked, .from = at(28)});
+  EXPECT_EQ(known_parts(kEveryone, contact, part(22, 40)), (Parts{part(22, 28)}));
+}
+
+TEST(Privacy, ABlockOfWhichTheBeginIsNotKnownHidesEverything) {
+  EXPECT_EQ(known_parts(kEveryone, kBlockedContact, part(1, 30)), Parts{});
+}
+
+TEST(Privacy, AStateIsKnownSinceItCameIntoSight) {
+  const Relation contact{.consent = Consent::kGranted, .granted_at = at(10)};
+  EXPECT_EQ(known_since({{at(1), kContacts}}, contact), at(10));
+  EXPECT_EQ(known_since({{at(12), kContacts}}, contact), at(12));
+  // An audience that makes no difference to him makes none to the time.
+  EXPECT_EQ(known_since({{at(12), kEveryone}, {at(14), kContacts}}, contact), at(12));
+  EXPECT_EQ(known_since({{at(12), kNobody}, {at(14), kContacts}}, contact), at(14));
+  EXPECT_EQ(known_since({{at(12), kContacts}, {at(14), kNobody}}, contact), engine::Timestamp{});
+  Relation let_back = contact;
+  let_back.restricted = {{.how = Restriction::kBlocked, .from = at(20), .until = at(30)}};
+  EXPECT_EQ(known_since({{at(12), kContacts}}, let_back), at(30));
+}
+
+TEST(Privacy, LastSeenIsNeverFromATimeThatIsNotKnown) {
+  Relation contact{.consent = Consent::kGranted, .granted_at = at(10)};
+  EXPECT_EQ(known_last_seen(kContacts, contact, at(9)), engine::Timestamp{});
+  EXPECT_EQ(known_last_seen(kEveryone, contact, at(9)), at(9));
+  EXPECT_EQ(known_last_seen(kContacts, contact, at(12)), at(12));
+  contact.restricted = {
+      {.how = Restriction::kBlocked, .from = at(20), .until = at(30), .last_seen = at(20)}};
+  EXPECT_EQ(known_last_seen(kContacts, contact, at(25)), at(20));
+  EXPECT_EQ(known_last_seen(kContacts, contact, at(31)), at(31));
 }
 
 }  // namespace
