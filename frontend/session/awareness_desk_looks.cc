@@ -110,10 +110,8 @@ void AwarenessDesk::read_history(const std::shared_ptr<Session>& session,
   if (query.range.until <= query.range.from)
     return outbox_.send_error(stanza.id(), Code::kInvalidArgument, "from_us to until_us: none");
   ask(session, stanza.id(),
-      [&host = host_, self, query = std::move(query)](const TapedAwareness& core, Moment now,
+      [&host = host_, self, query = std::move(query)](const TapedAwareness& core, Moment,
                                                       std::unique_ptr<Answer> answer) mutable {
-        // Also what was recorded while the clock was ahead.
-        if (query.range.until > now.wall) query.range.until = engine::Timestamp::max();
         query.reader = {.is_own = query.eid == self, .relation = core.relation(query.eid, self)};
         auto then = [eid = query.eid,
                      answer = std::move(answer)](engine::Result<HistoryAnswer> history) mutable {

@@ -32,15 +32,11 @@ Status AwarenessCore::load_relation(const std::string& owner, const std::string&
   const auto two = enter(other);
   if (!two) return std::unexpected(two.error());
   book_.set_relation(*one, *two, relation);
-  keep_ahead_of(relation);
-  return {};
-}
-
-// What is recorded from now on is not before what was decided.
-void AwarenessCore::keep_ahead_of(const Relation& relation) {
+  // What is recorded from now on is not before what was decided.
   clock_.not_before(relation.granted_at);
-  for (const Restricted& one : relation.restricted)
-    clock_.not_before(std::max(one.from, one.until));
+  for (const Restricted& span : relation.restricted)
+    clock_.not_before(std::max(span.from, span.until));
+  return {};
 }
 
 Status AwarenessCore::load_state(const std::string& eid, const KeptState& state,
@@ -48,7 +44,6 @@ Status AwarenessCore::load_state(const std::string& eid, const KeptState& state,
   const auto number = enter(eid);
   if (!number) return std::unexpected(number.error());
   clock_.not_before(std::max(ended_at, state.published.since));
-  now = clock_.follow(now);
   Entity& entity = book_[*number];
   entity.published = state.published;
   if (entity.published.audiences.empty() && state.published.since != engine::Timestamp{})

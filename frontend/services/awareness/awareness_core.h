@@ -205,7 +205,6 @@ class AwarenessCore {
   [[nodiscard]] bool take_over_devices(Entity& entity, Moment now);
   void remove_device(EntityNumber entity, std::size_t device);
   void record(const Entity& entity, engine::Timestamp at);
-  void keep_ahead_of(const Relation& relation);
   void look_at_entity(EntityNumber entity, Moment now, const HeardAt& heard);
   void forget_what_is_over(EntityNumber entity, Moment now, const HeardAt& heard);
   void change_activity(EntityNumber entity, const std::string& to);

@@ -302,7 +302,6 @@ void AwarenessCore::apply_privacy(const std::string& eid, const Privacy& privacy
 void AwarenessCore::apply_relation(const std::string& owner, const std::string& other,
                                    const Relation& relation, Moment now) {
   now = clock_.follow(now);
-  keep_ahead_of(relation);
   const EntityNumber one = book_.add(owner);
   const EntityNumber two = book_.add(other);
   const RelationSeen before_one = between(one, two);

@@ -24,10 +24,13 @@ Relation ended(Relation relation, Consent consent) {
 
 bool is_open(const Restricted& one) { return one.until == engine::Timestamp{}; }
 
+// What took no time hid nothing.
 void close(Relation& relation, Restriction how, engine::Timestamp now) {
+  std::erase_if(relation.restricted, [&](const Restricted& one) {
+    return one.how == how && is_open(one) && one.from >= now;
+  });
   for (Restricted& one : relation.restricted) {
-    if (one.how == how && is_open(one))
-      one.until = std::max(now, one.from + std::chrono::microseconds(1));
+    if (one.how == how && is_open(one)) one.until = now;
   }
 }
 

@@ -141,10 +141,9 @@ engine::Timestamp known_since(const std::vector<AudienceSince>& audiences,
 engine::Timestamp known_last_seen(Audience audience, const Relation& to_viewer,
                                   engine::Timestamp last_seen) {
   for (const Restricted& one : to_viewer.restricted | std::views::reverse) {
-    if (one.how == Restriction::kBlocked && last_seen > one.from &&
-        (is_open(one) || last_seen <= one.until)) {
-      last_seen = one.last_seen;
-    }
+    if (one.how != Restriction::kBlocked) continue;
+    const bool is_unseen = is_open(one) || (last_seen >= one.from && last_seen <= one.until);
+    last_seen = is_unseen ? one.last_seen : std::max(last_seen, one.last_seen);
   }
   const bool is_before_consent =
       audience != Audience::kEveryone && last_seen < to_viewer.granted_at;

@@ -192,7 +192,7 @@ TEST_F(AwarenessCoreTest, ABlockLooksLikeOfflineAndIsNotTold) {
   world.views[bob.value()].relations.clear();
   EXPECT_TRUE(world.act(ConsentAct::kBlock, "ann", "bob"));
   world.pass(2s);
-  EXPECT_EQ(world.view_of(bob).seen["ann"], (Seen{.eid = "ann"}));
+  EXPECT_EQ(world.view_of(bob).seen["ann"], (Seen{.eid = "ann", .last_seen = world.wall - 2s}));
   EXPECT_TRUE(world.view_of(bob).relations.empty());
   EXPECT_EQ(world.core().relation_seen("bob", "ann").taken, Consent::kGranted);
   // Not even that something happens.
@@ -307,7 +307,9 @@ TEST_F(AwarenessCoreTest, WhoDoesNotComeBackWasGoneWhenTheServerEnded) {
   ASSERT_EQ(transitions.size(), 1U);
   EXPECT_EQ(transitions[0].state, UserState::kOffline);
   EXPECT_EQ(transitions[0].at, ended_at);
-  EXPECT_EQ(world.core().see("bob", "ann").last_seen, ended_at);
+  EXPECT_EQ(world.core().see("ann", "ann").last_seen, ended_at);
+  // It was before she let him see her.
+  EXPECT_EQ(world.core().see("bob", "ann").last_seen, engine::Timestamp{});
 }
 
 TEST_F(AwarenessCoreTest, WhatWasNotYetPublishedAtACrashIsAfterIt) {

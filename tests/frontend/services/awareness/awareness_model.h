@@ -48,12 +48,13 @@ struct AwarenessModel {
     engine::Timestamp from{};
     std::optional<engine::Timestamp> until{};
     bool was_in_sight = false;
+    std::size_t recorded_before = 0;  // of the owner
     [[nodiscard]] bool has(engine::Timestamp at) const {
       return from <= at && (!until || at < *until);
     }
-    // A moment at which it was last seen.
-    [[nodiscard]] bool hides(engine::Timestamp at) const {
-      return from < at && (!until || at <= *until);
+    // What was recorded after it began, and not after it was over.
+    [[nodiscard]] bool hides(std::size_t place, engine::Timestamp at) const {
+      return place >= recorded_before && (!until || at <= *until);
     }
   };
   std::map<Two, Seat> devices{};  // by person and device
@@ -239,40 +240,45 @@ struct AwarenessModel {
     auto first = all.end() - 1;
     while (first != all.begin() && (first - 1)->state == first->state) --first;
     if (viewer == owner) return first->at;
-    std::optional<engine::Timestamp> begin;
+    engine::Timestamp begin{};
     for (const engine::Timestamp time : times(viewer, owner)) {
       if (time < first->at) continue;
       const bool is_known = was_admitted(*at(owner, time), viewer, owner, time);
-      if (is_known && !begin) begin = time;
-      if (!is_known) begin.reset();
+      if (!is_known) begin = {};
+      if (is_known && begin == engine::Timestamp{}) begin = time;
     }
-    return begin.value_or(engine::Timestamp{});
+    return begin;
   }
   [[nodiscard]] engine::Timestamp last_seen(const std::string& viewer,
                                             const std::string& owner) const {
     if (!may_if_gone(&Privacy::last_seen, viewer, owner) || is_shown(shown_to(viewer, owner)))
       return {};
-    std::vector<engine::Timestamp> ends;
-    UserState before = UserState::kOffline;
-    if (recorded.contains(owner)) {
-      for (const Transition& one : recorded.at(owner)) {
-        if (is_shown(before) && !is_shown(one.state)) ends.push_back(one.at);
-        before = one.state;
-      }
-    }
     std::vector<Period> blocks;
     for (const Period& one : periods_of(owner, viewer)) {
-      if (one.how == Restriction::kBlocked) blocks.push_back(one);
-    }
-    for (const Period& one : blocks) {
-      if (one.was_in_sight) ends.push_back(one.from);
+      if (one.how == Restriction::kBlocked && viewer != owner) blocks.push_back(one);
     }
     engine::Timestamp last{};
-    for (const engine::Timestamp end : ends) {
-      const bool is_hidden = viewer != owner && std::ranges::any_of(blocks, [&](const Period& one) {
-                               return one.hides(end);
-                             });
-      if (!is_hidden) last = std::max(last, end);
+    const auto ended = [&](std::size_t place, engine::Timestamp at) {
+      const auto hides = [&](const Period& one) { return one.hides(place, at); };
+      if (std::ranges::none_of(blocks, hides)) last = std::max(last, at);
+    };
+    UserState before = UserState::kOffline;
+    std::size_t place = 0;
+    const auto found = recorded.find(owner);
+    for (const Transition& one :
+         found == recorded.end() ? std::vector<Transition>{} : found->second) {
+      if (is_shown(before) && !is_shown(one.state)) ended(place, one.at);
+      before = one.state;
+      ++place;
+    }
+    // A block is an end too; one that began where another was over is in that one.
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      const auto hides = [&](const Period& one) {
+        return one.until && one.from <= blocks[i].from && blocks[i].from <= *one.until;
+      };
+      const bool is_hidden =
+          std::any_of(blocks.begin(), blocks.begin() + static_cast<std::ptrdiff_t>(i), hides);
+      if (blocks[i].was_in_sight && !is_hidden) last = std::max(last, blocks[i].from);
     }
     const bool is_before = viewer != owner && privacy.at(owner).last_seen != Audience::kEveryone &&
                            last < bond(owner, viewer).granted_at;

@@ -123,9 +123,12 @@ class AwarenessPlay : public CoreWorld {
   }
   void restricted(const Two& pair, Restriction before, Restriction then, const Relation& relation) {
     const auto close = [&](Restriction how) {
-      for (auto& one : model_.periods[pair]) {
-        if (one.how == how && !one.until)
-          one.until = std::max(core_time(), one.from + std::chrono::microseconds(1));
+      auto& all = model_.periods[pair];
+      std::erase_if(all, [&](const auto& one) {
+        return one.how == how && !one.until && one.from >= core_time();
+      });
+      for (auto& one : all) {
+        if (one.how == how && !one.until) one.until = core_time();
       }
     };
     if (before == Restriction::kBlocked) close(before);
@@ -144,7 +147,11 @@ class AwarenessPlay : public CoreWorld {
     if (is_connected || !is_in_sight) {
       EXPECT_EQ(from, core_time());
     }
-    model_.periods[pair].push_back({.how = then, .from = from, .was_in_sight = is_in_sight});
+    model_.periods[pair].push_back(
+        {.how = then,
+         .from = from,
+         .was_in_sight = is_in_sight,
+         .recorded_before = found == model_.recorded.end() ? 0 : found->second.size()});
   }
   // What one wants is decided by the model first.
   bool wants(ConsentAct how, const std::string& actor, const std::string& other) {
@@ -232,8 +239,10 @@ class AwarenessPlay : public CoreWorld {
           << key.first;
     }
     for (const auto& [person, kept] : kept_) {
-      for (const KeptDevice& device : kept.devices)
-        model_.devices[{person, device.name}].order = ++order_;
+      for (const KeptDevice& device : kept.devices) {
+        const auto seat = model_.devices.find({person, device.name});
+        if (seat != model_.devices.end()) seat->second.order = ++order_;
+      }
     }
     stale_.clear();
     watching_.clear();
@@ -539,7 +548,7 @@ class AwarenessPlay : public CoreWorld {
   AwarenessModel::Page read(const std::string& viewer, const std::string& owner,
                             const PastRange& range) {
     AwarenessModel::Page page;
-    if (!core().may_look_back(viewer, owner)) return page;
+    if (!core().may_look_back(viewer, owner) || !model_.recorded.contains(owner)) return page;
     Past past(range, {.is_own = viewer == owner, .relation = core().relation(owner, viewer)});
     for (const Transition& one : model_.recorded[owner] | std::views::reverse) {
       if (past.add(one)) break;
@@ -581,7 +590,9 @@ class AwarenessPlay : public CoreWorld {
       const auto look = page.steps.empty() ? AwarenessModel::Look{} : page.steps.back().look;
       const bool may = model_.may_if_gone(&Privacy::presence, viewer, contact);
       EXPECT_TRUE(look == (may ? model_.look_at(viewer, contact, time) : AwarenessModel::Look{}))
-          << viewer << " looks at " << contact;
+          << viewer << " looks at " << contact << " at " << micros(time) << ": "
+          << static_cast<int>(look.state) << look.text << " instead of "
+          << static_cast<int>(model_.look_at(viewer, contact, time).state);
     }
   }
   const std::string& looker() { return kPeople[looks_.below(kPeople.size())]; }
