@@ -46,8 +46,7 @@ class Inboxes::Looking final : public engine::EntityRequest, public SessionReque
     const std::vector<std::shared_ptr<Mark>> marks = what_.marks;
     left_ = marks.size();
     for (const std::shared_ptr<Mark>& mark : marks) {
-      mark->when_known(
-          [this](const engine::Result<engine::IncrementId>& value) { mark_came(value); });
+      mark->when_known([this](const engine::Status& known) { mark_came(known); });
     }
   }
   void on_entity(engine::Result<engine::EntityState> result) override {
@@ -57,7 +56,7 @@ class Inboxes::Looking final : public engine::EntityRequest, public SessionReque
     for (std::size_t i = 0; i < seen_.size(); ++i) {
       if (seen_[i] > last_) what_.marks[i]->set_back({.from = seen_[i], .to = last_});
     }
-    passed_ = std::max(read()->value(), what_.reads_to);
+    passed_ = std::max(read()->prefix(), what_.reads_to);
     pass_expired();
   }
   void save(TapeWriter& to) const override {
@@ -100,14 +99,14 @@ class Inboxes::Looking final : public engine::EntityRequest, public SessionReque
   };
 
   // On any thread.
-  void mark_came(const engine::Result<engine::IncrementId>& value) {
-    if (!value) {
+  void mark_came(const engine::Status& known) {
+    if (!known) {
       const engine::MutexLock lock(mutex_);
-      error_ = value.error();
+      error_ = known.error();
     }
     if (--left_ > 0) return;
     if (error_) return end(*error_);
-    for (const std::shared_ptr<Mark>& mark : what_.marks) seen_.push_back(mark->value());
+    for (const std::shared_ptr<Mark>& mark : what_.marks) seen_.push_back(mark->up_to());
     session()->host().log_elsewhere().find_entity(*this);
   }
   void pass_expired() {
@@ -146,8 +145,11 @@ class Inboxes::Looking final : public engine::EntityRequest, public SessionReque
 // Some messages on their way from the log.
 class Inboxes::Fetch final : public engine::EntityReadRequest, public SessionRequest {
  public:
-  Fetch(std::shared_ptr<Session> session, std::uint64_t inbox, std::string eid)
-      : SessionRequest(std::move(session)), inbox_(inbox), eid_(std::move(eid)) {
+  Fetch(std::shared_ptr<Session> session, std::uint64_t inbox, std::string eid, bool is_for_news)
+      : SessionRequest(std::move(session)),
+        inbox_(inbox),
+        is_for_news_(is_for_news),
+        eid_(std::move(eid)) {
     key = engine::as_bytes(eid_);
   }
   void on_entity_read(engine::Result<engine::EntityBatch> result) override {
@@ -160,12 +162,38 @@ class Inboxes::Fetch final : public engine::EntityReadRequest, public SessionReq
   }
   void deliver(Moment) override { session()->inboxes().on_fetched(session(), *this); }
   [[nodiscard]] std::uint64_t inbox() const { return inbox_; }
+  // Something may have changed.
+  [[nodiscard]] bool is_for_news() const { return is_for_news_; }
   [[nodiscard]] const engine::Result<engine::EntityBatch>& result() const { return result_; }
 
  private:
   const std::uint64_t inbox_;
+  const bool is_for_news_;
   const std::string eid_;
   engine::Result<engine::EntityBatch> result_{};
+};
+
+// Where an inbox ends, of which nothing more may be delivered yet.
+class Inboxes::EndLook final : public engine::EntityRequest, public SessionRequest {
+ public:
+  EndLook(std::shared_ptr<Session> session, std::uint64_t inbox, std::string eid)
+      : SessionRequest(std::move(session)), inbox_(inbox), eid_(std::move(eid)) {
+    key = engine::as_bytes(eid_);
+  }
+  void on_entity(engine::Result<engine::EntityState> result) override {
+    if (result) last_ = result->last_increment;
+    session()->host().came_back(*this);
+  }
+  void save(TapeWriter& to) const override { put(to, last_); }
+  void restore(TapeReader& told) override { last_ = get<std::optional<engine::IncrementId>>(told); }
+  void deliver(Moment) override { session()->inboxes().on_end_known(session(), *this); }
+  [[nodiscard]] std::uint64_t inbox() const { return inbox_; }
+  [[nodiscard]] const std::optional<engine::IncrementId>& last() const { return last_; }
+
+ private:
+  const std::uint64_t inbox_;
+  const std::string eid_;
+  std::optional<engine::IncrementId> last_{};
 };
 
 // Authors were told, a mark has moved.

@@ -76,12 +76,12 @@ std::shared_ptr<Mark> Inboxes::mark(const Place& place, MarkKind kind) {
        .device = kind == MarkKind::kCursor ? bearer_.device() : std::string()});
 }
 
-IncrementId Inboxes::value_of(const std::shared_ptr<Mark>& mark) const {
-  return learn(host_, [&] { return mark->value(); });
+IncrementId Inboxes::read_up_to(const std::shared_ptr<Mark>& read) const {
+  return learn(host_, [&] { return read->prefix(); });
 }
 
-std::optional<Mark::Range> Inboxes::claim(const std::shared_ptr<Mark>& mark, IncrementId to) const {
-  return learn(host_, [&] { return mark->claim(to); });
+Mark::Ranges Inboxes::claim(const std::shared_ptr<Mark>& mark, const Mark::Ranges& wanted) const {
+  return learn(host_, [&] { return mark->claim(wanted); });
 }
 
 Inboxes::Inbox* Inboxes::find(std::uint64_t id, std::uint64_t inbox) {
@@ -139,10 +139,11 @@ void Inboxes::opened(Looking& looking, const v1::OpenInbox& open) {
   const auto at = inboxes_.find(looking.inbox());
   if (at == inboxes_.end()) return;
   Inbox& inbox = at->second;
-  const IncrementId cursor = value_of(inbox.cursor);
+  const IncrementId cursor = learn(host_, [&] { return inbox.cursor->up_to(); });
   inbox.last = looking.last();
   pass(looking);
-  inbox.told_read = value_of(inbox.read);
+  inbox.told_read = read_up_to(inbox.read);
+  inbox.told_last = std::max(inbox.last, inbox.told_read);
   switch (open.from_case()) {
     case v1::OpenInbox::kEarliest:
       inbox.next = IncrementId(1);
@@ -164,6 +165,7 @@ void Inboxes::opened(Looking& looking, const v1::OpenInbox& open) {
     return;
   }
   inbox.is_open = true;
+  inbox.begin = inbox.next;
   if (!inbox.only_looks) {
     const std::string& eid = inbox.place.key.eid;
     tell(host_, [&] { host_.inboxes().devices().note(eid, bearer_.device()); }, eid);
@@ -174,78 +176,11 @@ void Inboxes::opened(Looking& looking, const v1::OpenInbox& open) {
   opened.set_inbox_id(inbox.id);
   opened.set_cursor(cursor.value());
   opened.set_from_increment(inbox.next.value());
-  *opened.mutable_state() = state_of(inbox.place.category, inbox.last, inbox.told_read);
+  *opened.mutable_state() = state_of(inbox.place.category, inbox.told_last, inbox.told_read);
   outbox_.send(stanza);
   // A crash may have kept the cursor and not what the authors were to be told.
-  tell_delivered(inbox, cursor);
+  tell_delivered(inbox, learn(host_, [&] { return inbox.cursor->increments().parts(); }));
   pump(looking.session(), inbox);
-}
-
-void Inboxes::pump(const std::shared_ptr<Session>& session) {
-  for (auto& [id, inbox] : inboxes_) pump(session, inbox);
-}
-
-void Inboxes::pump(const std::shared_ptr<Session>& session, Inbox& inbox) {
-  if (!inbox.is_open || inbox.fetching || !outbox_.has_room()) return;
-  if (!inbox.only_looks && inbox.credit == 0) return;
-  if (!inbox.has_news && inbox.next > inbox.last) return;
-  inbox.fetching = true;
-  inbox.has_news = false;
-  auto fetch = std::make_unique<Fetch>(session, inbox.id, inbox.place.key.eid);
-  fetch->topic = inbox.place.key.category;
-  fetch->partition = inbox.place.partition;
-  fetch->from = inbox.next;
-  fetch->records_max = limits::kInboxRecordsPerRead;
-  if (!inbox.only_looks)
-    fetch->records_max = std::min<std::uint64_t>(inbox.credit, fetch->records_max);
-  fetch->bytes_max = limits::kDeliveryBytes;
-  host_.log().read_entity(*fetch.release());
-}
-
-void Inboxes::on_fetched(const std::shared_ptr<Session>& session, Fetch& fetch) {
-  const auto at = inboxes_.find(fetch.inbox());
-  if (at == inboxes_.end()) return;
-  Inbox& inbox = at->second;
-  inbox.fetching = false;
-  if (fetch.result()) {
-    deliver(inbox, *fetch.result());
-  } else if (fetch.result().error().code != ErrorCode::kNotFound) {
-    // The peer decides: nothing was passed over.
-    outbox_.send_error(0, fetch.result().error());
-    inboxes_.erase(at);
-    return;
-  }
-  pump(session, inbox);
-}
-
-void Inboxes::deliver(Inbox& inbox, const engine::EntityBatch& batch) {
-  v1::Stanza stanza;
-  v1::InboxDelivery& delivery = *stanza.mutable_inbox_delivery();
-  delivery.set_inbox_id(inbox.id);
-  for (const engine::EntityGap& gap : batch.gaps()) *delivery.add_gaps() = gap_of(gap);
-  for (const engine::Record& record : batch.records()) {
-    v1::InboxItem& item = *delivery.add_items();
-    const bool parsed = item.mutable_message()->ParseFromArray(
-        record.value.data(), static_cast<int>(record.value.size()));
-    const IncrementId increment = record.entity->increment;
-    const std::string& to_device = item.message().to_device();
-    const bool is_for_one_device =
-        item.message().kind() == v1::INBOX_MESSAGE_KIND_MESSAGE && !to_device.empty();
-    if (!parsed || (is_for_one_device && to_device != bearer_.device())) {
-      delivery.mutable_items()->RemoveLast();
-      if (!parsed) *delivery.add_gaps() = gap_of(record);
-      continue;
-    }
-    item.set_increment(increment.value());
-    item.set_server_time_us(micros(record.timestamp));
-    if (inbox.only_looks) continue;
-    --inbox.credit;
-    inbox.unacknowledged.push_back(
-        {.increment = increment, .is_for_one_device = is_for_one_device});
-  }
-  inbox.next = std::max(inbox.next, batch.next());
-  inbox.last = std::max(inbox.last, batch.last_increment());
-  if (delivery.items_size() > 0 || delivery.gaps_size() > 0) outbox_.send(stanza);
 }
 
 void Inboxes::close(std::uint64_t id, const v1::CloseInbox& close) {
@@ -257,25 +192,12 @@ void Inboxes::close(std::uint64_t id, const v1::CloseInbox& close) {
   outbox_.send(stanza);
 }
 
-void Inboxes::on_news(const std::shared_ptr<Session>& session, std::uint64_t id) {
-  const auto at = inboxes_.find(id);
-  if (at == inboxes_.end()) return;
-  Inbox& inbox = at->second;
-  inbox.seat->heard();
-  inbox.has_news = true;
-  if (const IncrementId read = inbox.is_open ? value_of(inbox.read) : inbox.told_read;
-      read > inbox.told_read) {
-    inbox.told_read = read;
-    tell_state(0, inbox.place.category, std::max(inbox.last, inbox.told_read), inbox.told_read);
-  }
-  pump(session, inbox);
-}
-
 void Inboxes::mix_into(StateHash& hash) const {
   hash.add(inboxes_.size()).add(last_id_).add(in_flight_).add(acknowledgements_);
   for (const auto& [id, inbox] : inboxes_) {
     hash.add(id).add(inbox.place.category).add(inbox.place.partition).add(inbox.is_open);
-    hash.add(inbox.next).add(inbox.last).add(inbox.told_read).add(inbox.only_looks);
+    hash.add(inbox.begin).add(inbox.next).add(inbox.last).add(inbox.told_last);
+    hash.add(inbox.told_read).add(inbox.only_looks);
     hash.add(inbox.credit).add(inbox.fetching).add(inbox.has_news);
     for (const Given& given : inbox.unacknowledged)
       hash.add(given.increment).add(given.is_for_one_device);

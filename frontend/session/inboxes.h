@@ -51,12 +51,15 @@ class Inboxes {
   void explain(const std::shared_ptr<Session>& session, std::uint64_t id,
                const v1::ExplainMessage& asked, Moment now);
 
-  // How far an open one has come; the furthest, when there are several.
+  // How far an open one has come with a message.
   struct Progress {
-    engine::IncrementId next{};  // to be delivered
+    bool is_left_out = false;  // it began behind it
+    bool is_given = false;
     bool has_credit = false;
   };
-  [[nodiscard]] std::optional<Progress> progress(const InboxKey& key) const;
+  // Of the one that has come furthest with it, when there are several. Nothing: none is open.
+  [[nodiscard]] std::optional<Progress> progress(const InboxKey& key,
+                                                 engine::IncrementId increment) const;
 
   // There is room in the outbox again.
   void pump(const std::shared_ptr<Session>& session);
@@ -67,16 +70,22 @@ class Inboxes {
   // What came back.
   class Looking;
   class Fetch;
+  class EndLook;
   class Marked;
   class News;
   void on_looked(Looking& looking);
   void on_fetched(const std::shared_ptr<Session>& session, Fetch& fetch);
+  void on_end_known(const std::shared_ptr<Session>& session, EndLook& look);
   void on_marked(Marked& marked);
   class Acknowledged;
   void on_acknowledged(const Acknowledged& acknowledged);
   void on_news(const std::shared_ptr<Session>& session, std::uint64_t inbox);
   class Explaining;
-  void on_explained(Explaining& explaining);
+  class DeviceSurvey;
+  class DeviceMarks;
+  void on_found(Explaining& explaining);
+  void on_surveyed(DeviceSurvey& survey);
+  void on_explained(DeviceMarks& marks);
 
  private:
   class Seat;
@@ -98,23 +107,25 @@ class Inboxes {
     std::shared_ptr<Mark> read{};
     std::unique_ptr<Seat> seat{};
     bool is_open = false;             // InboxOpened was sent
+    engine::IncrementId begin{1};     // what is in front of it was not delivered here
     engine::IncrementId next{1};      // to be delivered
     engine::IncrementId last{};       // as far as is known
-    engine::IncrementId told_read{};  // last told to the peer
+    engine::IncrementId told_last{};  // last told to the peer
+    engine::IncrementId told_read{};
     bool only_looks = false;
     std::uint64_t credit = 0;
     std::deque<Given> unacknowledged{};
-    bool fetching = false;
-    bool has_news = true;  // since the last fetch began
+    bool fetching = false;  // or looking for its end
+    bool has_news = true;   // since the last fetch began
   };
 
   [[nodiscard]] bool has_room(std::uint64_t id);
   [[nodiscard]] std::optional<Place> place_of(std::uint64_t id, const std::string& category);
   [[nodiscard]] Inbox* find(std::uint64_t id, std::uint64_t inbox);
   [[nodiscard]] std::shared_ptr<Mark> mark(const Place& place, MarkKind kind);
-  [[nodiscard]] engine::IncrementId value_of(const std::shared_ptr<Mark>& mark) const;
-  [[nodiscard]] std::optional<Mark::Range> claim(const std::shared_ptr<Mark>& mark,
-                                                 engine::IncrementId to) const;
+  [[nodiscard]] engine::IncrementId read_up_to(const std::shared_ptr<Mark>& read) const;
+  [[nodiscard]] Mark::Ranges claim(const std::shared_ptr<Mark>& mark,
+                                   const Mark::Ranges& wanted) const;
   void look(std::unique_ptr<Looking> looking);
   void opened(Looking& looking, const v1::OpenInbox& open);
   void move_read(Looking& looking, engine::IncrementId to);
@@ -136,12 +147,15 @@ class Inboxes {
   };
   void tell_authors(const Place& place, const Words& words, Receipts::Done done);
   void pump(const std::shared_ptr<Session>& session, Inbox& inbox);
+  void look_at_end(const std::shared_ptr<Session>& session, const Inbox& inbox);
+  void fetch(const std::shared_ptr<Session>& session, const Inbox& inbox);
   void deliver(Inbox& inbox, const engine::EntityBatch& batch);
+  void tell_news(Inbox& inbox);
   void tell_state(std::uint64_t id, const std::string& category, engine::IncrementId last,
                   engine::IncrementId read);
   void move_cursor(const std::shared_ptr<Session>& session, std::uint64_t id, const Inbox& inbox,
-                   engine::IncrementId up_to);
-  void tell_delivered(const Inbox& inbox, engine::IncrementId up_to);
+                   const Mark::Range& had);
+  void tell_delivered(const Inbox& inbox, const Mark::Ranges& had);
   void tell_delivered_here(const Inbox& inbox, const Mark::Range& given);
 
   SessionHost& host_;

@@ -55,28 +55,28 @@ void Inboxes::acknowledge(const std::shared_ptr<Session>& session, std::uint64_t
     for_this_device->last = given.increment;
   }
   if (for_this_device) tell_delivered_here(*inbox, *for_this_device);
-  move_cursor(session, id, *inbox, up_to);
-  tell_delivered(*inbox, up_to);
+  // Of what is in front of where this inbox began the device says that it goes on behind it.
+  const Mark::Range had{.first = inbox->begin, .last = up_to};
+  move_cursor(session, id, *inbox, had);
+  tell_delivered(*inbox, {had});
   pump(session, *inbox);
 }
 
 // Who wants an answer waits for the log, also when the cursor is there already but not yet stored.
 void Inboxes::move_cursor(const std::shared_ptr<Session>& session, std::uint64_t id,
-                          const Inbox& inbox, IncrementId up_to) {
-  if (id == 0) {
-    if (up_to <= value_of(inbox.cursor)) return;
-    return tell(host_, [&] { inbox.cursor->advance(up_to, [](const engine::Status&) {}); }, up_to);
-  }
+                          const Inbox& inbox, const Mark::Range& had) {
+  if (id == 0)
+    return tell(host_, [&] { inbox.cursor->advance(had, [](const engine::Status&) {}); }, had);
   ++acknowledgements_;
   Acknowledged* const acknowledged =
-      std::make_unique<Acknowledged>(session, id, inbox.id, up_to).release();
+      std::make_unique<Acknowledged>(session, id, inbox.id, had.last).release();
   tell(
       host_,
       [&] {
         inbox.cursor->advance(
-            up_to, [acknowledged](engine::Status stored) { acknowledged->end(std::move(stored)); });
+            had, [acknowledged](engine::Status stored) { acknowledged->end(std::move(stored)); });
       },
-      up_to);
+      had);
 }
 
 void Inboxes::on_acknowledged(const Acknowledged& acknowledged) {
@@ -90,31 +90,32 @@ void Inboxes::on_acknowledged(const Acknowledged& acknowledged) {
   outbox_.send(stanza);
 }
 
-// The first device that has them. What was sent to one device is that device's to tell of.
-void Inboxes::tell_delivered(const Inbox& inbox, IncrementId up_to) {
+// The first device that was given them and has them. What was sent to one device is that device's
+// to tell of.
+void Inboxes::tell_delivered(const Inbox& inbox, const Mark::Ranges& had) {
   if (InboxService::is_servers_own(inbox.place.category)) return;
-  const auto range = claim(inbox.delivered, up_to);
-  if (!range) return;
-  tell_authors(inbox.place,
-               {.name = "delivered", .scope = ReceiptScope::kForAllDevices, .range = *range},
-               [mark = inbox.delivered, range = *range](const engine::Status& told) {
-                 mark->end_claim(range, told);
-               });
+  for (const Mark::Range& range : claim(inbox.delivered, had)) {
+    tell_authors(inbox.place,
+                 {.name = "delivered", .scope = ReceiptScope::kForAllDevices, .range = range},
+                 [mark = inbox.delivered, range](const engine::Status& told) {
+                   mark->end_claim(range, told);
+                 });
+  }
 }
 
 // The cursor stays behind them in the log until it was told of them: no other device can, and after
 // a restart this one has them again.
 void Inboxes::tell_delivered_here(const Inbox& inbox, const Mark::Range& given) {
-  const auto range = claim(inbox.cursor, given.last);
-  if (!range) return;
-  tell_authors(inbox.place,
-               {.name = "delivered",
-                .scope = ReceiptScope::kForThisDevice,
-                .range = given,
-                .until_told = true},
-               [mark = inbox.cursor, range = *range](const engine::Status& told) {
-                 if (told) mark->end_claim(range, told);
-               });
+  for (const Mark::Range& range : claim(inbox.cursor, {given})) {
+    tell_authors(inbox.place,
+                 {.name = "delivered",
+                  .scope = ReceiptScope::kForThisDevice,
+                  .range = range,
+                  .until_told = true},
+                 [mark = inbox.cursor, range](const engine::Status& told) {
+                   if (told) mark->end_claim(range, told);
+                 });
+  }
 }
 
 void Inboxes::tell_authors(const Place& place, const Words& words, Receipts::Done done) {
@@ -157,11 +158,12 @@ void Inboxes::look_at_read(const std::shared_ptr<Session>& session, const ReadLo
 
 // What has expired behind the mark was never to be read. Other devices hear of it.
 void Inboxes::pass(const Looking& looking) {
-  if (looking.passed() <= value_of(looking.read())) return;
+  if (looking.passed() <= read_up_to(looking.read())) return;
   tell(
       host_,
       [&] {
-        looking.read()->advance(looking.passed(), [](const engine::Status&) {});
+        looking.read()->advance({.first = IncrementId(1), .last = looking.passed()},
+                                [](const engine::Status&) {});
         host_.inboxes().hub().tell(looking.what().place.key);
       },
       looking.passed());
@@ -177,7 +179,9 @@ void Inboxes::move_read(Looking& looking, IncrementId to) {
   to = std::max(to, looking.passed());
   Marked* const marked = begin_marking(looking);
   const Place& place = looking.what().place;
-  const auto range = InboxService::is_servers_own(place.category) ? std::nullopt : claim(read, to);
+  const Mark::Ranges untold = InboxService::is_servers_own(place.category)
+                                  ? Mark::Ranges()
+                                  : claim(read, {{.first = IncrementId(1), .last = to}});
   tell(
       host_,
       [&] {
@@ -185,10 +189,10 @@ void Inboxes::move_read(Looking& looking, IncrementId to) {
                                    [marked](engine::Status done) { marked->end(std::move(done)); });
       },
       to);
-  if (!range) return;
-  tell_authors(
-      place, {.name = "read", .range = *range},
-      [read, range = *range](const engine::Status& told) { read->end_claim(range, told); });
+  for (const Mark::Range& range : untold) {
+    tell_authors(place, {.name = "read", .range = range},
+                 [read, range](const engine::Status& told) { read->end_claim(range, told); });
+  }
 }
 
 // It comes back to on_marked().
@@ -230,12 +234,18 @@ void Inboxes::tell_receipt(Looking& looking, const v1::SendReceipt& receipt) {
 void Inboxes::on_marked(Marked& marked) {
   --in_flight_;
   if (!marked.status()) return outbox_.send_error(marked.what().id, marked.status().error());
-  const IncrementId read = value_of(marked.read());
+  const IncrementId read = read_up_to(marked.read());
+  IncrementId last = std::max(marked.last(), read);
   // This session's own inboxes are told by the answer.
-  for (auto& [id, inbox] : inboxes_) {
-    if (inbox.place.key == marked.what().place.key) inbox.told_read = read;
+  for (const auto& [id, inbox] : inboxes_) {
+    if (inbox.place.key == marked.what().place.key) last = std::max(last, inbox.told_last);
   }
-  tell_state(marked.what().id, marked.what().place.category, marked.last(), read);
+  for (auto& [id, inbox] : inboxes_) {
+    if (inbox.place.key != marked.what().place.key) continue;
+    inbox.told_read = read;
+    inbox.told_last = last;
+  }
+  tell_state(marked.what().id, marked.what().place.category, last, read);
 }
 
 }  // namespace bimip::frontend

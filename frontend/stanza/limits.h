@@ -71,6 +71,8 @@ inline constexpr std::size_t kInboxAcknowledgementsMax = 1024;
 // Messages of one read, and of one receipt.
 inline constexpr std::size_t kInboxRecordsPerRead = 500;
 inline constexpr std::size_t kReceiptMessagesMax = 500;
+// Holes of a mark: each comes of a device that begins behind what it has not had.
+inline constexpr std::size_t kInboxHolesMax = 16;
 // Receipts that the log refused and that are tried again: how many, how many at once, how often.
 inline constexpr std::size_t kReceiptsUntoldMax = 10'000;
 inline constexpr std::size_t kReceiptsAgainAtOnce = 100;
@@ -79,6 +81,8 @@ inline constexpr std::chrono::seconds kReceiptsAgainEvery{1};
 // of an inbox that are looked at to find the one that is asked about, the newest first.
 inline constexpr std::size_t kDevicesRememberedMax = 64;
 inline constexpr std::size_t kExplainMessagesMax = 10'000;
+// Devices that are told of in one answer: those that are connected beside those remembered.
+inline constexpr std::size_t kExplainDevicesMax = 256;
 // How far ahead the time of a message may be that is held until then.
 inline constexpr std::chrono::seconds kInboxHoldMax{engine::limits::kHoldMaxSecondsMax};
 

@@ -92,7 +92,9 @@ class Permissions(support.ClientTest):
             self.assertEqual(sent.returncode, 0, sent.stderr)
         for eid, flags in (("alice", ("--to", "bob")), ("bob", ()), ("boss", ("--to", "bob", "--from", "alice"))):
             told = json.loads(self.as_(eid, "explain", "m1", *flags, "--json").stdout)
-            self.assertEqual((told["from"], told["fate"], told["increment"]), ("alice", "in_inbox", 1))
+            # How many messages bob has is not for alice to know.
+            self.assertEqual((told["from"], told["fate"], told.get("increment")),
+                             ("alice", "in_inbox", None if eid == "alice" else 1))
         for flags in (("--to", "bob", "--from", "alice"), ("--to", "alice", "--from", "bob")):
             refused = self.as_("carol", "explain", "m1", *flags)
             self.assertEqual(refused.returncode, 1)
@@ -102,6 +104,29 @@ class Permissions(support.ClientTest):
             self.assertEqual(json.loads(self.as_(eid, "explain", "m2", *flags, "--json").stdout)["fate"], "held")
         for flags in ((), ("--from", "alice")):
             self.assertEqual(self.as_("bob", "explain", "m2", *flags).returncode, 1, "not before its time")
+
+    def test_an_author_learns_who_has_his_message_and_not_who_is_there(self):
+        for message, flags in (("m1", ()), ("m2", ("--to-device", "ghost"))):
+            self.assertEqual(self.as_("alice", "send", "bob", "hello", "--id", message, *flags).returncode, 0)
+
+        def devices(eid, message):
+            told = json.loads(self.as_(eid, "explain", message, "--to", "bob", "--from", "alice", "--json").stdout)
+            return {one.pop("device"): one for one in told["devices"]}
+        self.assertEqual(devices("alice", "m1"), {})
+        command = [support.BIN / "bimip", "--token-file", self.folder / "bob", "--device", "phone", "sub", "events"]
+        with subprocess.Popen(command, env={**os.environ, "BIMIP_SERVER": self.tcp}, stderr=subprocess.DEVNULL) as phone:
+            try:
+                support.wait_until(lambda: devices("boss", "m1") == {"phone": {"cursor": 0, "delivery": "not_open"}})
+                self.assertEqual(devices("alice", "m1"), {})
+            finally:
+                phone.terminate()
+        shown = self.as_("bob", "--device", "tablet", "inbox", "--until-end", "--ack")
+        self.assertEqual(shown.stdout, "1\talice\thello\n", shown.stderr)
+        self.assertEqual(devices("alice", "m1"), {"tablet": {"delivery": "acknowledged"}})
+        self.assertEqual(devices("alice", "m2"), {"ghost": {"delivery": "not_yet"}})
+        self.assertEqual({device: one["delivery"] for device, one in devices("boss", "m2").items()},
+                         {"ghost": "away", "tablet": "not_for_it"})
+        self.assertIn("is in the inbox\n", self.as_("alice", "explain", "m1", "--to", "bob").stdout)
 
     def test_an_entity_sees_and_ends_its_own_sessions_only(self):
         command = lambda eid: [support.BIN / "bimip", "--token-file", self.folder / eid, "sub", "events"]

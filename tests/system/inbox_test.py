@@ -232,6 +232,28 @@ class Inbox(case.SystemTest):
             self.bimipd.start()
         self.assertEqual(seen, [f"{i}" for i in range(sent)])
 
+    def test_devices_that_come_at_the_same_time_are_all_known(self):
+        with Device(self.bimipd, "alice") as alice:
+            alice.message("bob", "hello", "m1")
+        devices = [Device(self.bimipd, "bob", f"device {i}") for i in range(12)]
+        for device in devices:
+            device.send(stanza(2, open_inbox={"category": "chat"}))
+        for device in devices:
+            device.until(lambda: any(device.inboxes.values()), "the message", within=30)
+            device.socket.close()
+
+        def told():
+            explained = json.loads(self.bimipd.must("--as", "bob", "explain", "m1", "--json"))
+            return {one["device"] for one in explained["devices"] if one["device"].startswith("device")}
+        programs.wait_until(lambda: len(told()) == len(devices), what="all devices")
+
+    def test_categories_that_every_server_has_are_no_setting(self):
+        for category in ("sent", "chat"):
+            done = subprocess.run([programs.BIN / "bimipd", "--dev", "--data-dir", self.folder / "unused", "--check-config",
+                                   "--inbox-categories", category], capture_output=True, text=True, timeout=60)
+            self.assertEqual((done.returncode != 0, f"'{category}' is a category" in done.stdout + done.stderr),
+                             (True, True), done)
+
     def test_the_tool_sends_and_reads(self):
         must = self.bimipd.must
         self.assertEqual(must("--as", "alice", "send", "bob", "hello", "--id", "first"), "first\n")
@@ -248,6 +270,30 @@ class Inbox(case.SystemTest):
         self.assertIn("to bob in chat: hello", must("--as", "alice", "inbox", "sent", "--until-end", "--count", "1"))
         self.refused(self.bimipd.bimip("--as", "bob", "inbox", "nonsense"), 1, "nonsense")
         self.refused(self.bimipd.bimip("--as", "bob", "inbox", "--from", "yesterday"), 2, "yesterday")
+
+    def test_the_tool_ends_where_the_last_message_is_for_another_device(self):
+        must = self.bimipd.must
+        must("--as", "alice", "send", "bob", "for all")
+        must("--as", "alice", "send", "bob", "for a ghost", "--to-device", "ghost")
+        self.assertEqual(must("--as", "bob", "--device", "tablet", "inbox", "--until-end"), "1\talice\tfor all\n")
+        self.assertEqual(must("--as", "bob", "--device", "phone", "inbox", "--until-end", "--ack"), "1\talice\tfor all\n")
+        self.assertEqual(must("--as", "bob", "--device", "phone", "inbox", "--until-end", "--ack"), "")
+
+    def test_the_tool_neither_acknowledges_nor_marks_what_it_has_not_shown(self):
+        must = self.bimipd.must
+        for body in ("one", "two"):
+            must("--as", "alice", "send", "bob", body, "--id", body)
+        phone = ("--as", "bob", "--device", "phone", "inbox", "--until-end")
+        self.assertEqual(must(*phone, "--from", "latest", "--ack"), "")
+        self.refused(self.bimipd.bimip(*phone, "--from", "latest", "--ack", "--mark-read"), 1, "messages 1 to 2 are unread")
+        self.refused(self.bimipd.bimip(*phone, "--from", "2", "--mark-read"), 1, "messages 1 to 1 are unread")
+        with Device(self.bimipd, "bob", "phone") as device:
+            opened = device.open(only_looks=True)
+            self.assertEqual((opened.cursor, opened.state.unread), (0, 2))
+        self.assertEqual(must(*phone, "--ack", "--mark-read"), "1\talice\tone\n2\talice\ttwo\n")
+        must("--as", "alice", "send", "bob", "three")
+        self.assertEqual(must(*phone, "--from", "latest", "--ack"), "")
+        self.assertEqual(must(*phone, "--ack", "--mark-read", "--json").count("three"), 1)
 
     def test_the_tool_acknowledges_only_what_it_has_written(self):
         self.bimipd.must("--as", "alice", "send", "bob", "hello")

@@ -44,6 +44,8 @@ constexpr std::array kDeliveries{
     Delivery{v1::DEVICE_DELIVERY_AWAY, "away", "is not connected"},
     Delivery{v1::DEVICE_DELIVERY_NOT_FOR_IT, "not_for_it", "is not the one it was sent to"},
     Delivery{v1::DEVICE_DELIVERY_NOT_NOW, "not_now", "is not given it: see above"},
+    Delivery{v1::DEVICE_DELIVERY_LEFT_OUT, "left_out", "was told to begin behind it"},
+    Delivery{v1::DEVICE_DELIVERY_NOT_YET, "not_yet", "has not acknowledged it"},
 };
 
 const Delivery& words_of(v1::DeviceDelivery delivery) {
@@ -68,8 +70,13 @@ const char* fate_word(v1::MessageFate fate) {
   }
 }
 
+bool is_offer(const v1::MessageExplanation& told) {
+  return told.kind() == v1::INBOX_MESSAGE_KIND_MISSED_OFFER;
+}
+
 Json json_of(const v1::MessageExplanation& told) {
-  Json json{{"message_id", told.message_id()},
+  Json json{{"kind", is_offer(told) ? "missed_offer" : "message"},
+            {"message_id", told.message_id()},
             {"from", told.from()},
             {"from_device", told.from_device()},
             {"to", told.to()},
@@ -86,10 +93,12 @@ Json json_of(const v1::MessageExplanation& told) {
   if (!told.to_device().empty()) json["to_device"] = told.to_device();
   json["read"] = told.is_read();
   json["devices"] = Json::array();
-  for (const v1::DeviceProgress& device : told.devices())
-    json["devices"].push_back({{"device", device.device()},
-                               {"cursor", device.cursor()},
-                               {"delivery", words_of(device.delivery()).word}});
+  for (const v1::DeviceProgress& device : told.devices()) {
+    Json one{{"device", device.device()}};
+    if (told.increment() > 0) one["cursor"] = device.cursor();
+    one["delivery"] = words_of(device.delivery()).word;
+    json["devices"].push_back(std::move(one));
+  }
   return json;
 }
 
@@ -100,29 +109,34 @@ std::string sentence_of(const v1::MessageExplanation& told) {
     case v1::MESSAGE_FATE_EXPIRED:
       return "has expired at " + time_text(told.expires_at_us()) + "; nobody is given it any more";
     default:
-      return "is in the inbox as number " + std::to_string(told.increment());
+      return "is in the inbox" +
+             (told.increment() == 0 ? "" : " as number " + std::to_string(told.increment()));
   }
 }
 
 std::string text_of(const v1::MessageExplanation& told) {
-  std::string text = "message  " + told.message_id() + " from " + told.from() +
-                     (told.from_device().empty() ? "" : " (" + told.from_device() + ")") + " to " +
-                     told.to() + " in " + told.category() + "\nstate    " + sentence_of(told) +
-                     "\nstored   " + time_text(told.stored_at_us()) + ", partition " +
-                     std::to_string(told.partition()) + ", offset " +
-                     std::to_string(told.offset()) +
-                     (told.is_durable() ? ", survives power loss" : ", not yet durable") + "\n";
+  std::string text =
+      (is_offer(told) ? "missed   offer " : "message  ") + told.message_id() + " from " +
+      told.from() + (told.from_device().empty() ? "" : " (" + told.from_device() + ")") + " to " +
+      told.to() + " in " + told.category() + "\nstate    " + sentence_of(told) + "\nstored   " +
+      time_text(told.stored_at_us()) + ", partition " + std::to_string(told.partition()) +
+      ", offset " + std::to_string(told.offset()) +
+      (told.is_durable() ? ", survives power loss" : ", not yet durable") + "\n";
   if (told.fate() != v1::MESSAGE_FATE_HELD && told.has_held_at_offset())
     text += "held     at offset " + std::to_string(told.held_at_offset()) + " until its time\n";
   if (told.fate() != v1::MESSAGE_FATE_EXPIRED && told.expires_at_us() != 0)
     text += "expires  " + time_text(told.expires_at_us()) + "\n";
   text += std::string("read     ") + (told.is_read() ? "yes" : "no") + "\n";
-  if (told.devices_size() == 0) return text + "\nno device has ever opened the inbox\n";
+  if (told.devices_size() == 0) {
+    return text + (told.increment() == 0 ? "\nno device is known to have it\n"
+                                         : "\nno device has ever opened the inbox\n");
+  }
   using Align = log_tools::TextTable::Align;
   log_tools::TextTable table({Align::kLeft, Align::kRight, Align::kLeft});
   table.add({"DEVICE", "CURSOR", "IT"});
   for (const v1::DeviceProgress& device : told.devices()) {
-    table.add({device.device().empty() ? "-" : device.device(), std::to_string(device.cursor()),
+    table.add({device.device().empty() ? "-" : device.device(),
+               told.increment() == 0 ? "-" : std::to_string(device.cursor()),
                words_of(device.delivery()).sentence});
   }
   return text + "\n" + table.text();
@@ -154,8 +168,10 @@ void add_explain_command(CLI::App& program, const Globals& globals, int& exit_co
       "explain", "Say where a message is, which devices have it, and why others do not");
   command->fallthrough();
   command->footer(
-      "For the author of the message, its recipient, and operators. The newest 10,000 messages of\n"
-      "the inbox are looked at; and for who sent it, what waits for its time.\n\nExamples:\n"
+      "For the author of the message, its recipient, and operators. The author is told which\n"
+      "devices have it, and nothing of the others. The newest 10,000 messages of the inbox are\n"
+      "looked at; and for who sent it, the copies of what waits for its time. A missed offer is\n"
+      "found by its id.\n\nExamples:\n"
       "  bimip --as alice explain invoice-7 --to bob --category notification\n"
       "  bimip --as bob explain invoice-7 --category notification\n"
       "  bimip --as operator explain invoice-7 --from alice --to bob --json\n\n"

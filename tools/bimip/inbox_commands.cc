@@ -181,6 +181,13 @@ class Reader {
     inbox_ = opened.inbox_id();
     end_ = opened.state().last_increment();
     reached_ = opened.from_increment() - 1;
+    const std::uint64_t known = std::max(opened.cursor(), opened.state().read_up_to());
+    if (arguments_.mark_read && reached_ > known) {
+      return engine::fail(engine::ErrorCode::kInvalidArgument,
+                          "--mark-read: messages " + std::to_string(known + 1) + " to " +
+                              std::to_string(reached_) +
+                              " are unread and would be marked, too; begin with them");
+    }
     for (const v1::Stanza& early : std::exchange(early_, {})) take(early);
     return {};
   }
@@ -209,14 +216,18 @@ class Reader {
                (gap.reason() == v1::ENTITY_GAP_REASON_EXPIRED ? " have expired"
                                                               : " are not there any more"));
       reached_ = std::max(reached_, gap.last_increment());
+      has_shown_ = true;
     }
     for (const v1::InboxItem& item : delivery.items()) {
       if (left_ == 0) return;
       --left_;
       goes_on_ = output_.write(arguments_.json ? json_line(item) : text_line(item));
       reached_ = std::max(reached_, item.increment());
+      has_shown_ = true;
     }
-    if (arguments_.acknowledge) acknowledge();
+    // What was for other devices is passed with what was shown.
+    reached_ = std::max(reached_, delivery.up_to());
+    if (arguments_.acknowledge && has_shown_) acknowledge();
   }
 
   // Once it is written: what a full disk or a reader that went away did not take comes again.
@@ -236,11 +247,11 @@ class Reader {
   // What was acknowledged does not come again, whatever becomes of the server.
   Status finish() {
     if (!output_.flush()) return {};
-    if (arguments_.acknowledge) {
+    if (arguments_.acknowledge && has_shown_) {
       if (Result<v1::Stanza> answer = ask(acknowledgement()); !answer)
         return std::unexpected(std::move(answer.error()));
     }
-    if (arguments_.mark_read && reached_ > 0) {
+    if (arguments_.mark_read && has_shown_) {
       v1::Stanza request;
       request.mutable_mark_read()->set_category(arguments_.category);
       request.mutable_mark_read()->set_up_to(reached_);
@@ -259,7 +270,8 @@ class Reader {
   Output output_;
   std::uint64_t inbox_ = 0;
   std::uint64_t end_ = 0;      // the last message when it was opened
-  std::uint64_t reached_ = 0;  // the last one shown
+  std::uint64_t reached_ = 0;  // all up to here was shown, or is not for this device
+  bool has_shown_ = false;
   std::uint64_t left_;
   bool goes_on_ = true;
   bool has_gap_ = false;
@@ -328,9 +340,14 @@ void add_inbox_command(CLI::App& program, const Globals& globals, int& exit_code
       ->check(not_below_0);
   command->add_flag("--until-end", arguments->until_end,
                     "End behind what was there at the beginning");
-  command->add_flag("--ack", arguments->acknowledge,
-                    "Acknowledge what was shown: this device does not get it again");
-  command->add_flag("--mark-read", arguments->mark_read, "Mark as read what was shown");
+  command->add_flag(
+      "--ack", arguments->acknowledge,
+      "Acknowledge what was shown: this device does not get it again, nor what is in\n"
+      "front of --from");
+  command->add_flag(
+      "--mark-read", arguments->mark_read,
+      "Mark as read what was shown. With --from, only where nothing unread is in front\n"
+      "of it: that would be marked, too");
   command->add_flag("--json", arguments->json, "A JSON object a line, for programs");
   command->callback(
       [arguments, &globals, &exit_code] { exit_code = run_inbox(globals, *arguments); });

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "frontend/services/own_topic.h"
+#include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
 
@@ -24,12 +25,6 @@ std::string encode_key(const MarkKey& key) {
   std::string text = std::string(engine::as_text(fixed)) + key.eid;
   if (key.kind == MarkKind::kCursor) text += key.device;
   return text;
-}
-
-std::string encode_value(IncrementId value) {
-  std::array<std::byte, sizeof(std::uint64_t)> bytes{};
-  engine::store(bytes.data(), value.value());
-  return std::string(engine::as_text(bytes));
 }
 
 }  // namespace
@@ -56,8 +51,8 @@ class Mark::Look final : public engine::EntityReadRequest {
 // A value on its way to the log. Owns itself until it is answered.
 class Mark::Append final : public engine::AppendRequest {
  public:
-  Append(std::shared_ptr<Mark> mark, std::string key_bytes, IncrementId value)
-      : mark_(std::move(mark)), key_bytes_(std::move(key_bytes)), value_(encode_value(value)) {
+  Append(std::shared_ptr<Mark> mark, std::string key_bytes, const Increments& value)
+      : mark_(std::move(mark)), key_bytes_(std::move(key_bytes)), value_(value.encode()) {
     fields_.key = engine::as_bytes(key_bytes_);
     fields_.value = engine::as_bytes(value_);
     records = {&fields_, 1};
@@ -77,16 +72,16 @@ class Mark::Append final : public engine::AppendRequest {
 Mark::~Mark() { marks_.forget(key_); }
 
 void Mark::when_known(Known known) {
-  std::optional<IncrementId> value;
+  bool is_known = false;
   {
     const engine::MutexLock lock(mutex_);
-    value = value_;
-    if (!value) {
+    is_known = value_.has_value();
+    if (!is_known) {
       knowing_.push_back(std::move(known));
       if (std::exchange(looking_, true)) return;
     }
   }
-  if (value) return known(*value);
+  if (is_known) return known({});
   auto look = std::make_unique<Look>(shared_from_this(), encode_key(key_));
   look->topic = marks_.topic_.id;
   look->partition = engine::partition_of_key(look->key, marks_.topic_.config.partitions);
@@ -95,43 +90,73 @@ void Mark::when_known(Known known) {
 }
 
 void Mark::looked(engine::Result<engine::EntityBatch> result) {
-  engine::Result<IncrementId> value = IncrementId(0);
+  engine::Result<Increments> value{};
   if (!result && result.error().code != ErrorCode::kNotFound) {
     value = std::unexpected(std::move(result.error()));
   } else if (result && !result->records().empty()) {
-    engine::ByteReader reader(result->records().front().value);
-    value = IncrementId(reader.read<std::uint64_t>());
-    if (!reader.ok() || reader.remaining() > 0)
-      value = engine::fail(ErrorCode::kDamaged, "a mark's record is none");
+    value = Increments::decode(result->records().front().value);
   }
   std::vector<Known> knowing;
   {
     const engine::MutexLock lock(mutex_);
     looking_ = false;
-    if (value) value_ = stored_ = on_its_way_to_ = claimed_ = *value;
+    if (value) value_ = stored_ = claimed_ = *value;
     knowing.swap(knowing_);
   }
-  for (Known& known : knowing) known(value);
+  const engine::Status status = value ? engine::Status{} : std::unexpected(value.error());
+  for (Known& known : knowing) known(status);
   marks_.in_flight_.ended();
 }
 
-IncrementId Mark::value() const {
+Increments Mark::increments() const {
   const engine::MutexLock lock(mutex_);
-  return value_.value_or(IncrementId(0));
+  return value_.value_or(Increments());
 }
 
-void Mark::advance(IncrementId to, Stored stored) {
+IncrementId Mark::up_to() const {
+  const engine::MutexLock lock(mutex_);
+  return value_ ? value_->up_to() : IncrementId(0);
+}
+
+IncrementId Mark::prefix() const {
+  const engine::MutexLock lock(mutex_);
+  return value_ ? value_->prefix() : IncrementId(0);
+}
+
+void Mark::advance(const Range& range, Stored stored) {
   std::unique_ptr<Append> append;
-  bool is_stored = false;
+  Waiting answered;
   {
     const engine::MutexLock lock(mutex_);
-    value_ = std::max(value_.value_or(to), to);
-    is_stored = stored_ >= to && !set_back_;
-    if (!is_stored) storing_.emplace_back(to, std::move(stored));
+    const Increments before = value_.value_or(Increments());
+    value_ = before;
+    value_->pass(range.last);
+    value_->add(range);
+    bound();
+    if (*value_ != before) ++changes_;
+    claimed_.pass(range.last);
+    claimed_.add(range);
+    storing_.push_back({.to = range.last, .change = changes_, .stored = std::move(stored)});
     append = next_append();
+    answered = take_stored();
   }
-  if (is_stored) stored({});
+  for (Waits& one : answered) one.stored({});
   if (append) marks_.log_.append(*append.release());
+}
+
+// A cursor rather knows less of what its device has; authors are rather told too little.
+void Mark::bound() {
+  if (key_.kind == MarkKind::kCursor) {
+    for (Increments* const all : {&*value_, &claimed_}) {
+      while (all->holes().size() > limits::kInboxHolesMax) all->join_closest_holes();
+    }
+    return;
+  }
+  while (claimed_.holes().size() > limits::kInboxHolesMax) {
+    const Range hole = claimed_.smallest_hole();
+    claimed_.add(hole);
+    value_->add(hole);
+  }
 }
 
 void Mark::set_back(const Step& step) {
@@ -139,28 +164,45 @@ void Mark::set_back(const Step& step) {
   Waiting waiting;
   {
     const engine::MutexLock lock(mutex_);
-    if (value_ != step.from || step.to >= step.from) return;
-    value_ = claimed_ = step.to;
+    if (!value_ || value_->up_to() != step.from || step.to >= step.from) return;
+    value_->set_back(step.to);
+    ++changes_;
+    claimed_ = *value_;
     claims_.clear();
     waiting = std::exchange(waiting_, {});
-    set_back_ = true;
     append = next_append();
   }
-  for (auto& [to, stored] : waiting)
-    stored(engine::fail(ErrorCode::kOutOfRange, "the mark was ahead of what there is"));
+  for (Waits& one : waiting)
+    one.stored(engine::fail(ErrorCode::kOutOfRange, "the mark was ahead of what there is"));
   if (append) marks_.log_.append(*append.release());
 }
 
-// One at a time: what comes meanwhile goes together. No further than what was claimed and is done.
+// Without what is claimed and not done. It goes no further than that, so that a device whose author
+// was not told has those messages again after a restart; but never back.
+Increments Mark::storable() const {
+  Increments all = *value_;
+  for (const Range& claim : claims_) {
+    if (claim.first > stored_.up_to()) {
+      all.set_back(claim.first - 1);
+    } else {
+      all.take_out(claim);
+    }
+  }
+  return all;
+}
+
+// One at a time: what comes meanwhile goes together.
 std::unique_ptr<Mark::Append> Mark::next_append() {
   if (on_its_way_ || !value_) return nullptr;
-  const IncrementId to =
-      claims_.empty() ? *value_ : std::min(*value_, claims_.front().range.first - 1);
-  if (stored_ >= to && !set_back_) return nullptr;
+  Increments next = storable();
+  if (next == stored_) {
+    changes_stored_ = changes_;
+    return nullptr;
+  }
   on_its_way_ = true;
-  set_back_ = false;
-  on_its_way_to_ = to;
-  auto append = std::make_unique<Append>(shared_from_this(), encode_key(key_), to);
+  changes_on_their_way_ = changes_;
+  auto append = std::make_unique<Append>(shared_from_this(), encode_key(key_), next);
+  on_its_way_to_ = std::move(next);
   append->topic = marks_.topic_.id;
   append->partition =
       engine::partition_of_key(append->records.front().key, marks_.topic_.config.partitions);
@@ -168,13 +210,23 @@ std::unique_ptr<Mark::Append> Mark::next_append() {
   return append;
 }
 
-// Those whose number is to be taken; the others stay in order.
+// The others stay in order.
 template <typename IsTaken>
 Mark::Waiting Mark::take_if(Waiting& from, const IsTaken& is_taken) {
   Waiting taken;
-  for (auto& one : std::exchange(from, {}))
-    (is_taken(one.first) ? taken : from).push_back(std::move(one));
+  for (Waits& one : std::exchange(from, {}))
+    (is_taken(one) ? taken : from).push_back(std::move(one));
   return taken;
+}
+
+bool Mark::is_claimed_up_to(IncrementId to) const {
+  return std::ranges::any_of(claims_, [&](const Range& claim) { return claim.first <= to; });
+}
+
+Mark::Waiting Mark::take_stored() {
+  return take_if(storing_, [&](const Waits& one) NO_THREAD_SAFETY_ANALYSIS {
+    return one.change <= changes_stored_ && !is_claimed_up_to(one.to);
+  });
 }
 
 void Mark::appended(const engine::Result<engine::Appended>& result) {
@@ -183,58 +235,71 @@ void Mark::appended(const engine::Result<engine::Appended>& result) {
   {
     const engine::MutexLock lock(mutex_);
     on_its_way_ = false;
-    if (result) stored_ = on_its_way_to_;
-    const IncrementId stored = stored_;
-    answered = take_if(storing_, [&](IncrementId to) { return !result || to <= stored; });
     // What was refused is tried again with the next advance.
-    if (result) append = next_append();
+    if (result) {
+      stored_ = std::move(on_its_way_to_);
+      changes_stored_ = changes_on_their_way_;
+      append = next_append();
+      answered = take_stored();
+    } else {
+      answered = std::exchange(storing_, {});
+    }
   }
   const engine::Status status = result ? engine::Status{} : std::unexpected(result.error());
-  for (auto& [to, stored] : answered) stored(status);
+  for (Waits& one : answered) one.stored(status);
   if (append) marks_.log_.append(*append.release());
   marks_.in_flight_.ended();
 }
 
-std::optional<Mark::Range> Mark::claim(IncrementId to) {
+Mark::Ranges Mark::claim(const Ranges& wanted) {
   const engine::MutexLock lock(mutex_);
-  claimed_ = std::max(claimed_, value_.value_or(IncrementId(0)));
-  if (to <= claimed_) return std::nullopt;
-  const Range range{.first = claimed_ + 1, .last = to};
-  claims_.push_back({.range = range});
-  claimed_ = to;
-  return range;
-}
-
-// Those that go up to a number in [first, last].
-Mark::Waiting Mark::take_waiting(IncrementId first, IncrementId last) {
-  return take_if(waiting_, [&](IncrementId to) { return to >= first && to <= last; });
+  Ranges left;
+  for (const Range& range : wanted) {
+    for (const Range& free : claimed_.missing(range)) left.push_back(free);
+  }
+  for (const Range& range : left) {
+    claims_.push_back(range);
+    claimed_.pass(range.last);
+    claimed_.add(range);
+  }
+  if (value_ && key_.kind != MarkKind::kCursor) bound();
+  return left;
 }
 
 void Mark::end_claim(const Range& range, const engine::Status& done) {
-  std::optional<IncrementId> to;
   Waiting ended;
+  Waiting answered;
+  std::unique_ptr<Append> append;
   {
     const engine::MutexLock lock(mutex_);
-    const auto claim =
-        std::ranges::find(claims_, range.first, [](const Claim& one) { return one.range.first; });
-    if (claim == claims_.end()) return;  // one in front of it failed, or the mark was set back
-    if (!done) {
-      claims_.erase(claim, claims_.end());
-      claimed_ = std::max(range.first - 1, value_.value_or(IncrementId(0)));
-      ended = take_waiting(range.first, IncrementId(UINT64_MAX));
-    } else {
-      claim->is_done = true;
-      for (; !claims_.empty() && claims_.front().is_done; claims_.pop_front())
-        to = claims_.front().range.last;
-      if (to) ended = take_waiting(IncrementId(0), *to);
-    }
-  }
-  if (to) advance(*to, [](const engine::Status&) {});
-  for (auto& [up_to, stored] : ended) {
+    const auto claim = std::ranges::find(claims_, range);
+    if (claim == claims_.end()) return;  // the mark was set back
+    claims_.erase(claim);
+    ++changes_;
     if (done) {
-      advance(up_to, std::move(stored));
+      value_->pass(range.last);
+      value_->add(range);
     } else {
-      stored(done);
+      claimed_.take_out(range);
+      for (const Range& part : value_->parts()) claimed_.add(part);
+    }
+    // What waits for the log to have it waits for what this claim has kept out of it.
+    for (Waits& one : storing_) {
+      if (one.to >= range.first) one.change = changes_;
+    }
+    ended = take_if(waiting_, [&](const Waits& one) NO_THREAD_SAFETY_ANALYSIS {
+      return done ? !is_claimed_up_to(one.to) : one.to >= range.first;
+    });
+    append = next_append();
+    answered = take_stored();
+  }
+  for (Waits& one : answered) one.stored({});
+  if (append) marks_.log_.append(*append.release());
+  for (Waits& one : ended) {
+    if (done) {
+      advance({.first = IncrementId(1), .last = one.to}, std::move(one.stored));
+    } else {
+      one.stored(done);
     }
   }
 }
@@ -242,12 +307,12 @@ void Mark::end_claim(const Range& range, const engine::Status& done) {
 void Mark::advance_after_claims(IncrementId to, Stored stored) {
   {
     const engine::MutexLock lock(mutex_);
-    if (!claims_.empty() && claims_.front().range.first <= to) {
-      waiting_.emplace_back(to, std::move(stored));
+    if (is_claimed_up_to(to)) {
+      waiting_.push_back({.to = to, .stored = std::move(stored)});
       return;
     }
   }
-  advance(to, std::move(stored));
+  advance({.first = IncrementId(1), .last = to}, std::move(stored));
 }
 
 engine::Result<std::unique_ptr<Marks>> Marks::open(engine::Log& log) {

@@ -40,11 +40,13 @@ void InboxDevice::send(const v1::Send& asked) {
   });
 }
 
-void InboxDevice::open(const std::string& category, std::uint32_t credit) {
+void InboxDevice::open(const std::string& category, const Opening& opening) {
   v1::Stanza stanza;
   stanza.mutable_open_inbox()->set_category(category);
-  stanza.mutable_open_inbox()->set_credit(credit);
-  boxes_[category] = {.credit = credit};
+  stanza.mutable_open_inbox()->set_credit(opening.credit);
+  if (opening.from == From::kLatest) stanza.mutable_open_inbox()->set_latest(true);
+  if (opening.from == From::kNumber) stanza.mutable_open_inbox()->set_increment(opening.number);
+  boxes_[category] = {.opening = opening};
   ask(stanza, [this, category](const v1::Stanza& answer) {
     ASSERT_TRUE(answer.has_inbox_opened()) << answer.ShortDebugString();
     opened(category, answer.inbox_opened());
@@ -74,7 +76,8 @@ void InboxDevice::close(const std::string& category) {
 }
 
 void InboxDevice::acknowledge(const std::string& category, Box& box, std::uint64_t up_to) {
-  model_.acknowledge(seat(category), up_to);
+  const Acknowledgement range{.first = box.begin, .up_to = up_to};
+  model_.acknowledge(seat(category), range);
   std::erase_if(box.unacknowledged, [&](std::uint64_t one) { return one <= up_to; });
   v1::Stanza stanza;
   stanza.mutable_acknowledge_inbox()->set_inbox_id(box.id);
@@ -82,15 +85,19 @@ void InboxDevice::acknowledge(const std::string& category, Box& box, std::uint64
   // Every other one is answered.
   wants_answer_ = !wants_answer_;
   if (!wants_answer_) return client_->say(stanza);
-  ask(stanza, [this, category, up_to](const v1::Stanza& answer) {
-    EXPECT_EQ(answer.inbox_acknowledged().up_to(), up_to) << answer.ShortDebugString();
-    model_.acknowledged(seat(category), up_to);
+  ask(stanza, [this, category, range](const v1::Stanza& answer) {
+    EXPECT_EQ(answer.inbox_acknowledged().up_to(), range.up_to) << answer.ShortDebugString();
+    model_.acknowledged(seat(category), range);
   });
 }
 
 void InboxDevice::acknowledge(const std::string& category, engine::Random& random) {
   const auto box = boxes_.find(category);
-  if (box == boxes_.end() || box->second.unacknowledged.empty()) return;
+  if (box == boxes_.end()) return;
+  // Also where it was given nothing: it says where to go on.
+  if (random.one_in(5) && box->second.next > 1)
+    return acknowledge(category, box->second, box->second.next - 1);
+  if (box->second.unacknowledged.empty()) return;
   const auto at = static_cast<std::ptrdiff_t>(random.below(box->second.unacknowledged.size()));
   acknowledge(category, box->second, *std::next(box->second.unacknowledged.begin(), at));
 }
@@ -135,27 +142,41 @@ void InboxDevice::opened(const std::string& category, const v1::InboxOpened& ope
   if (found == boxes_.end()) return;
   Box& box = found->second;
   box.id = opened.inbox_id();
-  box.next = opened.from_increment();
-  EXPECT_EQ(box.next, opened.cursor() + 1);
+  box.begin = box.next = opened.from_increment();
+  switch (box.opening.from) {
+    case From::kCursor:
+      EXPECT_EQ(box.next, opened.cursor() + 1);
+      break;
+    case From::kLatest:
+      EXPECT_EQ(box.next, opened.state().last_increment() + 1);
+      break;
+    case From::kNumber:
+      EXPECT_EQ(box.next, box.opening.number);
+  }
   model_.looked(seat(category), opened.cursor());
   state(opened.state());
 }
 
 // Of any of its sessions: what is read rises, and unread is what it says it is.
 void InboxDevice::state(const v1::InboxState& state) {
-  EXPECT_EQ(state.unread(),
-            state.last_increment() - std::min(state.last_increment(), state.read_up_to()));
+  model_.check_state(inbox(state.category()), state);
   model_.read_up_to(inbox(state.category()), state.read_up_to());
   const auto box = boxes_.find(state.category());
   if (box == boxes_.end()) return;
-  box->second.told_read = std::max(box->second.told_read, state.read_up_to());
+  if (box->second.id == 0) return;
+  EXPECT_GE(state.read_up_to(), box->second.told_read) << state.ShortDebugString();
+  EXPECT_GE(state.last_increment(), box->second.told_last) << state.ShortDebugString();
+  box->second.told_read = state.read_up_to();
+  box->second.told_last = state.last_increment();
   box->second.last = std::max(box->second.last, state.last_increment());
 }
 
 void InboxDevice::delivered(const v1::InboxDelivery& delivery) {
   if (const auto look = looks_.find(delivery.inbox_id()); look != looks_.end()) {
-    for (const v1::InboxItem& item : delivery.items())
+    for (const v1::InboxItem& item : delivery.items()) {
       look->second.shown[item.increment()] = item.message().SerializeAsString();
+      model_.shown(inbox(look->second.state.category()), item);
+    }
   }
   for (auto& [category, box] : boxes_) {
     if (box.id == delivery.inbox_id()) return deliver(category, box, delivery);
@@ -180,13 +201,19 @@ void InboxDevice::deliver(const std::string& category, Box& box,
     for (; box.next < increment; ++box.next) model_.left_out(seat(category), box.next);
     box.next = increment + 1;
     if (item == nullptr) continue;
-    EXPECT_FALSE(model_.is_acknowledged(seat(category), increment))
-        << eid_ << " " << name_ << " has acknowledged " << item->ShortDebugString();
+    if (box.opening.from == From::kCursor) {
+      EXPECT_FALSE(model_.is_acknowledged(seat(category), increment))
+          << eid_ << " " << name_ << " has acknowledged " << item->ShortDebugString();
+    }
     model_.given(seat(category), *item);
     box.unacknowledged.insert(increment);
   }
+  EXPECT_GE(delivery.up_to() + 1, box.next) << delivery.ShortDebugString();
+  for (; box.next <= delivery.up_to(); ++box.next) model_.left_out(seat(category), box.next);
+  EXPECT_GE(delivery.last_increment(), std::max(box.told_last, delivery.up_to()));
+  box.told_last = delivery.last_increment();
   box.last = std::max(box.last, box.next - 1);
-  EXPECT_LE(box.unacknowledged.size(), box.credit);
+  EXPECT_LE(box.unacknowledged.size(), box.opening.credit);
 }
 
 bool InboxDevice::hear(Server server) {
@@ -209,10 +236,14 @@ bool InboxDevice::hear(Server server) {
   return !said.empty();
 }
 
-std::optional<std::uint64_t> InboxDevice::told_read(const std::string& category) const {
-  const auto box = boxes_.find(category);
-  if (box == boxes_.end() || box->second.id == 0) return std::nullopt;
-  return box->second.told_read;
+std::optional<InboxDevice::Known> InboxDevice::known_of(const std::string& category) const {
+  const auto found = boxes_.find(category);
+  if (found == boxes_.end() || found->second.id == 0) return std::nullopt;
+  const Box& box = found->second;
+  return Known{.last = box.told_last,
+               .read = box.told_read,
+               .has_all = box.next == box.told_last + 1,
+               .has_credit = box.unacknowledged.size() < box.opening.credit};
 }
 
 std::uint64_t InboxDevice::known_last(const std::string& category) const {

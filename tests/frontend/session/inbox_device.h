@@ -30,7 +30,13 @@ class InboxDevice {
   void connect(World& world);
   void disconnect();
   void send(const v1::Send& send);
-  void open(const std::string& category, std::uint32_t credit);
+  enum class From : std::uint8_t { kCursor, kLatest, kNumber };
+  struct Opening {
+    std::uint32_t credit = 0;
+    From from = From::kCursor;
+    std::uint64_t number = 0;  // of kNumber
+  };
+  void open(const std::string& category, const Opening& opening);
   // From the oldest on, and without a cursor. What it has shown is in looked_at().
   void look(const std::string& category);
   void close(const std::string& category);
@@ -50,8 +56,14 @@ class InboxDevice {
   [[nodiscard]] const Looked& looked_at(const std::string& category) {
     return looks_.at(look_ids_.at(category));
   }
-  // How far it was told the inbox is read; nothing: it has not opened it.
-  [[nodiscard]] std::optional<std::uint64_t> told_read(const std::string& category) const;
+  // What it knows of an inbox that is open; nothing: it is not.
+  struct Known {
+    std::uint64_t last = 0;
+    std::uint64_t read = 0;
+    bool has_all = false;     // by what it was told
+    bool has_credit = false;  // it may be given more
+  };
+  [[nodiscard]] std::optional<Known> known_of(const std::string& category) const;
   // The last of the inbox that it knows of.
   [[nodiscard]] std::uint64_t known_last(const std::string& category) const;
 
@@ -59,9 +71,11 @@ class InboxDevice {
   static constexpr std::size_t kAskedMax = 12;
   struct Box {
     std::uint64_t id = 0;  // 0: not yet answered
-    std::uint32_t credit = 0;
+    Opening opening{};
+    std::uint64_t begin = 0;
     std::uint64_t next = 0;
     std::uint64_t last = 0;
+    std::uint64_t told_last = 0;
     std::uint64_t told_read = 0;
     std::set<std::uint64_t> unacknowledged{};
   };

@@ -33,11 +33,6 @@ const Letter& InboxModel::send(const Author& author, const v1::Send& send) {
   return letter;
 }
 
-void InboxModel::acknowledge(const SeatOf& seat, std::uint64_t up_to) {
-  for (Reach* reach : {&cursors_[seat], &delivered_[seat.first]})
-    reach->asked = std::max(reach->asked, up_to);
-}
-
 void InboxModel::mark_read(const InboxOf& inbox, std::uint64_t up_to) {
   read_[inbox].asked = std::max(read_[inbox].asked, up_to);
 }
@@ -50,10 +45,6 @@ void InboxModel::sent(const Author& author, const v1::Send& send, std::uint64_t 
   Letter& letter = letters_.at(key_of(author, send));
   EXPECT_EQ(letter.offset.value_or(offset), offset) << "stored twice: " << send.message_id();
   letter.offset = offset;
-}
-
-void InboxModel::acknowledged(const SeatOf& seat, std::uint64_t up_to) {
-  cursors_[seat].answered = std::max(cursors_[seat].answered, up_to);
 }
 
 void InboxModel::marked_read(const InboxOf& inbox, std::uint64_t up_to) {
@@ -69,39 +60,15 @@ void InboxModel::told(const InboxOf& inbox, const v1::SendReceipt& receipt) {
   asked->is_answered = true;
 }
 
-// Behind what it acknowledged for sure, and not further than it ever acknowledged. What a crash
-// left untold of is told of now.
-void InboxModel::looked(const SeatOf& seat, std::uint64_t cursor) {
-  Reach& mine = cursors_[seat];
-  const std::uint64_t at_most = std::max({mine.surely, mine.asked, mine.at_most});
-  EXPECT_GE(cursor, mine.surely) << seat.first.first << " " << seat.second;
-  EXPECT_LE(cursor, at_most) << seat.first.first << " " << seat.second;
-  mine.at_most = 0;
-  Reach& delivered = delivered_[seat.first];
-  delivered.asked = std::max(delivered.asked, cursor);
-  if (cursor <= std::max(mine.surely, mine.asked)) return;
-  // Acknowledged before a crash: the authors of what was for this device were told before it.
-  tellings_.push_back(
-      {seat.first, "delivered", mine.surely + 1, cursor, wall_max_, 1, 0, seat.second});
-  mine.surely = cursor;
-}
-
 void InboxModel::read_up_to(const InboxOf& inbox, std::uint64_t increment) {
   (void)read_[inbox];
   std::uint64_t& observed = observed_read_[inbox];
   observed = std::max(observed, increment);
 }
 
-bool InboxModel::is_acknowledged(const SeatOf& seat, std::uint64_t increment) const {
-  const auto cursor = cursors_.find(seat);
-  return cursor != cursors_.end() &&
-         increment <= std::max(cursor->second.surely, cursor->second.asked);
-}
-
 void InboxModel::given(const SeatOf& seat, const v1::InboxItem& item) {
   const auto& [inbox, device] = seat;
   learn(inbox, item.increment(), item.message());
-  given_.insert({seat, item.increment()});
   EXPECT_FALSE(left_out_.contains({seat, item.increment()})) << item.ShortDebugString();
   const Letter* letter = at(inbox, item.increment());
   if (letter == nullptr) return;
@@ -113,6 +80,10 @@ void InboxModel::given(const SeatOf& seat, const v1::InboxItem& item) {
   if (letter->fate == Fate::kUnsure) {
     EXPECT_LE(letter->send.deliver_at_us(), wall_) << "too early: " << item.ShortDebugString();
   }
+}
+
+void InboxModel::shown(const InboxOf& inbox, const v1::InboxItem& item) {
+  learn(inbox, item.increment(), item.message());
 }
 
 void InboxModel::passed(const InboxOf& inbox, const v1::EntityGap& gap) {
@@ -191,16 +162,18 @@ void InboxModel::tell_later(Telling telling, const Reach& reach, std::uint64_t s
 void InboxModel::settled() {
   for (auto& [key, letter] : letters_) settle(letter);
   for (auto& [seat, cursor] : cursors_) {
-    tell_later({.inbox = seat.first, .name = "delivered", .device = seat.second}, cursor,
-               cursor.asked);
     cursor.surely = std::max(cursor.surely, cursor.asked);
     cursor.asked = cursor.answered = 0;
   }
-  for (auto& [inbox, delivered] : delivered_) {
-    tell_later({.inbox = inbox, .name = "delivered"}, delivered, delivered.asked);
-    delivered.surely = std::max(delivered.surely, delivered.asked);
-    delivered.asked = 0;
-  }
+  const auto settle_all = [&](const InboxOf& inbox, const std::string& device, Having& having) {
+    for (const std::uint64_t one : having.asked) {
+      if (having.surely.insert(one).second) tell_delivered(inbox, device, one, 1, 1);
+    }
+    having.asked.clear();
+    having.answered.clear();
+  };
+  for (auto& [seat, had] : having_) settle_all(seat.first, seat.second, had);
+  for (auto& [inbox, delivered] : delivered_) settle_all(inbox, {}, delivered);
   for (auto& [inbox, read] : read_) settle_read(inbox, read);
   observed_read_.clear();
   for (const Asked& asked : tellings_asked_) {
@@ -232,15 +205,25 @@ void InboxModel::crashed() {
     if (letter.offset) settle(letter);
   }
   for (auto& [seat, cursor] : cursors_) {
-    tell_later({.inbox = seat.first, .name = "delivered", .device = seat.second}, cursor,
-               cursor.answered);
     cursor.at_most = std::max(cursor.at_most, cursor.asked);
     cursor.surely = std::max(cursor.surely, cursor.answered);
     cursor.asked = cursor.answered = 0;
   }
+  for (auto& [seat, had] : having_) {
+    for (const std::uint64_t one : had.asked) {
+      if (had.surely.contains(one)) continue;
+      const bool is_answered = had.answered.contains(one);
+      tell_delivered(seat.first, seat.second, one, is_answered ? 1 : 0, 1);
+      (is_answered ? had.surely : had.perhaps).insert(one);
+    }
+    had.asked.clear();
+    had.answered.clear();
+  }
   for (auto& [inbox, delivered] : delivered_) {
-    tell_later({.inbox = inbox, .name = "delivered"}, delivered, 0);
-    delivered.asked = 0;
+    for (const std::uint64_t one : delivered.asked) {
+      if (!delivered.surely.contains(one)) tell_delivered(inbox, {}, one, 0, 1);
+    }
+    delivered.asked.clear();
   }
   for (auto& [inbox, read] : read_) {
     tell_later({.inbox = inbox, .name = "read"}, read, read.answered);

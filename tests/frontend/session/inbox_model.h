@@ -56,6 +56,20 @@ struct Reach {
   std::uint64_t at_most = 0;   // before a crash it was asked for that
 };
 
+// Which messages a device has, or somebody was told of.
+struct Having {
+  std::set<std::uint64_t> surely{};
+  std::set<std::uint64_t> asked{};     // in this round, answered or not
+  std::set<std::uint64_t> answered{};  // in this round
+  std::set<std::uint64_t> perhaps{};   // before a crash it was asked for that
+};
+
+// A device has these, when it acknowledges up to the last; they may be none.
+struct Acknowledgement {
+  std::uint64_t first = 0;
+  std::uint64_t up_to = 0;
+};
+
 class InboxModel {
  public:
   // The wall clock of the server, whenever it has moved.
@@ -64,19 +78,23 @@ class InboxModel {
   // Asked for.
   // The letter as it was first sent: once more under its id, it is the same.
   const Letter& send(const Author& author, const v1::Send& send);
-  void acknowledge(const SeatOf& seat, std::uint64_t up_to);
+  void acknowledge(const SeatOf& seat, const Acknowledgement& range);
   void mark_read(const InboxOf& inbox, std::uint64_t up_to);
   void tell(const InboxOf& inbox, const v1::SendReceipt& receipt);
 
   // Answered, or given.
   void sent(const Author& author, const v1::Send& send, std::uint64_t offset);
-  void acknowledged(const SeatOf& seat, std::uint64_t up_to);
+  void acknowledged(const SeatOf& seat, const Acknowledgement& range);
   void marked_read(const InboxOf& inbox, std::uint64_t up_to);
   void told(const InboxOf& inbox, const v1::SendReceipt& receipt);
   // A device looks at its cursor again.
   void looked(const SeatOf& seat, std::uint64_t cursor);
   void read_up_to(const InboxOf& inbox, std::uint64_t increment);
   void given(const SeatOf& seat, const v1::InboxItem& item);
+  // Shown to who only looks.
+  void shown(const InboxOf& inbox, const v1::InboxItem& item);
+  // Whatever a device is told of its entity's inbox, when it is told.
+  void check_state(const InboxOf& inbox, const v1::InboxState& state) const;
   void passed(const InboxOf& inbox, const v1::EntityGap& gap);
   // Between two that were given there was this one, which neither was given nor is a gap.
   void left_out(const SeatOf& seat, std::uint64_t increment);
@@ -128,9 +146,12 @@ class InboxModel {
   void settle(Letter& letter);
   void settle_read(const InboxOf& inbox, Reach& read);
   void tell_later(Telling telling, const Reach& reach, std::uint64_t surely);
+  // Of one message.
+  void tell_delivered(const InboxOf& inbox, const std::string& device, std::uint64_t increment,
+                      int at_least, int at_most);
+  void remember(const SeatOf& seat, std::uint64_t cursor, std::uint64_t surely);
   void apply(const Telling& telling);
-  [[nodiscard]] bool is_about(const Telling& telling, std::uint64_t increment,
-                              const Letter& letter) const;
+  [[nodiscard]] static bool is_about(const Telling& telling, const Letter& letter);
   void check(const Letter& letter) const;
   void check_order(const InboxOf& inbox) const;
   void check_passed() const;
@@ -143,7 +164,8 @@ class InboxModel {
   std::map<InboxOf, std::map<std::uint64_t, std::string>> known_{};
   std::map<InboxOf, std::map<std::uint64_t, Letter*>> letters_at_{};  // copies, too
   std::map<SeatOf, Reach> cursors_{};
-  std::map<InboxOf, Reach> delivered_{};
+  std::map<SeatOf, Having> having_{};
+  std::map<InboxOf, Having> delivered_{};
   std::map<InboxOf, Reach> read_{};
   std::map<InboxOf, std::uint64_t> observed_read_{};  // in this round
   struct Asked {
@@ -156,7 +178,6 @@ class InboxModel {
   // Positions that only what had expired can have, with the latest wall clock until then.
   std::vector<std::pair<std::pair<InboxOf, std::uint64_t>, std::int64_t>> expired_{};
   std::set<std::pair<SeatOf, std::uint64_t>> left_out_{};
-  std::set<std::pair<SeatOf, std::uint64_t>> given_{};
 };
 
 }  // namespace bimip::testing

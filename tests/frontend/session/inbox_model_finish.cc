@@ -10,12 +10,9 @@ namespace bimip::testing {
 
 using Fate = Letter::Fate;
 
-bool InboxModel::is_about(const Telling& telling, std::uint64_t increment,
-                          const Letter& letter) const {
+bool InboxModel::is_about(const Telling& telling, const Letter& letter) {
   if (letter.author.first == telling.inbox.first) return false;
-  if (telling.name != "delivered") return true;
-  if (letter.send.to_device() != telling.device) return false;
-  return telling.device.empty() || given_.contains({{telling.inbox, telling.device}, increment});
+  return telling.name != "delivered" || letter.send.to_device() == telling.device;
 }
 
 void InboxModel::apply(const Telling& telling) {
@@ -23,7 +20,7 @@ void InboxModel::apply(const Telling& telling) {
   if (all == letters_at_.end()) return;
   for (auto& [increment, letter] : all->second) {
     if (increment < telling.first || increment > telling.last) continue;
-    if (!is_about(telling, increment, *letter)) continue;
+    if (!is_about(telling, *letter)) continue;
     Letter::Told& told = letter->told[telling.name];
     if (letter->expired_at(telling.wall)) {
       told.is_excused = told.is_excused || telling.at_least == 0;

@@ -82,11 +82,7 @@ class Life {
     const std::string& category = any(kCategories);
     if (choice < 55) return send(one);
     if (choice < 58) return send_again(one);
-    if (choice < 70) {
-      if (!one.has_open(category))
-        one.open(category, 1 + static_cast<std::uint32_t>(random_.below(20)));
-      return;
-    }
+    if (choice < 70) return open(one, category);
     if (choice < 72) return one.close(category);
     if (choice < 86) return one.acknowledge(category, random_);
     if (choice < 94) {
@@ -95,6 +91,28 @@ class Life {
       return;
     }
     one.send_receipt(any(kSentTo), random_);
+  }
+
+  // Mostly where it was, often with hardly any credit.
+  void open(InboxDevice& one, const std::string& category) {
+    if (one.has_open(category)) return;
+    InboxDevice::Opening opening{
+        .credit = 1 + static_cast<std::uint32_t>(random_.below(random_.one_in(3) ? 3 : 20))};
+    const std::uint64_t there = known_last(one.eid(), category);
+    if (random_.one_in(4)) {
+      opening.from = InboxDevice::From::kLatest;
+    } else if (random_.one_in(4) && there > 0) {
+      opening.from = InboxDevice::From::kNumber;
+      opening.number = 1 + random_.below(there + 1);
+    }
+    one.open(category, opening);
+  }
+  // Of what is there for sure.
+  std::uint64_t known_last(const std::string& person, const std::string& category) {
+    std::uint64_t last = 0;
+    for (const InboxDevice* one : devices_of(person))
+      last = std::max(last, one->known_last(category));
+    return last;
   }
 
   // Under one of a few ids: some will be known.
@@ -140,16 +158,21 @@ class Life {
       for (const std::string& category : kCategories) expect_same_unread(person, category);
     }
   }
-  // Who has an inbox open knows how far it is read.
+  // Who has an inbox open knows how much there is and how far it is read, also without credit; and
+  // with credit, that it has all of it.
   void expect_same_unread(const std::string& person, const std::string& category) {
-    std::optional<std::uint64_t> told;
-    for (const auto& one : devices_) {
-      if (one->eid() != person) continue;
-      const auto mine = one->told_read(category);
-      if (mine && told) {
-        EXPECT_EQ(*mine, *told) << person << " " << category;
+    std::optional<InboxDevice::Known> told;
+    for (const InboxDevice* one : devices_of(person)) {
+      const auto mine = one->known_of(category);
+      if (!mine) continue;
+      SCOPED_TRACE(person + " " + one->name() + " " + category);
+      if (category != "receipt") {
+        EXPECT_EQ(mine->last, model_.last({person, category}));
       }
-      if (mine) told = mine;
+      EXPECT_EQ(mine->last, told.value_or(*mine).last);
+      EXPECT_EQ(mine->read, told.value_or(*mine).read);
+      EXPECT_TRUE(mine->has_all || !mine->has_credit);
+      told = mine;
     }
   }
   void move_clock() {
@@ -211,7 +234,7 @@ class Life {
     for (const auto& one : devices_) {
       one->disconnect();
       one->connect(*world_);
-      for (const std::string& category : kCategories) one->open(category, 1000);
+      for (const std::string& category : kCategories) one->open(category, {.credit = 1000});
       settle();
       for (const std::string& category : kCategories) one->acknowledge_all(category);
       settle();
