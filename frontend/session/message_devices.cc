@@ -199,6 +199,7 @@ void Inboxes::on_surveyed(DeviceSurvey& survey) {
 
 void Inboxes::on_explained(DeviceMarks& marks) {
   --in_flight_;
+  if (!marks.session()->is_open()) return;
   if (marks.error()) return outbox_.send_error(marks.wanted().id, *marks.error());
   v1::Stanza stanza;
   stanza.set_id(marks.wanted().id);
