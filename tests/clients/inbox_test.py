@@ -28,7 +28,11 @@ class GrpcPeer:
 class WebSocketPeer:
     def __init__(self, address):
         self.loop = asyncio.new_event_loop()
-        self.socket = self._run(websockets.connect(f"ws://{address}/", subprotocols=["bimip.v1"]))
+        self.socket = self._run(self._connected(f"ws://{address}/"))
+
+    @staticmethod
+    async def _connected(url):
+        return await websockets.connect(url, subprotocols=["bimip.v1"])
 
     def _run(self, work):
         return self.loop.run_until_complete(asyncio.wait_for(work, ANSWER_WITHIN))

@@ -275,20 +275,6 @@ TEST_F(MarksTest, NamesThatContinueEachOtherAreNotMixed) {
   EXPECT_EQ(known(other)->up_to(), IncrementId(0));
 }
 
-// Names with a zero in them are what a server without tokens lets pass.
-TEST_F(MarksTest, NamesThatContinueEachOtherAreNotMixed) {
-  const std::string zero(1, '\0');
-  MarkKey one = kKey;
-  one.eid = "q";
-  one.device = "w" + zero + "v";
-  MarkKey other = kKey;
-  other.eid = "q" + zero + "w";
-  other.device = "v";
-  advance(*known(one), 7);
-  drive();
-  EXPECT_EQ(known(other)->value(), IncrementId(0));
-}
-
 TEST_F(MarksTest, IsSetBackInTheLogAndRisesFromThere) {
   advance(*known(), 100);
   drive();
