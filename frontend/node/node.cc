@@ -100,7 +100,8 @@ struct CoreRecordings {
 std::expected<std::unique_ptr<CoreRecording>, std::string> record(const Settings& settings,
                                                                   RecordedCore core) {
   return CoreRecording::create(
-      recording_file(settings.record, core), {.core = core, .began = engine::system_clock().now()},
+      recording_file(settings.record, core),
+      {.core = core, .began = engine::system_clock().now(), .shards = shards_of(settings)},
       record_bytes_each(settings), [core] {
         log_warning("recording of " + std::string(name_of(core)) +
                     " has ended: record_bytes is reached, or the file cannot be written");
@@ -158,7 +159,8 @@ class Node::Parts {
         auto created = ShardRecording::create(recording_file(settings_.record, i),
                                               {.shard = i,
                                                .began = engine::system_clock().now(),
-                                               .checks_tokens = security_->tokens() != nullptr},
+                                               .checks_tokens = security_->tokens() != nullptr,
+                                               .shards = shards},
                                               record_bytes_each(settings_));
         if (!created) return cannot_run(created.error());
         recording = std::move(*created);

@@ -8,13 +8,10 @@
 #include "frontend/session/tape_codec.h"
 
 namespace bimip::frontend {
-namespace {
 
-std::uint64_t checksum_of(std::string_view block, std::uint64_t number) {
+std::uint64_t recording_checksum(std::string_view block, std::uint64_t number) {
   return engine::xxh3_64(engine::as_bytes(block), number);
 }
-
-}  // namespace
 
 RecordingWriter::RecordingWriter(std::ostream& out, const RecordingHead& head,
                                  std::uint64_t bytes_max)
@@ -26,6 +23,8 @@ RecordingWriter::RecordingWriter(std::ostream& out, const RecordingHead& head,
   to.number(head.shard);
   frontend::put(to, head.began);
   frontend::put(to, head.checks_tokens);
+  to.number(head.shards);
+  frontend::put(to, head.build);
   (void)write_block();
 }
 
@@ -61,7 +60,7 @@ bool RecordingWriter::write_block() {
   std::array<std::byte, kRecordingBlockHeaderBytes> header;
   engine::store(header.data(), kRecordingMagic);
   engine::store(header.data() + 4, static_cast<std::uint32_t>(block_.size()));
-  engine::store(header.data() + 8, checksum_of(block_, blocks_));
+  engine::store(header.data() + 8, recording_checksum(block_, blocks_));
   const std::string_view head = engine::as_text(header);
   out_.write(head.data(), static_cast<std::streamsize>(head.size()));
   out_.write(block_.data(), static_cast<std::streamsize>(block_.size()));
@@ -88,6 +87,8 @@ engine::Result<RecordingReader> RecordingReader::open(std::istream& in) {
   reader.head_.shard = from.number();
   reader.head_.began = get<engine::Timestamp>(from);
   reader.head_.checks_tokens = get<bool>(from);
+  reader.head_.shards = from.number();
+  reader.head_.build = get<std::string>(from);
   if (!from.ok() || reader.head_.core > RecordedCore::kOffers)
     return engine::fail(engine::ErrorCode::kDamaged, "its first block says too little");
   reader.at_ = reader.block_.size();
@@ -107,7 +108,7 @@ bool RecordingReader::read_block() {
   block_.resize(bytes);
   in_->read(block_.data(), static_cast<std::streamsize>(bytes));
   if (in_->gcount() != static_cast<std::streamsize>(bytes)) return false;
-  if (engine::load<std::uint64_t>(at + 8) != checksum_of(block_, blocks_)) return false;
+  if (engine::load<std::uint64_t>(at + 8) != recording_checksum(block_, blocks_)) return false;
   ++blocks_;
   at_ = 0;
   torn_ = false;
@@ -127,9 +128,10 @@ std::optional<RecordedEvent> RecordingReader::look(std::size_t& end) {
   TapeReader from(rest, memory);
   const auto event = get<TapeEvent>(from);
   const std::string_view words = from.bytes();
+  // A whole block of something else: a kind that nobody knows.
   if (!from.ok()) {
-    torn_ = true;
-    return std::nullopt;
+    end = block_.size();
+    return RecordedEvent{};
   }
   end = at_ + rest.size() - from.remaining();
   return RecordedEvent{.event = event, .words = words};

@@ -10,17 +10,20 @@
 
 #include "engine/base/result.h"
 #include "engine/base/types.h"
+#include "frontend/replay/build.h"
 #include "frontend/session/tape_event.h"
 
 namespace bimip::frontend {
 
 inline constexpr std::uint32_t kRecordingMagic = 0x43524D42;  // "BMRC"
-inline constexpr std::uint64_t kRecordingVersion = 2;
+inline constexpr std::uint64_t kRecordingVersion = 3;
 inline constexpr std::size_t kRecordingBlockHeaderBytes = 16;
 // A block is closed once it has so many bytes of events.
 inline constexpr std::size_t kRecordingBlockBytes = 64 * 1024;
 // More than any event has: what a reader takes for a length.
 inline constexpr std::size_t kRecordingBlockBytesMax = 64 * 1024 * 1024;
+// More than any server has: what is believed of a head.
+inline constexpr std::uint64_t kRecordedShardsMax = 1024;
 inline constexpr std::string_view kRecordingExtension = ".recording";
 
 // Whose inputs they are.
@@ -43,7 +46,11 @@ struct RecordingHead {
   std::uint64_t shard = 0;
   engine::Timestamp began{};
   bool checks_tokens = false;
+  std::uint64_t shards = 1;         // each has a file, and each other core has one
+  std::string build{this_build()};  // of the server
 };
+
+[[nodiscard]] std::uint64_t recording_checksum(std::string_view block, std::uint64_t number);
 
 // Thread-compatible. Nothing is promised of a crash but that whole blocks are told from others.
 class RecordingWriter {

@@ -1,5 +1,6 @@
 #include "frontend/replay/recording_folder.h"
 
+#include <algorithm>
 #include <system_error>
 
 namespace bimip::frontend {
@@ -56,12 +57,26 @@ std::expected<void, std::string> make_recording_folder(const fs::path& folder) {
                          " has something in it; a recording is of one run: name another folder");
 }
 
+std::string recording_name(RecordedCore core, std::uint64_t shard) {
+  const std::string name = core == RecordedCore::kSessions ? "shard-" + std::to_string(shard)
+                                                           : std::string(name_of(core));
+  return name + std::string(kRecordingExtension);
+}
+
+std::vector<std::string> recording_names(std::uint64_t shards) {
+  std::vector<std::string> names{recording_name(RecordedCore::kAwareness, 0),
+                                 recording_name(RecordedCore::kOffers, 0)};
+  for (std::uint64_t shard = 0; shard < std::min(shards, kRecordedShardsMax); ++shard)
+    names.push_back(recording_name(RecordedCore::kSessions, shard));
+  return names;
+}
+
 fs::path recording_file(const fs::path& folder, std::uint64_t shard) {
-  return folder / ("shard-" + std::to_string(shard) + std::string(kRecordingExtension));
+  return folder / recording_name(RecordedCore::kSessions, shard);
 }
 
 fs::path recording_file(const fs::path& folder, RecordedCore core) {
-  return folder / (std::string(name_of(core)) + std::string(kRecordingExtension));
+  return folder / recording_name(core, 0);
 }
 
 }  // namespace bimip::frontend

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "frontend/replay/recorder.h"
 #include "frontend/session/core_tape.h"
@@ -54,6 +55,10 @@ class CoreRecording final : public CoreTape {
 // is of one run of a server.
 [[nodiscard]] std::expected<void, std::string> make_recording_folder(
     const std::filesystem::path& folder);
+// The file of a core: of sessions, this shard's.
+[[nodiscard]] std::string recording_name(RecordedCore core, std::uint64_t shard);
+// All that a server of so many shards makes.
+[[nodiscard]] std::vector<std::string> recording_names(std::uint64_t shards);
 [[nodiscard]] std::filesystem::path recording_file(const std::filesystem::path& folder,
                                                    std::uint64_t shard);
 // Of a core of the node.

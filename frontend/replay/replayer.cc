@@ -181,14 +181,25 @@ void Replay::input(Session& session, TapeEvent event, TapeReader& from) {
   }
 }
 
+ReplayReport run(RecordingReader reader) {
+  if (reader.head().core == RecordedCore::kAwareness) return replay_awareness(std::move(reader));
+  if (reader.head().core == RecordedCore::kOffers) return replay_offers(std::move(reader));
+  return Replay(std::move(reader)).run();
+}
+
 }  // namespace
 
 engine::Result<ReplayReport> replay(std::istream& recording) {
   auto reader = RecordingReader::open(recording);
   if (!reader) return std::unexpected(std::move(reader.error()));
-  if (reader->head().core == RecordedCore::kAwareness) return replay_awareness(std::move(*reader));
-  if (reader->head().core == RecordedCore::kOffers) return replay_offers(std::move(*reader));
-  return Replay(std::move(*reader)).run();
+  ReplayReport report = run(std::move(*reader));
+  if (report.difference && report.head.build != this_build()) {
+    report.difference->what += " (it was recorded by another build, " + report.head.build +
+                               "; this is " + std::string(this_build()) + ")";
+  }
+  if (report.end == ReplayReport::End::kOpen && !report.difference)
+    report.rest = rest_of(recording);
+  return report;
 }
 
 }  // namespace bimip::frontend

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "engine/base/result.h"
+#include "frontend/replay/recording_rest.h"
 #include "frontend/replay/replay_tape.h"
 
 namespace bimip::frontend {
@@ -16,10 +17,11 @@ struct ReplayReport {
   enum class End : std::uint8_t {
     kWhole,  // with the server
     kFull,   // at its bound on the disk
-    kTorn,   // in the middle: the server was killed
+    kOpen,   // it does not say: the server was killed, or could write no more
   };
   RecordingHead head{};
-  End end = End::kTorn;
+  End end = End::kOpen;
+  RecordingRest rest{};  // of one that does not say how it ends
   std::uint64_t events = 0;
   std::uint64_t sessions = 0;
   std::uint64_t inputs = 0;

@@ -15,17 +15,18 @@ namespace bimip::frontend {
 // Thread-compatible. Without a tape, or once that is closed, it does nothing.
 class CoreTapeWriter {
  public:
-  // The core's, of all that it is.
+  // The core's, of all that it is, and how many things that are.
   using StateHash = std::function<std::uint64_t()>;
-  CoreTapeWriter(CoreTape* tape, StateHash state_hash)
-      : tape_(tape), state_hash_(std::move(state_hash)) {}
+  using Size = std::function<std::size_t()>;
+  CoreTapeWriter(CoreTape* tape, StateHash state_hash, Size size)
+      : tape_(tape), state_hash_(std::move(state_hash)), size_(std::move(size)) {}
   CoreTapeWriter(const CoreTapeWriter&) = delete;
   CoreTapeWriter& operator=(const CoreTapeWriter&) = delete;
 
   // Before an input is written. False: there is nothing to write on.
   bool begin_input() {
     if (!is_open()) return false;
-    if (++inputs_ % kInputsPerState == 0) write_state();
+    if (++inputs_since_state_ >= kInputsPerState + size_() / kThingsPerInput) write_state();
     return true;
   }
   template <typename... Values>
@@ -58,10 +59,15 @@ class CoreTapeWriter {
   }
 
  private:
-  // The whole state is written down before every so many inputs: it costs what is known.
-  static constexpr std::uint64_t kInputsPerState = 4096;
+  // The whole state is written down before every so many inputs, and as many more as it is large:
+  // it costs what is known, so that an input never costs more than a few things' worth of it.
+  static constexpr std::size_t kInputsPerState = 64;
+  static constexpr std::size_t kThingsPerInput = 4;
   [[nodiscard]] bool is_open() const { return tape_ != nullptr && tape_->is_open(); }
-  void write_state() { put_hash(TapeEvent::kCoreState, state_hash_()); }
+  void write_state() {
+    inputs_since_state_ = 0;
+    put_hash(TapeEvent::kCoreState, state_hash_());
+  }
   void put_hash(TapeEvent event, std::uint64_t hash) {
     std::string words;
     TapeWriter(words, memory_).fixed(hash);
@@ -71,7 +77,8 @@ class CoreTapeWriter {
   CoreTape* const tape_;
   const StateHash state_hash_;
   TapeMemory memory_{};
-  std::uint64_t inputs_ = 0;
+  const Size size_;
+  std::size_t inputs_since_state_ = 0;
 };
 
 }  // namespace bimip::frontend

@@ -28,7 +28,10 @@ class Overheard final : public HeardAt {
 }  // namespace
 
 TapedAwareness::TapedAwareness(const AwarenessRules& rules, CoreTape* tape)
-    : AwarenessCore(rules), tape_(tape, [this] { return state_hash(); }) {
+    : AwarenessCore(rules),
+      tape_(
+          tape, [this] { return state_hash(); },
+          [this] { return numbers().entities + numbers().relations; }) {
   tape_.write(TapeEvent::kRules, rules);
 }
 

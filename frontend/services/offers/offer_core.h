@@ -77,6 +77,8 @@ class OfferCore {
   // Those of the entity that are not over, oldest first.
   [[nodiscard]] std::vector<OfferRef> of(const std::string& eid) const { return book_.of(eid); }
   [[nodiscard]] OfferCounters counters() const;
+  // Offers that are known.
+  [[nodiscard]] std::size_t size() const { return book_.size(); }
   [[nodiscard]] std::uint64_t state_hash() const;
 
  private:

@@ -11,7 +11,8 @@ namespace bimip::frontend {
 class TapedOffers final : private OfferCore {
  public:
   // Without a tape nothing is written.
-  explicit TapedOffers(CoreTape* tape) : tape_(tape, [this] { return state_hash(); }) {}
+  explicit TapedOffers(CoreTape* tape)
+      : tape_(tape, [this] { return state_hash(); }, [this] { return size(); }) {}
 
   using OfferCore::counters;
   using OfferCore::of;

@@ -1,6 +1,7 @@
 // The file of a recording, and what a replay finds in one that was changed.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -31,7 +32,8 @@ TEST(Recording, GivesBackWhatWasPutIn) {
   std::stringstream file;
   const std::string large(kRecordingBlockBytes + 10, 'x');
   {
-    RecordingWriter writer(file, {.shard = 7, .checks_tokens = true}, 1'000'000);
+    RecordingWriter writer(
+        file, {.shard = 7, .checks_tokens = true, .shards = 9, .build = "a build"}, 1'000'000);
     EXPECT_TRUE(writer.add(TapeEvent::kTick, "one"));
     EXPECT_TRUE(writer.add(TapeEvent::kStanza, large));
     EXPECT_TRUE(writer.add(TapeEvent::kSent, ""));
@@ -41,6 +43,8 @@ TEST(Recording, GivesBackWhatWasPutIn) {
   ASSERT_TRUE(reader);
   EXPECT_EQ(reader->head().shard, 7U);
   EXPECT_TRUE(reader->head().checks_tokens);
+  EXPECT_EQ(reader->head().shards, 9U);
+  EXPECT_EQ(reader->head().build, "a build");
   EXPECT_EQ(reader->peek()->words, "one");
   EXPECT_EQ(reader->next()->words, "one");
   EXPECT_EQ(reader->next()->words, large);
@@ -53,7 +57,11 @@ TEST(Recording, GivesBackWhatWasPutIn) {
 TEST(Recording, BeginsAsItsPageShows) {
   std::stringstream file;
   const RecordingWriter writer(
-      file, {.began = engine::Timestamp(std::chrono::microseconds(1'700'000'000'000'000))}, 1000);
+      file,
+      {.began = engine::Timestamp(std::chrono::microseconds(1'700'000'000'000'000)),
+       .shards = 2,
+       .build = "0.1.0+0123456789ab"},
+      1000);
   std::ifstream page(BIMIP_DESIGN_PAGES "/format-recording.md");
   const std::string text{std::istreambuf_iterator<char>(page), {}};
   const std::string shown = hex_dump(engine::as_bytes(file.str()));
@@ -90,8 +98,84 @@ TEST(Recording, BelievesNoBlockThatWasChangedOrCut) {
     const auto report = replay(in);
     if (!report) continue;  // its first block
     EXPECT_FALSE(report->difference) << bytes << ": " << report->difference->what;
-    EXPECT_EQ(report->end, ReplayReport::End::kTorn);
+    EXPECT_EQ(report->end, ReplayReport::End::kOpen);
+    EXPECT_NE(report->rest.kind, RecordingRest::Kind::kDamaged) << bytes;
+    EXPECT_EQ(report->rest.kind == RecordingRest::Kind::kNothing, report->rest.bytes == 0);
   }
+}
+
+// Where each block begins, and the end.
+struct Blocks {
+  std::string file{};
+  std::vector<std::size_t> begins{};
+};
+Blocks some_blocks() {
+  std::stringstream file;
+  Blocks blocks;
+  RecordingWriter writer(file, {}, 1'000'000);
+  for (int i = 0; i < 4; ++i) {
+    blocks.begins.push_back(file.str().size());
+    EXPECT_TRUE(writer.add(TapeEvent::kTick, std::string(40, static_cast<char>('a' + i))));
+    EXPECT_TRUE(writer.flush());
+  }
+  blocks.file = file.str();
+  return blocks;
+}
+RecordingRest rest_of_bytes(const std::string& bytes) {
+  std::istringstream in(bytes);
+  return rest_of(in);
+}
+
+TEST(RecordingRest, IsNothingBehindWholeBlocks) {
+  const Blocks blocks = some_blocks();
+  EXPECT_EQ(rest_of_bytes(blocks.file).kind, RecordingRest::Kind::kNothing);
+  EXPECT_EQ(rest_of_bytes(blocks.file).block, 5U);
+}
+
+TEST(RecordingRest, IsDamageWhereverABlockWithAnotherBehindItWasChanged) {
+  const Blocks blocks = some_blocks();
+  for (std::size_t at = blocks.begins[0]; at < blocks.begins[3]; ++at) {
+    std::string changed = blocks.file;
+    changed[at] = static_cast<char>(changed[at] ^ 0x10);
+    const RecordingRest rest = rest_of_bytes(changed);
+    EXPECT_EQ(rest.kind, RecordingRest::Kind::kDamaged) << "byte " << at;
+    const auto next = std::ranges::upper_bound(blocks.begins, at);
+    EXPECT_EQ(rest.block, static_cast<std::size_t>(next - blocks.begins.begin()));
+    EXPECT_EQ(rest.bytes, blocks.file.size() - *std::prev(next));
+  }
+  // Several blocks at once: which number comes next is not known.
+  std::string scratched = blocks.file;
+  std::fill(scratched.begin() + static_cast<std::ptrdiff_t>(blocks.begins[1]),
+            scratched.begin() + static_cast<std::ptrdiff_t>(blocks.begins[3]), '#');
+  EXPECT_EQ(rest_of_bytes(scratched).kind, RecordingRest::Kind::kDamaged);
+  std::string last = blocks.file;
+  last.back() = '!';
+  EXPECT_EQ(rest_of_bytes(last).kind, RecordingRest::Kind::kDamaged) << "it was written whole";
+}
+
+TEST(RecordingRest, IsTornWhereTheFileEndsInABlockOrInZeros) {
+  const Blocks blocks = some_blocks();
+  for (std::size_t bytes = blocks.begins[3] + 1; bytes < blocks.file.size(); ++bytes) {
+    const RecordingRest rest = rest_of_bytes(blocks.file.substr(0, bytes));
+    EXPECT_EQ(rest.kind, RecordingRest::Kind::kTorn) << bytes;
+    EXPECT_EQ(rest.block, 4U);
+    EXPECT_EQ(rest.bytes, bytes - blocks.begins[3]);
+  }
+  EXPECT_EQ(rest_of_bytes(blocks.file + std::string(4096, '\0')).kind, RecordingRest::Kind::kTorn);
+  const std::string header_only =
+      blocks.file.substr(0, blocks.begins[3] + kRecordingBlockHeaderBytes) + std::string(42, '\0');
+  EXPECT_EQ(rest_of_bytes(header_only).kind, RecordingRest::Kind::kTorn);
+}
+
+TEST(Replay, NamesTheBuildThatRecordedWhatDiffers) {
+  std::vector<KeptEvent> events = events_of(some_recording());
+  events.erase(events.begin());
+  EXPECT_FALSE(replay_of(events).difference->what.contains("another build"));
+  std::stringstream file;
+  RecordingWriter writer(file, {.build = "0.0.9+older"}, 1'000'000);
+  for (const KeptEvent& event : events) EXPECT_TRUE(writer.add(event.event, event.words));
+  EXPECT_TRUE(writer.flush());
+  EXPECT_TRUE(replay(file)->difference->what.contains("another build, 0.0.9+older; this is "));
 }
 
 TEST(Replay, SaysThatNothingDiffersAndHowMuchWasCompared) {

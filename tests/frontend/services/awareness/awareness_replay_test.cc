@@ -65,6 +65,29 @@ TEST(AwarenessReplay, ComparesWhatIsSaidAndTheState) {
   EXPECT_EQ(report.states, 1U);
 }
 
+// A server that is killed writes none at its end.
+TEST(AwarenessReplay, ComparesTheStateAllAlong) {
+  CoreWorld world;
+  const SeatOf phone = world.sit("alice", "phone", UserState::kOnline, "here");
+  for (int i = 0; i < 200; ++i)
+    EXPECT_TRUE(world.core().announce(phone, {.text = std::to_string(i)}, world.now()));
+  const ReplayReport report = replay_awareness_of(events_of(world.recorded()));
+  EXPECT_FALSE(report.difference);
+  EXPECT_GE(report.states, 1U + report.inputs / 80);
+}
+
+// It costs what is known: so seldom that no input pays for more than a few entities.
+TEST(AwarenessReplay, ComparesALargeStateLessOften) {
+  CoreWorld world;
+  constexpr std::uint64_t kEntities = 900;
+  for (std::uint64_t i = 0; i < kEntities; ++i)
+    EXPECT_TRUE(world.core().load_privacy("eid " + std::to_string(i), {}));
+  const ReplayReport report = replay_awareness_of(events_of(world.recorded()));
+  EXPECT_FALSE(report.difference);
+  EXPECT_GE(report.states, 4U);
+  EXPECT_LE(report.states, 10U);
+}
+
 TEST(AwarenessReplay, FindsEveryEventThatIsMissing) {
   const std::vector<KeptEvent> events = events_of(some_recording());
   for (std::size_t i = 0; i + 1 < events.size(); ++i) {
