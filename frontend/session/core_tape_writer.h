@@ -41,6 +41,10 @@ class CoreTapeWriter {
   void write(TapeEvent event, const Values&... values) {
     if (begin_input()) put_down(event, values...);
   }
+  // An input that the core has acted on already: no state stands between the two.
+  void write_done(TapeEvent event) {
+    if (is_open()) put_down(event);
+  }
   // What the core said to it.
   template <typename Value>
   Value said(Value value) {

@@ -39,7 +39,7 @@ TapedAwareness::TapedAwareness(const AwarenessRules& rules, CoreTape* tape)
 template <typename Value>
 std::vector<Value> TapedAwareness::taken(TapeEvent event, std::vector<Value> values) {
   if (values.empty()) return values;
-  tape_.write(event);
+  tape_.write_done(event);
   return tape_.said(std::move(values));
 }
 
