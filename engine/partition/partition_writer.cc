@@ -197,8 +197,9 @@ void PartitionWriter::pack_request(AppendRequest& request, MutableBytes payload,
   for (std::size_t i = 0; i < request.records.size(); ++i) {
     RecordFields fields = request.records[i];
     const ProducerTable::Answer known = producers_.look(fields, now);
+    const bool is_retry = known.known == ProducerTable::Known::kStored;
     Offset offset = known.offset;
-    if (known.known != ProducerTable::Known::kStored) {
+    if (!is_retry) {
       offset = tail_.next_offset + packed.records;
       fields.timestamp = now;
       fields.entity.reset();
@@ -217,7 +218,7 @@ void PartitionWriter::pack_request(AppendRequest& request, MutableBytes payload,
     }
     Appended& appended = answer.appended;
     if (i == 0) appended.first = offset;
-    if (appended.offsets.empty() && offset != appended.first + i) {
+    if (appended.offsets.empty() && (is_retry || offset != appended.first + i)) {
       for (std::size_t j = 0; j < i; ++j) appended.offsets.push_back(appended.first + j);
       appended.offsets.push_back(offset);
     } else if (!appended.offsets.empty()) {

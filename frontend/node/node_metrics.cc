@@ -115,6 +115,23 @@ void add_sessions(MetricsPage& page, const Shards& shards, const NodeNumbers& nu
                 shards.histograms(&M::clock_offset), kNanosecondsInSecond);
 }
 
+void add_inboxes(MetricsPage& page, const Shards& shards) {
+  using M = SessionMetrics;
+  page.counter({.name = "bimip_messages_sent_total",
+                .help = "Messages to inboxes that sessions sent and were told of."},
+               shards.sum(&M::messages_sent));
+  add_histogram(page,
+                {.name = "bimip_message_send_seconds",
+                 .help = "From a Send read to its answer written: the message and its copy."},
+                shards.histograms(&M::message_send), kNanosecondsInSecond);
+  page.counter({.name = "bimip_messages_delivered_total",
+                .help = "Messages of inboxes that devices were given."},
+               shards.sum(&M::messages_delivered));
+  page.counter({.name = "bimip_messages_acknowledged_total",
+                .help = "Messages of inboxes that the device they were given to has acknowledged."},
+               shards.sum(&M::messages_acknowledged));
+}
+
 void add_topics(MetricsPage& page, const Shards& shards) {
   using M = SessionMetrics;
   page.counter({.name = "bimip_published_records_total",
@@ -303,6 +320,7 @@ std::string metrics_text(const NodeNumbers& numbers) {
              numbers.ready ? 1 : 0);
   add_sessions(page, shards, numbers);
   add_topics(page, shards);
+  add_inboxes(page, shards);
   add_groups(page, numbers.broker);
   add_devices(page, numbers.registry);
   add_awareness(page, numbers.awareness);

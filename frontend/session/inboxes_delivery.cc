@@ -107,6 +107,7 @@ void Inboxes::deliver(Inbox& inbox, const engine::EntityBatch& batch) {
   delivery.set_up_to(inbox.next.value() - 1);
   delivery.set_last_increment(inbox.told_last.value());
   outbox_.send(stanza);
+  host_.metrics().messages_delivered.add(static_cast<std::uint64_t>(delivery.items_size()));
 }
 
 void Inboxes::on_news(const std::shared_ptr<Session>& session, std::uint64_t id) {

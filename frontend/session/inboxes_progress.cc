@@ -50,6 +50,7 @@ void Inboxes::acknowledge(const std::shared_ptr<Session>& session, std::uint64_t
   for (; !inbox->unacknowledged.empty() && inbox->unacknowledged.front().increment <= up_to;
        inbox->unacknowledged.pop_front(), ++inbox->credit) {
     const Given& given = inbox->unacknowledged.front();
+    host_.metrics().messages_acknowledged.add();
     if (!given.is_for_one_device) continue;
     if (!for_this_device) for_this_device = {.first = given.increment};
     for_this_device->last = given.increment;

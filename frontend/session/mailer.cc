@@ -1,19 +1,15 @@
 #include "frontend/session/mailer.h"
 
-#include <optional>
 #include <string>
 #include <utility>
 
-#include "bimip/v1/stanza.pb.h"
 #include "frontend/services/once_name.h"
 #include "frontend/session/category.h"
 #include "frontend/session/message_times.h"
-#include "frontend/session/session.h"
+#include "frontend/session/sending.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
-
-using engine::ErrorCode;
 
 namespace {
 
@@ -45,89 +41,6 @@ v1::InboxMessage message_of(const v1::Send& send, const Bearer& bearer,
 
 }  // namespace
 
-// A message, and then its copy, on their way to the log.
-class Mailer::Sending final : public SessionRequest {
- public:
-  struct Letter {
-    engine::TopicInfo topic{};
-    std::string eid{};  // whose inbox
-    std::string once{};
-    std::string value{};
-    std::optional<engine::Timestamp> expires_at{};
-    std::optional<engine::Timestamp> not_before{};
-  };
-  Sending(std::shared_ptr<Session> session, std::uint64_t id, std::string message_id,
-          Letter message, std::optional<Letter> copy)
-      : SessionRequest(std::move(session)),
-        id_(id),
-        message_id_(std::move(message_id)),
-        message_(*this, std::move(message)) {
-    if (copy) copy_.emplace(*this, std::move(*copy));
-  }
-
-  void begin() { session()->host().log().append(message_); }
-  void save(TapeWriter& to) const override { put(to, result_); }
-  void restore(TapeReader& told) override { result_ = get<engine::Result<engine::Appended>>(told); }
-  void deliver(Moment) override { session()->mailer().on_stored(*this); }
-
-  [[nodiscard]] std::uint64_t id() const { return id_; }
-  [[nodiscard]] const std::string& message_id() const { return message_id_; }
-  [[nodiscard]] engine::PartitionId partition() const { return message_.partition; }
-  [[nodiscard]] const engine::Result<engine::Appended>& result() const { return result_; }
-
- private:
-  class Part final : public engine::AppendRequest {
-   public:
-    Part(Sending& sending, Letter letter) : sending_(sending), letter_(std::move(letter)) {
-      fields_.key = engine::as_bytes(letter_.eid);
-      fields_.idempotency_key = engine::as_bytes(letter_.once);
-      fields_.value = engine::as_bytes(letter_.value);
-      fields_.expires_at = letter_.expires_at;
-      fields_.not_before = letter_.not_before;
-      records = {&fields_, 1};
-      topic = letter_.topic.id;
-      partition = engine::partition_of_key(fields_.key, letter_.topic.config.partitions);
-      durability = engine::Durability::kDurable;
-    }
-    void on_appended(engine::Result<engine::Appended> result) override {
-      if (result)
-        sending_.session()->host().inboxes().hub().tell({.category = topic, .eid = letter_.eid});
-      sending_.stored(*this, std::move(result));
-    }
-
-    // Of a copy: where the message is.
-    void add_place(engine::PartitionId of, engine::Offset offset) {
-      v1::InboxMessage place;
-      place.set_message_partition(of.value());
-      place.set_message_offset(offset.value());
-      letter_.value += place.SerializeAsString();  // which adds its fields to those before
-      fields_.value = engine::as_bytes(letter_.value);
-    }
-
-   private:
-    Sending& sending_;
-    Letter letter_;
-    engine::RecordFields fields_{};
-  };
-
-  // The copy goes when the message is there: nobody has a copy of what was never sent.
-  void stored(const Part& part, engine::Result<engine::Appended> result) {
-    const bool is_message = &part == &message_;
-    if (is_message || !result) result_ = std::move(result);
-    if (is_message && result_ && copy_) {
-      copy_->add_place(message_.partition, result_->at(0));
-      return session()->host().log_elsewhere().append(*copy_);
-    }
-    session()->host().came_back(*this);
-  }
-
-  const std::uint64_t id_;
-  const std::string message_id_;
-  Part message_;
-  std::optional<Part> copy_{};
-  engine::Result<engine::Appended> result_{};
-};
-
 bool Mailer::check(std::uint64_t id, const v1::Send& send) {
   const auto refuse = [&](Code code, const std::string& why) {
     outbox_.send_error(id, code, why);
@@ -156,8 +69,13 @@ bool Mailer::check(std::uint64_t id, const v1::Send& send) {
   if (!bearer_.check(Action::kPublish, InboxService::permission_of(send.category()), id))
     return false;
   if (in_flight_ >= limits::kSendsInFlightMax) {
+    host_.metrics().hit(Limit::kSendsInFlight);
     return refuse(Code::kResourceExhausted, "at most " + std::to_string(limits::kSendsInFlightMax) +
                                                 " messages are on their way at a time");
+  }
+  if (send.again() && again_ >= limits::kSendsAgainMax) {
+    return refuse(Code::kResourceExhausted, "at most " + std::to_string(limits::kSendsAgainMax) +
+                                                " messages are looked for at a time");
   }
   return true;
 }
@@ -170,32 +88,32 @@ void Mailer::send(const std::shared_ptr<Session>& session, std::uint64_t id, con
   engine::RecordFields times;
   if (const engine::Status good = set_times(send, now.wall, times); !good)
     return outbox_.send_error(id, good.error());
-  const auto value_of = [&](v1::InboxMessageKind kind) {
-    return message_of(send, bearer_, times, kind).SerializeAsString();
-  };
   const std::string& self = bearer_.grant().eid;
-  Sending::Letter message{.topic = *find_category(host_, send.category()),
-                          .eid = send.to(),
-                          .once = idempotency_key("message", bearer_, send),
-                          .value = value_of(v1::INBOX_MESSAGE_KIND_MESSAGE),
-                          .expires_at = times.expires_at,
-                          .not_before = times.not_before};
-  std::optional<Sending::Letter> copy;
+  Sending::What what{
+      .id = id,
+      .again = send.again(),
+      .asked_at = now.monotonic,
+      .message = {.topic = *find_category(host_, send.category()),
+                  .eid = send.to(),
+                  .once = idempotency_key("message", bearer_, send),
+                  .message = message_of(send, bearer_, times, v1::INBOX_MESSAGE_KIND_MESSAGE),
+                  .expires_at = times.expires_at,
+                  .not_before = times.not_before}};
   if (!send.no_copy()) {
-    copy = {.topic = *find_category(host_, InboxService::kSent),
-            .eid = self,
-            .once = idempotency_key("copy", bearer_, send),
-            .value = value_of(v1::INBOX_MESSAGE_KIND_COPY),
-            .expires_at = times.expires_at};
+    what.copy = {.topic = *find_category(host_, InboxService::kSent),
+                 .eid = self,
+                 .once = idempotency_key("copy", bearer_, send),
+                 .message = message_of(send, bearer_, times, v1::INBOX_MESSAGE_KIND_COPY),
+                 .expires_at = times.expires_at};
   }
   ++in_flight_;
-  auto sending = std::make_unique<Sending>(session, id, send.message_id(), std::move(message),
-                                           std::move(copy));
-  sending.release()->begin();
+  if (send.again()) ++again_;
+  std::make_unique<Sending>(session, std::move(what)).release()->begin();
 }
 
-void Mailer::on_stored(Sending& sending) {
+void Mailer::on_stored(Sending& sending, Moment now) {
   --in_flight_;
+  if (sending.is_again()) --again_;
   if (!sending.result()) {
     const engine::Error& error = sending.result().error();
     outbox_.send_error(sending.id(), error);
@@ -205,8 +123,11 @@ void Mailer::on_stored(Sending& sending) {
     v1::Sent& sent = *stanza.mutable_sent();
     sent.set_message_id(sending.message_id());
     sent.set_partition(sending.partition().value());
-    sent.set_offset(sending.result()->at(0).value());
+    sent.set_offset(sending.result()->value());
     outbox_.send(stanza);
+    host_.metrics().messages_sent.add();
+    host_.metrics().message_send.observe(
+        static_cast<std::uint64_t>((now.monotonic - sending.asked_at()).count()));
   }
   sending.session()->on_answered();
 }

@@ -32,10 +32,9 @@ class Mailer {
 
   // The log's answers.
   class Sending;
-  void on_stored(Sending& sending);
+  void on_stored(Sending& sending, Moment now);
 
  private:
-  // Nothing: there is no such category.
   // Whether it may be sent; if not, it was told why.
   [[nodiscard]] bool check(std::uint64_t id, const v1::Send& send);
 
@@ -43,6 +42,7 @@ class Mailer {
   Bearer& bearer_;
   Outbox& outbox_;
   std::size_t in_flight_ = 0;
+  std::size_t again_ = 0;  // of them
 };
 
 }  // namespace bimip::frontend

@@ -23,10 +23,12 @@ enum class Limit : std::uint8_t {
   kSessionsPerEntity,
   kPublishRate,
   kGrpcPacedFrames,
+  kSendsInFlight,
 };
-inline constexpr std::array<std::string_view, 10> kLimitNames{
-    "identify_within", "heartbeat", "write_stall",         "output",       "publishes_in_flight",
-    "subscriptions",   "credit",    "sessions_per_entity", "publish_rate", "grpc_paced_frames"};
+inline constexpr std::array<std::string_view, 11> kLimitNames{
+    "identify_within",     "heartbeat",         "write_stall",    "output",
+    "publishes_in_flight", "subscriptions",     "credit",         "sessions_per_entity",
+    "publish_rate",        "grpc_paced_frames", "sends_in_flight"};
 
 inline constexpr std::array<std::uint64_t, 8> kLagBounds{0,      10,      100,       1'000,
                                                          10'000, 100'000, 1'000'000, 10'000'000};
@@ -61,6 +63,10 @@ struct SessionMetrics {
   Counter rejected_records;
   Counter dead_letters;
   Counter gap_records;
+  Counter messages_sent;
+  engine::TimeHistogram message_send{engine::kTimeBounds};
+  Counter messages_delivered;
+  Counter messages_acknowledged;
   LagHistogram lag{kLagBounds};
   engine::TimeHistogram fanout{engine::kTimeBounds};
   engine::TimeHistogram round_trip{engine::kTimeBounds};

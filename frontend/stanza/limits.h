@@ -65,6 +65,7 @@ inline constexpr std::size_t kMessageIdBytesMax = 128;
 // that are on their way; of those, acknowledgements that are to be answered have a limit of their
 // own.
 inline constexpr std::size_t kSendsInFlightMax = 1024;
+inline constexpr std::size_t kSendsAgainMax = 16;  // of them, those that are looked for first
 inline constexpr std::size_t kInboxesMax = 16;
 inline constexpr std::size_t kInboxRequestsMax = 16;
 inline constexpr std::size_t kInboxAcknowledgementsMax = 1024;
@@ -136,6 +137,8 @@ inline constexpr std::size_t kAwarenessRequestsMax = 16;
 // While somebody is there the log is told that the server is alive: as exact is what is said of the
 // end of those who did not come back after a crash.
 inline constexpr auto kAliveEvery = 30s;
+// A state that the log refused is tried again no sooner than this.
+inline constexpr auto kStatesAgainEvery = 1s;
 
 // Offers: how long one waits for an answer, and how long an accepted one lasts; its descriptions.
 inline constexpr auto kOfferWaits = 60s;

@@ -96,6 +96,16 @@ class Metrics(support.ClientTest):
         self.assertEqual(self.values()["bimip_groups"], 0)
         self.assertEqual(self.values()["bimip_group_rebalances_total"], 2)
 
+    def test_what_inboxes_do_is_counted(self):
+        for i in range(3):
+            self.must("--as", "alice", "send", "bob", f"{i}")
+        self.must("--as", "bob", "--device", "phone", "inbox", "--until-end", "--ack")
+        self.wait_for("bimip_messages_acknowledged_total", 3)
+        seen = self.values()
+        self.assertEqual((seen["bimip_messages_sent_total"], seen["bimip_messages_delivered_total"]), (3, 3))
+        self.assertEqual(seen["bimip_message_send_seconds_count"], 3)
+        self.assertGreater(seen["bimip_message_send_seconds_sum"], 0)
+
     def next_delivery(self, session):
         while (got := session.next()).WhichOneof("body") != "delivery":
             pass

@@ -37,6 +37,7 @@ struct SendArguments {
   std::string to_device{};
   TimeFlags times{};
   bool no_copy = false;
+  bool again = false;
   bool json = false;
 };
 
@@ -52,6 +53,7 @@ int send_on(client::Connection& connection, const SendArguments& arguments) {
   send.set_content_type(arguments.content_type);
   send.set_to_device(arguments.to_device);
   send.set_no_copy(arguments.no_copy);
+  send.set_again(arguments.again);
   times_of(arguments.times).put(send);
   send.set_client_time_us(std::chrono::duration_cast<std::chrono::microseconds>(
                               std::chrono::system_clock::now().time_since_epoch())
@@ -297,10 +299,13 @@ void add_send_command(CLI::App& program, const Globals& globals, int& exit_code)
   CLI::App* command = program.add_subcommand("send", "Send a message to an entity's inbox");
   command->fallthrough();
   command->footer(
-      "Writes the message's id once it survives power loss. Sent again under the same --id it is\n"
-      "stored once.\n\nExamples:\n"
+      "Writes the message's id once it survives power loss. Sent again by the same device under "
+      "the\n"
+      "same --id it is stored once: for 10 minutes, unless very many others came; with --again,\n"
+      "however long ago that was.\n\nExamples:\n"
       "  bimip --as alice send bob 'hello'\n"
       "  bimip --as billing send bob 'invoice 7' --category notification --id invoice-7\n"
+      "  bimip --as billing send bob 'invoice 7' --category notification --id invoice-7 --again\n"
       "  bimip --as alice send bob 'tea is ready' --deliver-in 15m --expires-in 1h\n\n"
       "Exit codes: 0 stored, 1 refused, 2 could not run or no server");
   command->add_option("EID", arguments->to, "To whom")->required();
@@ -312,6 +317,10 @@ void add_send_command(CLI::App& program, const Globals& globals, int& exit_code)
   command->add_option("--to-device", arguments->to_device, "Only this device is given it");
   add_time_flags(*command, arguments->times);
   command->add_flag("--no-copy", arguments->no_copy, "No copy for the sender's other devices");
+  command
+      ->add_flag("--again", arguments->again,
+                 "It may have been sent before: see whether it is there")
+      ->needs("--id");
   command->add_flag("--json", arguments->json, "Write a JSON object, for programs");
   command->callback(
       [arguments, &globals, &exit_code] { exit_code = run_send(globals, *arguments); });

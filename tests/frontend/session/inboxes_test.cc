@@ -10,6 +10,37 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
+TEST_F(InboxesTest, WhatWasSentLongAgoIsFoundAgain) {
+  const auto later = [](v1::Send& send) { send.set_deliver_in_ms(3'600'000); };
+  const auto again = [](v1::Send& send) { send.set_again(true); };
+  const std::uint64_t now = send("now").sent().offset();
+  const std::uint64_t held = send("held", later).sent().offset();
+  world.clock.pass(20min);
+  EXPECT_EQ(send("now", again).sent().offset(), now);
+  EXPECT_EQ(send("held", again).sent().offset(), held);
+  world.clock.pass(2h);
+  EXPECT_EQ(send("held", again).sent().offset(), held) << "by then it is in the inbox";
+  const Opened inbox = open(*bob);
+  EXPECT_THAT(inbox.bodies, ElementsAre("now", "held"));
+  EXPECT_NE(send("never sent", again).sent().offset(), now);
+  EXPECT_NE(send("now").sent().offset(), now) << "without a word nobody looks so far back";
+}
+
+TEST_F(InboxesTest, OfAMessageWithoutItsCopyTheCopyIsMade) {
+  const std::uint64_t first =
+      send("m", [](v1::Send& send) { send.set_no_copy(true); }).sent().offset();
+  EXPECT_EQ(send("m", [](v1::Send& send) { send.set_again(true); }).sent().offset(), first);
+  v1::Stanza stanza;
+  stanza.mutable_open_inbox()->set_category("sent");
+  alice->say(stanza);
+  std::vector<std::uint64_t> places;
+  for (const v1::Stanza& said : alice->said()) {
+    for (const v1::InboxItem& item : said.inbox_delivery().items())
+      places.push_back(item.message().message_offset());
+  }
+  EXPECT_THAT(places, ElementsAre(first));
+}
+
 TEST_F(InboxesTest, AMessageWithATimeComesThenAndIsCountedThen) {
   Opened inbox = open(*bob);
   EXPECT_TRUE(send("later", kComesLater).has_sent());
