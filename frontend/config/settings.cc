@@ -43,6 +43,11 @@ constexpr auto kSettings = std::to_array<Setting>({
      .meaning =
          "Origins (https://app.example), separated by commas, whose pages may open a session, "
          "beside the server's own by address or as localhost; *: all."},
+    {.name = "metrics_open",
+     .kind = kFlag,
+     .place = [](Settings& s) -> bool& { return s.metrics_open; },
+     .meaning = "/metrics is for everybody who reaches http; else for operators' tokens, where "
+                "tokens are checked."},
     {.name = "grpc",
      .kind = kEndpoint,
      .place = [](Settings& s) -> Text& { return s.grpc; },
@@ -206,6 +211,11 @@ constexpr auto kSettings = std::to_array<Setting>({
                 "memory.",
      .least = 1,
      .most = 1'000'000'000},
+    {.name = "awareness.accept_damaged_rules",
+     .kind = kFlag,
+     .place = [](Settings& s) -> bool& { return s.awareness_accept_damaged_rules; },
+     .meaning = "Consents, blocks and audiences that can't be read any more are taken for none; "
+                "without it nobody is told of anybody then."},
     {.name = "limits.connections",
      .kind = kCount,
      .place = BIMIP_LIMIT(Count, connections),

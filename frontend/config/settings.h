@@ -49,6 +49,8 @@ struct Settings {
   std::uint64_t awareness_counts_above = limits::kAwarenessCountsAbove;
   std::uint64_t awareness_entities_max = limits::kAwarenessEntitiesMax;
   std::uint64_t awareness_relations_max = limits::kAwarenessRelationsMax;
+  bool metrics_open = false;
+  bool awareness_accept_damaged_rules = false;
   std::string log_format = "text";
   std::string log_level = "info";
   SessionLimits limits{};

@@ -82,7 +82,8 @@ AwarenessService::Options awareness_of(const Settings& settings) {
                     .counts_above = settings.awareness_counts_above,
                     .entities_max = settings.awareness_entities_max,
                     .relations_max = settings.awareness_relations_max},
-          .history = std::chrono::ceil<std::chrono::seconds>(settings.awareness_history)};
+          .history = std::chrono::ceil<std::chrono::seconds>(settings.awareness_history),
+          .accept_damaged_rules = settings.awareness_accept_damaged_rules};
 }
 
 // Each shard has a file, and each core of the node.
@@ -326,10 +327,15 @@ class Node::Parts {
   }
 
   // On any shard's thread.
-  [[nodiscard]] HttpPage page(std::string_view path) const {
+  [[nodiscard]] HttpPage page(std::string_view path, std::string_view token) const {
     if (path == "/healthz") return {.body = "alive\n"};
     if (path == "/version") return {.body = "bimipd " BIMIP_VERSION "\n"};
     if (path == "/metrics") {
+      if (!may_see_metrics(token))
+        return {.status = 401,
+                .body =
+                    "metrics are for operators: say 'Authorization: Bearer TOKEN', or set "
+                    "metrics_open\n"};
       return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics()};
     }
     if (path == "/readyz") {
@@ -341,6 +347,16 @@ class Node::Parts {
             .body =
                 "no such page: there are /healthz, /readyz, /version and /metrics, and at / a "
                 "WebSocket for sessions\n"};
+  }
+
+  // They count who is there, also who is invisible.
+  [[nodiscard]] bool may_see_metrics(std::string_view token) const {
+    const TokenService* tokens = security_->tokens();
+    if (settings_.metrics_open || tokens == nullptr) return true;
+    if (token.empty()) return false;
+    const auto grant = tokens->check(token);
+    return grant && grant->permissions->is_operator &&
+           tokens->standing_of(*grant, {}) == TokenService::Standing::kGood;
   }
 
   // Why no work should be sent here; empty: it may be.
@@ -400,9 +416,10 @@ class Node::Parts {
   std::vector<std::unique_ptr<Shard>> shards_;
   ConnectionCount count_{settings_.limits.connections};
   std::atomic<bool> draining_{false};
-  HttpService http_service_{.page = [this](std::string_view path) { return page(path); },
-                            .session = begin_session,
-                            .origins = words_of(settings_.http_origins)};
+  HttpService http_service_{
+      .page = [this](std::string_view path, std::string_view token) { return page(path, token); },
+      .session = begin_session,
+      .origins = words_of(settings_.http_origins)};
   std::atomic<std::size_t> next_seat_{0};
   GrpcHost grpc_host_{
       .seat = [this](const std::string& address, GrpcPeer peer) { return seat(address, peer); },
@@ -446,8 +463,10 @@ std::expected<std::unique_ptr<Node>, NodeError> Node::open(const Settings& setti
   if (!recordings) return cannot_run(std::move(recordings.error()));
   AwarenessService::Options options = awareness_of(settings);
   options.tape = recordings->awareness.get();
+  options.blocks = &(*inboxes)->blocks();
   auto awareness = AwarenessService::open(**store, engine::system_clock(), options);
   if (!awareness) return cannot_run(awareness.error().message);
+  if ((*awareness)->closed_by()) log_warning((*awareness)->closed_by()->message);
   auto offers = OfferService::open(**store, **inboxes, recordings->offers.get());
   if (!offers) return cannot_run(offers.error().message);
   auto parts = std::make_unique<Parts>(

@@ -18,10 +18,11 @@ namespace bimip::frontend {
 }
 
 // Calls `visit(const engine::Record&)` for every record of the topic's first partition, in order.
-// What is damaged is passed over: for views that rather know less than let no server start. Blocks.
-template <typename Visit>
+// What is damaged is told to `on_damage` and passed over: for views that rather know less than let
+// no server start. Blocks.
+template <typename Visit, typename OnDamage>
 [[nodiscard]] engine::Status read_all_and_wait(engine::Log& log, engine::TopicId topic,
-                                               const Visit& visit) {
+                                               const Visit& visit, const OnDamage& on_damage) {
   constexpr engine::PartitionId kFirst(0);
   const auto bounds = log.bounds(topic, kFirst);
   if (!bounds) return std::unexpected(bounds.error());
@@ -29,6 +30,7 @@ template <typename Visit>
   while (next < bounds->visible_end) {
     const engine::Result<engine::RecordBatch> batch = read_and_wait(log, topic, kFirst, next);
     if (!batch && batch.error().code == engine::ErrorCode::kDamaged) {
+      on_damage(batch.error());
       next = batch.error().range.end;
       continue;
     }
@@ -37,6 +39,12 @@ template <typename Visit>
     next = batch->range().end;
   }
   return {};
+}
+
+template <typename Visit>
+[[nodiscard]] engine::Status read_all_and_wait(engine::Log& log, engine::TopicId topic,
+                                               const Visit& visit) {
+  return read_all_and_wait(log, topic, visit, [](const engine::Error&) {});
 }
 
 }  // namespace bimip::frontend

@@ -91,9 +91,11 @@ void AwarenessDesk::ask(const std::shared_ptr<Session>& session, std::uint64_t i
   auto answer = std::make_unique<Answer>(session, id);
   // The tape keeps the request.
   if (is_replay(host_)) return (void)answer.release();
-  host_.awareness().post(
-      [work = std::move(work), answer = std::move(answer)](
-          TapedAwareness& core, Moment now) mutable { work(core, now, std::move(answer)); });
+  host_.awareness().post([&awareness = host_.awareness(), work = std::move(work),
+                          answer = std::move(answer)](TapedAwareness& core, Moment now) mutable {
+    if (awareness.closed_by()) return Answer::fail(std::move(answer), *awareness.closed_by());
+    work(core, now, std::move(answer));
+  });
 }
 
 void AwarenessDesk::on_answer(Answer& answer) {
@@ -115,10 +117,38 @@ bool AwarenessDesk::refuse(std::uint64_t id, const std::string& fault) {
   return !fault.empty();
 }
 
+namespace {
+
+constexpr std::string_view kPermission = "awareness";
+
+// What a session must be permitted to do to that name; to hide, and to ask for less, it needs
+// nothing.
+std::optional<Action> action_of(v1::Stanza::BodyCase stanza) {
+  switch (stanza) {
+    case v1::Stanza::kSetAwareness:
+    case v1::Stanza::kSetActivity:
+    case v1::Stanza::kSetLocation:
+    case v1::Stanza::kAnswerAwareness:
+      return Action::kPublish;
+    case v1::Stanza::kSubscribeAwareness:
+    case v1::Stanza::kWatchAwareness:
+    case v1::Stanza::kGetAwareness:
+    case v1::Stanza::kReadAwarenessHistory:
+    case v1::Stanza::kContactsAt:
+      return Action::kSubscribe;
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
 void AwarenessDesk::on_request(const std::shared_ptr<Session>& session, const v1::Stanza& stanza,
                                Moment now) {
   const std::uint64_t id = stanza.id();
   if (refuse(id, fault_of_eid(bearer_.grant().eid))) return;
+  const std::optional<Action> action = action_of(stanza.body_case());
+  if (action && !bearer_.check(*action, std::string(kPermission), id)) return;
   if (in_flight_ >= limits::kAwarenessRequestsMax) {
     return outbox_.send_error(id, Code::kResourceExhausted,
                               "at most " + std::to_string(limits::kAwarenessRequestsMax) +

@@ -29,14 +29,19 @@ void AwarenessDesk::set_state(const std::shared_ptr<Session>& session, const v1:
     return std::chrono::duration_cast<milliseconds>(host_.awareness().lease()).count();
   });
   ask(session, stanza.id(),
-      [seat = seat(session, now), announcement = std::move(announcement), lease](
+      [&host = host_, seat = seat(session, now), announcement = std::move(announcement), lease](
           TapedAwareness& core, Moment at, std::unique_ptr<Answer> answer) mutable {
         const auto state = core.announce(seat, std::move(announcement), at);
         if (!state) return Answer::fail(std::move(answer), state.error());
-        Answer::end(std::move(answer), [state = *state, lease](v1::Stanza& into) {
-          into.mutable_awareness_set()->set_state(static_cast<v1::UserState>(state));
-          into.mutable_awareness_set()->set_lease_ms(static_cast<std::uint32_t>(lease));
-        });
+        auto done = [state = *state, lease,
+                     answer = std::move(answer)](const Status& status) mutable {
+          if (!status) return Answer::fail(std::move(answer), status.error());
+          Answer::end(std::move(answer), [state, lease](v1::Stanza& into) {
+            into.mutable_awareness_set()->set_state(static_cast<v1::UserState>(state));
+            into.mutable_awareness_set()->set_lease_ms(static_cast<std::uint32_t>(lease));
+          });
+        };
+        host.awareness().when_stored(seat.eid, std::move(done));
       });
 }
 

@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import subprocess
+import urllib.error
+import urllib.request
 
 import support
 from support import stanza, stanza_pb2, websockets
@@ -104,6 +106,30 @@ class Permissions(support.ClientTest):
             self.assertEqual(json.loads(self.as_(eid, "explain", "m2", *flags, "--json").stdout)["fate"], "held")
         for flags in ((), ("--from", "alice")):
             self.assertEqual(self.as_("bob", "explain", "m2", *flags).returncode, 1, "not before its time")
+
+    def test_awareness_has_a_permission(self):
+        # Nobody here may say how he is; to hide, everybody may.
+        for eid, may_look in (("bob", True), ("alice", True), ("boss", False)):
+            look = 0 if may_look else 1
+            for code, arguments in ((1, ("set", "online")), (look, ("show", "zoe")), (look, ("subscribe", "zoe")),
+                                    (0, ("privacy", "--presence", "nobody")), (0, ("block", "zoe")), (0, ("list",))):
+                done = self.as_(eid, "awareness", *arguments)
+                self.assertEqual(done.returncode, code, (eid, arguments, done.stderr))
+                if code:
+                    self.assertIn("for 'awareness'", done.stderr)
+
+    def test_metrics_are_for_operators(self):
+        def answer(path, eid=None):
+            request = urllib.request.Request(f"http://{self.http}{path}")
+            if eid:
+                request.add_header("Authorization", f"Bearer {(self.folder / eid).read_text().strip()}")
+            try:
+                with urllib.request.urlopen(request, timeout=20) as page:
+                    return page.status
+            except urllib.error.HTTPError as refusal:
+                return refusal.code
+        self.assertEqual([answer("/metrics", eid) for eid in (None, "alice", "boss")], [401, 401, 200])
+        self.assertEqual([answer(path) for path in ("/healthz", "/readyz", "/version")], [200, 200, 200])
 
     def test_an_author_learns_who_has_his_message_and_not_who_is_there(self):
         for message, flags in (("m1", ()), ("m2", ("--to-device", "ghost"))):

@@ -215,6 +215,48 @@ class Awareness(case.SystemTest):
         self.assertEqual([one.state for one in bob.history("alice")], [ONLINE, OFFLINE, ONLINE])
         self.assertEqual(bob.history("alice")[-1].at_us, back.since_us)
 
+    def test_a_state_that_was_answered_outlives_a_kill(self):
+        alice, bob = self.two()
+        for i in range(8):
+            alice.set(ONLINE, text=f"{i}")
+            # The second is behind the record of the first.
+            alice.send(stanza(50, set_awareness={"state": ONLINE, "text": "visible"}),
+                       stanza(51, set_awareness={"state": INVISIBLE}))
+            alice.socket.settimeout(20)
+            while alice.next().id != 51:
+                pass
+            self.bimipd.kill()
+            self.bimipd.start()
+            alice, bob = self.person("alice"), self.person("bob")
+            self.assertEqual(bob.look("alice").state, OFFLINE)
+            self.assertEqual(alice.set().state, INVISIBLE)
+
+    def test_damaged_rules_show_nobody(self):
+        alice, eve, zoe = self.person("alice"), self.person("eve"), self.person("zoe")
+        alice.ask(set_awareness_privacy={"presence": EVERYONE})
+        for one in (eve, zoe):
+            one.ask(set_awareness_privacy={"presence": EVERYONE})
+        alice.relation(restrict_awareness={"eid": "eve", "restriction": BLOCKED})
+        alice.set(ONLINE)
+        self.assertEqual((eve.look("alice").state, zoe.look("alice").state), (OFFLINE, ONLINE))
+        self.bimipd.stop()
+        damaged = 0
+        for file in (self.bimipd.folder / "topics" / "$awareness-rules").rglob("*"):
+            if file.is_file() and b"alice\0eve" in (data := file.read_bytes()):
+                file.write_bytes(data.replace(b"alice\0eve", b"alice\0eva"))
+                damaged += 1
+        self.assertGreater(damaged, 0)
+        self.bimipd.start()
+        eve, zoe = self.person("eve"), self.person("zoe")
+        for one in (eve, zoe):
+            self.assertEqual(self.refusal(one, get_awareness={"eids": ["alice"]}), Code.CODE_DATA_LOSS)
+            self.assertEqual(self.refusal(one, watch_awareness={"contacts": True}), Code.CODE_DATA_LOSS)
+        self.assertIn("awareness is closed", self.bimipd.log())
+        self.bimipd.stop()
+        self.bimipd.flags += ("--awareness-accept-damaged-rules",)
+        self.bimipd.start()
+        self.assertEqual(self.person("zoe").look("alice").eid, "alice")
+
     def test_audiences_and_their_reciprocity(self):
         alice, bob = self.two()
         eve = self.person("eve")

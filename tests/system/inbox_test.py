@@ -7,6 +7,7 @@ import case
 import programs
 from listener import Listener
 from wire import Code, stanza
+from bimip.v1 import awareness_pb2
 
 
 class Device(Listener):
@@ -147,6 +148,58 @@ class Inbox(case.SystemTest):
             self.assertNotEqual(first.offset, other.offset)
             self.assertEqual(bodies(bob.has(bob.open().inbox_id, 2)), ["once", "another"])
             self.assertEqual(len(alice.has(alice.open("sent").inbox_id, 2)), 2)
+
+    def test_another_message_of_the_same_name_is_refused(self):
+        with Device(self.bimipd, "alice") as alice, Device(self.bimipd, "bob") as bob:
+            first = alice.message("bob", "one", "the id", content_type="text/plain").sent
+            for other in ({"body": b"two"}, {"body": b"one", "content_type": "text/html"},
+                          {"body": b"one", "content_type": "text/plain", "to_device": "pad"}):
+                answer = alice.ask(3, send={"to": "bob", "message_id": "the id", **other})
+                self.assertEqual(answer.error.code, Code.CODE_ALREADY_EXISTS, answer)
+            # Times are the try's, not the message's.
+            again = alice.message("bob", "one", "the id", content_type="text/plain", client_time_us=77, again=True)
+            self.assertEqual(again.sent, first)
+            self.assertEqual(bodies(bob.has(bob.open().inbox_id, 1)), ["one"])
+            self.assertEqual(alice.message("bob", "two", "the id", again=True).error.code, Code.CODE_ALREADY_EXISTS)
+
+    def test_whom_one_has_blocked_hears_of_no_receipt(self):
+        with Device(self.bimipd, "eve") as eve, Device(self.bimipd, "bob") as bob:
+            block = {"eid": "eve", "restriction": awareness_pb2.RESTRICTION_BLOCKED}
+            inbox, receipts = bob.open(), eve.open("receipt")
+
+            def take(up_to):
+                bob.has(inbox.inbox_id, up_to)
+                bob.ask(6, acknowledge_inbox={"inbox_id": inbox.inbox_id, "up_to": up_to})
+                bob.ask(7, mark_read={"category": "chat", "up_to": up_to})
+                bob.ask(8, send_receipt={"category": "chat", "name": "played", "first_increment": up_to,
+                                         "last_increment": up_to})
+
+            self.assertEqual(bob.ask(5, restrict_awareness=block).WhichOneof("body"), "awareness_relation")
+            eve.message("bob", "while blocked", "m1")
+            take(1)
+            self.bimipd.kill()
+            self.bimipd.start()
+        with Device(self.bimipd, "eve") as eve, Device(self.bimipd, "bob") as bob:
+            inbox, receipts = bob.open(), eve.open("receipt")
+            eve.message("bob", "still", "m2")
+            bob.inboxes[inbox.inbox_id].insert(0, None)
+            take(2)
+            bob.ask(5, restrict_awareness={"eid": "eve", "restriction": awareness_pb2.RESTRICTION_NONE})
+            eve.message("bob", "not any more", "m3")
+            take(3)
+            told = [item.message.receipt for item in eve.has(receipts.inbox_id, 3)]
+            self.assertEqual({(one.name, *one.message_ids) for one in told},
+                             {("delivered", "m3"), ("read", "m3"), ("played", "m3")})
+
+    def test_what_an_application_says_again_is_told_once(self):
+        with Device(self.bimipd, "alice") as alice, Device(self.bimipd, "bob") as bob:
+            alice.message("bob", "a song", "m1")
+            receipts = alice.open("receipt")
+            for name in ("played", "played", "liked", "played"):
+                bob.ask(7, send_receipt={"category": "chat", "name": name, "first_increment": 1, "last_increment": 1})
+            told = [item.message.receipt.name for item in alice.has(receipts.inbox_id, 2)]
+            alice.hear()
+            self.assertEqual((told, len(alice.inboxes[receipts.inbox_id])), (["played", "liked"], 2))
 
     def test_each_device_names_its_messages_itself(self):
         with Device(self.bimipd, "alice", "phone") as phone, Device(self.bimipd, "alice", "desk") as desk:

@@ -5,7 +5,7 @@ import json
 import case
 from listener import Listener
 from wire import Code
-from bimip.v1 import offer_pb2
+from bimip.v1 import awareness_pb2, offer_pb2
 
 State = offer_pb2.OfferState
 Action = offer_pb2.OfferAction
@@ -93,6 +93,17 @@ class Offers(case.SystemTest):
         with Device(self.bimipd, "bob") as bob:
             self.assertEqual(bob.there, 0)
             self.assertEqual(bob.act("ann", Action.OFFER_ACTION_ACCEPT).error.code, Code.CODE_ALREADY_EXISTS)
+
+    def test_whom_one_has_blocked_is_not_heard(self):
+        with Device(self.bimipd, "eve") as eve, Device(self.bimipd, "bob") as bob:
+            bob.ask(restrict_awareness={"eid": "eve", "restriction": awareness_pb2.RESTRICTION_BLOCKED})
+            made = eve.propose("bob", expires_in_ms=1000).offer_changed.offer
+            self.assertEqual(made.state, State.OFFER_STATE_PROPOSED)
+            eve.hears(State.OFFER_STATE_EXPIRED)
+            with Device(self.bimipd, "bob", "tablet") as tablet:
+                self.assertEqual(tablet.there, 0)
+            inbox = bob.ask(open_inbox={"category": "notification"}).inbox_opened
+            self.assertEqual((bob.told, inbox.state.last_increment), ([], 0))
 
     def test_the_longest_names_are_missed_like_any_other(self):
         maker, offer_id = "m" * 256, "o" * 128

@@ -334,10 +334,10 @@ void add_awareness_commands(CLI::App& program, const Globals& globals, int& exit
                     stanza.mutable_cancel_awareness()->set_eid(given.eid);
                     return stanza;
                   });
-  group.add_about("block", "Look offline to an entity, and hear nothing of it",
-                  "bimip --as alice awareness block bob", [](const Arguments& given) {
-                    return restricted(given, v1::RESTRICTION_BLOCKED);
-                  });
+  group.add_about(
+      "block", "Look offline to an entity, which gets no receipts and makes no offers heard",
+      "bimip --as alice awareness block bob",
+      [](const Arguments& given) { return restricted(given, v1::RESTRICTION_BLOCKED); });
   group.add_about("except", "Leave an entity out of the audience contacts-except",
                   "bimip --as alice awareness except bob", [](const Arguments& given) {
                     return restricted(given, v1::RESTRICTION_EXCEPTED);

@@ -168,13 +168,17 @@ void add_issue(CLI::App& token, int& exit_code) {
       "Examples:\n"
       "  bimip token issue alice@example.com --keys keys.json --publish 'orders.*' --subscribe "
       "'*'\n"
+      "  bimip token issue bob --keys keys.json --publish 'inbox.*' --publish offer --publish "
+      "awareness --subscribe awareness\n"
       "  bimip token issue admin --keys keys.json --for 15m --admin '*' --operator");
   issue->add_option("EID", arguments->eid, "Whom it is for")->required();
   issue->add_option("--keys", arguments->keys, "The key set with a private key")->required();
   issue->add_option("--kid", arguments->kid, "Which of its keys; else the last one");
   issue->add_option("--device", arguments->device, "The only device that it is good for");
-  issue->add_option("--publish", arguments->permissions.publish,
-                    "Topics to publish to: a name, or a pattern with *; repeatable");
+  issue->add_option(
+      "--publish", arguments->permissions.publish,
+      "Topics to publish to: a name, or a pattern with *; repeatable. Also inbox.CATEGORY "
+      "(to send messages), offer, awareness");
   issue->add_option("--subscribe", arguments->permissions.subscribe, "Topics to subscribe to");
   issue->add_option("--admin", arguments->permissions.admin, "Topics to create and change");
   issue->add_flag("--operator", arguments->is_operator,

@@ -51,7 +51,8 @@ AwarenessService::AwarenessService(engine::Log& log, const engine::Clock& clock,
       rules_({.log = log,
               .rules = topics.rules.id,
               .in_flight = in_flight_,
-              .post = [this](Work work) { post(std::move(work)); }}),
+              .post = [this](Work work) { post(std::move(work)); },
+              .blocks = options.blocks}),
       history_(log, topics.history.id, in_flight_),
       core_(options.rules, options.tape) {}
 
@@ -73,23 +74,42 @@ Status AwarenessService::load(const Topics& topics) {
   return {};
 }
 
+// A rule that was lost may have been one that hides somebody.
 Status AwarenessService::load_rules(engine::TopicId topic) {
   Status loaded{};
-  const Status read = read_all_and_wait(log_, topic, [&](const engine::Record& record) {
-    const std::string_view key = engine::as_text(record.key);
-    if (record.kind == engine::RecordKind::kTombstone) {
-      const std::size_t zero = key.find('\0');
-      if (zero == std::string_view::npos) return;
-      (void)core_.load_relation(std::string(key.substr(1, zero - 1)),
-                                std::string(key.substr(zero + 1)), {});
-      return;
-    }
-    const auto rule = decode_rule(record.value);
-    if (!rule || !loaded) return;
-    loaded = rule->other.empty() ? core_.load_privacy(rule->eid, rule->privacy)
-                                 : core_.load_relation(rule->eid, rule->other, rule->relation);
-  });
+  const auto visit = [&](const engine::Record& record) {
+    if (loaded) loaded = load_rule(record);
+  };
+  const auto on_damage = [&](const engine::Error& damage) {
+    if (options_.accept_damaged_rules || closed_by_) return;
+    closed_by_ = engine::Error{
+        engine::ErrorCode::kDamaged,
+        "awareness is closed: its rules are damaged, so that nobody knows who may see whom (" +
+            damage.message + "); with awareness.accept_damaged_rules it does without them"};
+  };
+  const Status read = read_all_and_wait(log_, topic, visit, on_damage);
   return read ? loaded : read;
+}
+
+Status AwarenessService::load_rule(const engine::Record& record) {
+  if (record.kind == engine::RecordKind::kTombstone) {
+    const std::string_view key = engine::as_text(record.key);
+    const std::size_t zero = key.find('\0');
+    if (zero == std::string_view::npos) return {};
+    return load_relation(std::string(key.substr(1, zero - 1)), std::string(key.substr(zero + 1)),
+                         {});
+  }
+  const auto rule = decode_rule(record.value);
+  if (!rule) return {};
+  return rule->other.empty() ? core_.load_privacy(rule->eid, rule->privacy)
+                             : load_relation(rule->eid, rule->other, rule->relation);
+}
+
+Status AwarenessService::load_relation(const std::string& owner, const std::string& other,
+                                       const Relation& relation) {
+  if (options_.blocks != nullptr)
+    options_.blocks->set(owner, other, relation.restriction == Restriction::kBlocked);
+  return core_.load_relation(owner, other, relation);
 }
 
 Status AwarenessService::load_states(engine::TopicId topic) {
@@ -225,14 +245,24 @@ void AwarenessService::do_all(std::vector<Work> all) {
     marked_alive_at_ = at;
     trail_.mark_alive(clock_.now());
   }
+  if (at - tried_again_at_ >= limits::kStatesAgainEvery) {
+    tried_again_at_ = at;
+    trail_.try_again();
+  }
   if (options_.tape != nullptr) options_.tape->flush();
   const engine::MutexLock lock(mutex_);
   static_cast<TapedAwareness::Numbers&>(numbers_) = numbers;
   numbers_.records_refused = trail_.refused().value();
 }
 
+void AwarenessService::when_stored(std::string eid, Trail::Done done) {
+  stored_waits_.emplace_back(std::move(eid), std::move(done));
+}
+
 void AwarenessService::hand_out() {
   trail_.write(core_);
+  for (auto& [eid, done] : std::exchange(stored_waits_, {}))
+    trail_.when_stored(eid, std::move(done));
   for (Told& told : core_.take_told()) {
     const auto seat = seats_.find(told.seat);
     if (seat != seats_.end()) seat->second->on_told(std::move(told));

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -54,6 +55,10 @@ class AwarenessService final : private HeardAt {
     // What the core is told goes there; null: nowhere. Outlives the service, and is its thread's
     // once it has begun.
     CoreTape* tape = nullptr;
+    // What blocks are in force is kept there; null: nowhere. Outlives the service.
+    Blocks* blocks = nullptr;
+    // Rules that can't be read any more are taken for none; else nobody is told of anybody.
+    bool accept_damaged_rules = false;
   };
   // Makes the topics that are missing, and reads states and rules; blocks.
   [[nodiscard]] static engine::Result<std::unique_ptr<AwarenessService>> open(
@@ -70,8 +75,13 @@ class AwarenessService final : private HeardAt {
 
   // On the service's thread, from within work.
   [[nodiscard]] RuleWriter& rules() { return rules_; }
+  // `done` on that thread, too: once the entity's state, as this work leaves it, survives power
+  // loss, or is refused.
+  void when_stored(std::string eid, Trail::Done done);
   [[nodiscard]] History& history() { return history_; }
   [[nodiscard]] std::chrono::nanoseconds lease() const { return options_.rules.lease; }
+  // Why nothing is told or taken: who may see whom is not known any more. Nothing: it is.
+  [[nodiscard]] const std::optional<engine::Error>& closed_by() const { return closed_by_; }
 
   // The server is going to stop: nobody lapses any more.
   void drain();
@@ -95,6 +105,9 @@ class AwarenessService final : private HeardAt {
                    const Topics& topics);
   [[nodiscard]] engine::Status load(const Topics& topics);
   [[nodiscard]] engine::Status load_rules(engine::TopicId topic);
+  [[nodiscard]] engine::Status load_rule(const engine::Record& record);
+  [[nodiscard]] engine::Status load_relation(const std::string& owner, const std::string& other,
+                                             const Relation& relation);
   [[nodiscard]] engine::Status load_states(engine::TopicId topic);
   [[nodiscard]] Moment now() const;
   [[nodiscard]] std::chrono::nanoseconds heard_at(SeatNumber seat) const override;
@@ -111,11 +124,15 @@ class AwarenessService final : private HeardAt {
   RuleWriter rules_;
   History history_;
   std::atomic<std::uint64_t> last_seat_{0};
+  std::optional<engine::Error> closed_by_{};  // since it was opened
 
   // Of the service's thread.
   TapedAwareness core_;
   std::unordered_map<SeatNumber, std::shared_ptr<AwarenessListener>> seats_;
   std::chrono::nanoseconds marked_alive_at_{};
+  std::chrono::nanoseconds tried_again_at_{};
+  // Of the work that is being done: whose states, and who waits for that.
+  std::vector<std::pair<std::string, Trail::Done>> stored_waits_;
 
   mutable engine::Mutex mutex_;
   std::condition_variable_any posted_;

@@ -119,6 +119,9 @@ void RuleWriter::append(const std::string& about, std::vector<RuleRecord> rules,
         core.apply_privacy(rule.eid, rule.privacy, now);
       } else {
         core.apply_relation(rule.eid, rule.other, rule.relation, now);
+        if (parts_.blocks != nullptr)
+          parts_.blocks->set(rule.eid, rule.other,
+                             rule.relation.restriction == Restriction::kBlocked);
       }
     }
     done(std::move(status));

@@ -11,6 +11,7 @@
 #include "engine/store/log.h"
 #include "frontend/services/awareness/records.h"
 #include "frontend/services/awareness/taped_awareness.h"
+#include "frontend/services/blocks.h"
 #include "frontend/services/in_flight.h"
 
 namespace bimip::frontend {
@@ -26,6 +27,7 @@ class RuleWriter {
     engine::TopicId rules{};
     InFlight& in_flight;
     Post post;
+    Blocks* blocks = nullptr;  // where blocks in force are written; null: nowhere
   };
   explicit RuleWriter(Parts parts) : parts_(std::move(parts)) {}
 

@@ -90,7 +90,7 @@ engine::Result<std::unique_ptr<InboxService>> InboxService::open(
   service->marks_ = std::move(*marks);
   service->devices_ = std::make_unique<Devices>(log, service->marks_->topic());
   service->receipts_ = std::make_unique<Receipts>(
-      log, service->categories_.at(std::string(kReceipt)), service->hub_);
+      log, service->categories_.at(std::string(kReceipt)), service->hub_, service->blocks_);
   for (const auto& [category, topic] : service->categories_) {
     if (engine::Status watched = service->releases_->watch(topic); !watched) {
       service->releases_->unwatch();

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "frontend/services/blocks.h"
 #include "frontend/services/inbox/devices.h"
 #include "frontend/services/inbox/inbox_hub.h"
 #include "frontend/services/inbox/marks.h"
@@ -53,6 +54,7 @@ class InboxService {
 
   [[nodiscard]] const InboxHub& hub() const { return hub_; }
   [[nodiscard]] InboxHub& hub() { return hub_; }
+  [[nodiscard]] Blocks& blocks() { return blocks_; }
   [[nodiscard]] Marks& marks() { return *marks_; }
   [[nodiscard]] Receipts& receipts() { return *receipts_; }
   [[nodiscard]] Devices& devices() { return *devices_; }
@@ -64,6 +66,7 @@ class InboxService {
   explicit InboxService(engine::Log& log);
   std::map<std::string, engine::TopicInfo, std::less<>> categories_;
   InboxHub hub_;
+  Blocks blocks_;
   std::unique_ptr<Marks> marks_;
   std::unique_ptr<Receipts> receipts_;
   std::unique_ptr<Devices> devices_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bimip/v1/stanza.pb.h"
+#include "frontend/services/once_name.h"
 #include "frontend/stanza/limits.h"
 
 namespace bimip::frontend {
@@ -27,6 +28,9 @@ struct Author {
   friend auto operator<=>(const Author&, const Author&) = default;
 };
 using MessagesByAuthor = std::map<Author, std::vector<std::string>>;
+
+// How far messages have come is told once anyway: what the marks are for.
+bool is_applications_own(std::string_view name) { return name != "delivered" && name != "read"; }
 
 }  // namespace
 
@@ -54,7 +58,7 @@ class Receipts::Run final : public engine::EntityReadRequest {
       v1::InboxMessage message;
       if (!message.ParseFromArray(record.value.data(), static_cast<int>(record.value.size())))
         continue;
-      if (!is_in_scope(message)) continue;
+      if (!is_in_scope(message) || receipts_.blocks_.has(job_.inbox.eid, message.from())) continue;
       by_author[{message.from(), message.from_device()}].push_back(message.message_id());
     }
     next_ = result->next();
@@ -100,23 +104,27 @@ class Receipts::Run final : public engine::EntityReadRequest {
 // Of one author.
 class Receipts::Run::Receipt final : public engine::AppendRequest {
  public:
-  Receipt(Run& run, std::string author, std::string value)
-      : run_(run), author_(std::move(author)), value_(std::move(value)) {
-    fields_.key = engine::as_bytes(author_);
-    fields_.value = engine::as_bytes(value_);
+  struct What {
+    std::string author{};
+    std::string value{};
+    std::string once{};  // empty: it is told as often as it is said
+  };
+  Receipt(Run& run, What what) : run_(run), what_(std::move(what)) {
+    fields_.key = engine::as_bytes(what_.author);
+    fields_.idempotency_key = engine::as_bytes(what_.once);
+    fields_.value = engine::as_bytes(what_.value);
     records = {&fields_, 1};
     topic = run_.receipts_.topic_.id;
     partition = engine::partition_of_key(fields_.key, run_.receipts_.topic_.config.partitions);
   }
   void on_appended(Result<engine::Appended> result) override {
-    if (result) run_.receipts_.hub_.tell({.category = topic, .eid = author_});
+    if (result) run_.receipts_.hub_.tell({.category = topic, .eid = what_.author});
     run_.appended(result ? Status{} : std::unexpected(std::move(result.error())));
   }
 
  private:
   Run& run_;
-  const std::string author_;
-  const std::string value_;
+  const What what_;
   engine::RecordFields fields_{};
 };
 
@@ -133,7 +141,11 @@ void Receipts::Run::append(const MessagesByAuthor& by_author) {
     receipt.set_category(job_.category);
     receipt.set_author_device(author.device);
     for (const std::string& id : message_ids) receipt.add_message_ids(id);
-    receipts_of_page_.emplace_back(*this, author.eid, message.SerializeAsString());
+    Receipt::What what{.author = author.eid, .value = message.SerializeAsString()};
+    if (is_applications_own(job_.name))
+      what.once = once_name({"receipt", author.eid, std::to_string(job_.first.value()),
+                             std::to_string(job_.last.value()), what.value});
+    receipts_of_page_.emplace_back(*this, std::move(what));
   }
   waiting_ = receipts_of_page_.size();
   // The last answer may take all of this away.

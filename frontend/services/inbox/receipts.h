@@ -9,6 +9,7 @@
 
 #include "engine/base/thread_annotations.h"
 #include "engine/store/log.h"
+#include "frontend/services/blocks.h"
 #include "frontend/services/in_flight.h"
 #include "frontend/services/inbox/inbox_hub.h"
 
@@ -35,12 +36,14 @@ struct ReceiptJob {
 };
 
 // Reads the messages and stores, in the inbox of each author, one receipt for those of a page that
-// one of his devices sent. A job that was cut short and is done again may tell an author twice; it
+// one of his devices sent. Whom the inbox's owner has blocked is told nothing: a receipt is a sign
+// of life. A job that was cut short and is done again may tell an author twice; it
 // says the same. Thread-safe. Outlives its log's answers.
 class Receipts {
  public:
-  Receipts(engine::Log& log, engine::TopicInfo topic, const InboxHub& hub)
-      : log_(log), topic_(std::move(topic)), hub_(hub) {}
+  // All outlive it.
+  Receipts(engine::Log& log, engine::TopicInfo topic, const InboxHub& hub, const Blocks& blocks)
+      : log_(log), topic_(std::move(topic)), hub_(hub), blocks_(blocks) {}
 
   using Done = std::move_only_function<void(engine::Status)>;
   // `done` once all of them survive power loss, or the log refused one; on any thread.
@@ -61,6 +64,7 @@ class Receipts {
   engine::Log& log_;
   const engine::TopicInfo topic_;
   const InboxHub& hub_;
+  const Blocks& blocks_;
   InFlight in_flight_;
   engine::Mutex mutex_;
   std::deque<Untold> untold_ GUARDED_BY(mutex_);

@@ -111,6 +111,7 @@ void OfferService::store(const OfferChange& change) {
 // A crash before it is known that it is there writes it again, under the same name.
 void OfferService::note_missed(const OfferRef& missed) {
   const Offer& offer = *missed;
+  if (inboxes_.blocks().has(offer.to, offer.key.from)) return stored(offer.key, {});
   const engine::TopicInfo& inbox = *inboxes_.find(InboxService::kNotification);
   v1::InboxMessage message;
   message.set_kind(v1::INBOX_MESSAGE_KIND_MISSED_OFFER);
@@ -136,9 +137,15 @@ void OfferService::note_missed(const OfferRef& missed) {
       });
 }
 
+// Who is blocked may offer, and waits as for one that is away.
+bool OfferService::is_heard_by(const Offer& offer, const std::string& eid) const {
+  return eid == offer.key.from || !inboxes_.blocks().has(offer.to, offer.key.from);
+}
+
 void OfferService::tell_listeners(const OfferRef& offer) {
   std::set<OfferListener*> told;
   for (const std::string* eid : {&offer->key.from, &offer->to}) {
+    if (!is_heard_by(*offer, *eid)) continue;
     const auto [first, last] = listeners_.equal_range(*eid);
     for (auto at = first; at != last; ++at) told.insert(at->second);
   }
@@ -148,7 +155,9 @@ void OfferService::tell_listeners(const OfferRef& offer) {
 std::vector<OfferRef> OfferService::watch(const std::string& eid, OfferListener& listener) {
   const MutexLock lock(mutex_);
   listeners_.emplace(eid, &listener);
-  return core_.of(eid);
+  std::vector<OfferRef> offers = core_.of(eid);
+  std::erase_if(offers, [&](const OfferRef& offer) { return !is_heard_by(*offer, eid); });
+  return offers;
 }
 
 void OfferService::unwatch(const std::string& eid, OfferListener& listener) {

@@ -64,6 +64,7 @@ class OfferService {
   // Tells the core something, and does what it says.
   template <typename Input>
   void put_in(const Input& input);
+  [[nodiscard]] bool is_heard_by(const Offer& offer, const std::string& eid) const;
   void tell_listeners(const OfferRef& offer) REQUIRES(mutex_);
   [[nodiscard]] AskNumber ask(Done done) REQUIRES(mutex_);
   void store(const OfferChange& change);

@@ -19,6 +19,8 @@ std::string_view reason_of(unsigned status) {
       return "OK";
     case 400:
       return "Bad Request";
+    case 401:
+      return "Unauthorized";
     case 403:
       return "Forbidden";
     case 404:
@@ -106,13 +108,14 @@ void HttpCarrier::on_bytes(std::span<char> bytes, Moment now) {
   }
   const bool with_body = asked.method != "HEAD";
   if (asked.method != "GET" && with_body) return answer(words(405, "GET and HEAD only"), with_body);
-  answer(service_.page(asked.path), with_body);
+  answer(service_.page(asked.path, asked.token), with_body);
 }
 
 void HttpCarrier::answer(HttpPage page, bool with_body) {
   output_.append("HTTP/1.1 ").append(std::to_string(page.status)).append(" ");
   output_.append(reason_of(page.status)).append("\r\nContent-Type: ").append(page.content_type);
   output_.append("\r\nContent-Length: ").append(std::to_string(page.body.size()));
+  if (page.status == 401) output_.append("\r\nWWW-Authenticate: Bearer");
   if (page.status == 405) output_.append("\r\nAllow: GET, HEAD");
   if (page.status == 426) output_.append("\r\nSec-WebSocket-Version: 13");
   output_.append("\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n");

@@ -19,8 +19,9 @@ struct HttpPage {
 
 // Immutable; outlives the connections of the port, and is called on their threads.
 struct HttpService {
-  // A page by its path, without query; 404 is a page, too.
-  std::function<HttpPage(std::string_view path)> page;
+  // A page by its path, without query, for who has this token (empty: none); 401 and 404 are pages,
+  // too.
+  std::function<HttpPage(std::string_view path, std::string_view token)> page;
   std::function<std::shared_ptr<Session>(SessionHost& host, Framing framing, Moment now)> session;
   // Web pages' origins (https://app.example) that may open a session, beside those the server
   // itself has. "*": all.

@@ -130,10 +130,10 @@ void InboxDevice::send_receipt(const std::string& category, engine::Random& rand
   receipt.set_first_increment(1 + random.below(last));
   receipt.set_last_increment(receipt.first_increment() +
                              random.below(last - receipt.first_increment() + 1));
-  model_.tell(inbox(category), receipt);
+  model_.tell(seat(category), receipt);
   ask(stanza, [this, category, receipt](const v1::Stanza& answer) {
     EXPECT_TRUE(answer.has_inbox_state()) << answer.ShortDebugString();
-    model_.told(inbox(category), receipt);
+    model_.told(seat(category), receipt);
   });
 }
 

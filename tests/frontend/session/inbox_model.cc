@@ -37,8 +37,8 @@ void InboxModel::mark_read(const InboxOf& inbox, std::uint64_t up_to) {
   read_[inbox].asked = std::max(read_[inbox].asked, up_to);
 }
 
-void InboxModel::tell(const InboxOf& inbox, const v1::SendReceipt& receipt) {
-  tellings_asked_.push_back({.inbox = inbox, .receipt = receipt});
+void InboxModel::tell(const SeatOf& seat, const v1::SendReceipt& receipt) {
+  tellings_asked_.push_back({.seat = seat, .receipt = receipt});
 }
 
 void InboxModel::sent(const Author& author, const v1::Send& send, std::uint64_t offset) {
@@ -51,9 +51,9 @@ void InboxModel::marked_read(const InboxOf& inbox, std::uint64_t up_to) {
   read_[inbox].answered = std::max(read_[inbox].answered, up_to);
 }
 
-void InboxModel::told(const InboxOf& inbox, const v1::SendReceipt& receipt) {
+void InboxModel::told(const SeatOf& seat, const v1::SendReceipt& receipt) {
   const auto asked = std::ranges::find_if(tellings_asked_, [&](const Asked& one) {
-    return !one.is_answered && one.inbox == inbox &&
+    return !one.is_answered && one.seat == seat &&
            one.receipt.SerializeAsString() == receipt.SerializeAsString();
   });
   ASSERT_NE(asked, tellings_asked_.end());
@@ -159,6 +159,15 @@ void InboxModel::tell_later(Telling telling, const Reach& reach, std::uint64_t s
   tellings_.push_back(telling);
 }
 
+void InboxModel::tell_later(const Asked& asked, bool surely) {
+  const v1::SendReceipt& receipt = asked.receipt;
+  const std::pair said(asked.seat, receipt.SerializeAsString());
+  const bool is_new = !told_already_.contains(said);
+  tellings_.push_back({asked.seat.first, receipt.name(), receipt.first_increment(),
+                       receipt.last_increment(), wall_, surely && is_new ? 1 : 0, 1});
+  if (surely) told_already_.insert(said);
+}
+
 void InboxModel::settled() {
   for (auto& [key, letter] : letters_) settle(letter);
   for (auto& [seat, cursor] : cursors_) {
@@ -176,10 +185,7 @@ void InboxModel::settled() {
   for (auto& [inbox, delivered] : delivered_) settle_all(inbox, {}, delivered);
   for (auto& [inbox, read] : read_) settle_read(inbox, read);
   observed_read_.clear();
-  for (const Asked& asked : tellings_asked_) {
-    tellings_.push_back({asked.inbox, asked.receipt.name(), asked.receipt.first_increment(),
-                         asked.receipt.last_increment(), wall_, 1, 1});
-  }
+  for (const Asked& asked : tellings_asked_) tell_later(asked, true);
   tellings_asked_.clear();
   ++round_;
 }
@@ -231,10 +237,7 @@ void InboxModel::crashed() {
     read.surely = std::max(read.surely, read.answered);
     read.asked = read.answered = 0;
   }
-  for (const Asked& asked : tellings_asked_) {
-    tellings_.push_back({asked.inbox, asked.receipt.name(), asked.receipt.first_increment(),
-                         asked.receipt.last_increment(), wall_, asked.is_answered ? 1 : 0, 1});
-  }
+  for (const Asked& asked : tellings_asked_) tell_later(asked, asked.is_answered);
   tellings_asked_.clear();
   observed_read_.clear();
   ++round_;

@@ -80,13 +80,13 @@ class InboxModel {
   const Letter& send(const Author& author, const v1::Send& send);
   void acknowledge(const SeatOf& seat, const Acknowledgement& range);
   void mark_read(const InboxOf& inbox, std::uint64_t up_to);
-  void tell(const InboxOf& inbox, const v1::SendReceipt& receipt);
+  void tell(const SeatOf& seat, const v1::SendReceipt& receipt);
 
   // Answered, or given.
   void sent(const Author& author, const v1::Send& send, std::uint64_t offset);
   void acknowledged(const SeatOf& seat, const Acknowledgement& range);
   void marked_read(const InboxOf& inbox, std::uint64_t up_to);
-  void told(const InboxOf& inbox, const v1::SendReceipt& receipt);
+  void told(const SeatOf& seat, const v1::SendReceipt& receipt);
   // A device looks at its cursor again.
   void looked(const SeatOf& seat, std::uint64_t cursor);
   void read_up_to(const InboxOf& inbox, std::uint64_t increment);
@@ -169,10 +169,13 @@ class InboxModel {
   std::map<InboxOf, Reach> read_{};
   std::map<InboxOf, std::uint64_t> observed_read_{};  // in this round
   struct Asked {
-    InboxOf inbox{};
+    SeatOf seat{};
     v1::SendReceipt receipt{};
     bool is_answered = false;
   };
+  void tell_later(const Asked& asked, bool surely);
+  // Receipts that were told for sure: said again by the same device they need not be once more.
+  std::set<std::pair<SeatOf, std::string>> told_already_{};
   std::vector<Asked> tellings_asked_{};  // in this round
   std::vector<Telling> tellings_{};
   // Positions that only what had expired can have, with the latest wall clock until then.

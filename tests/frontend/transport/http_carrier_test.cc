@@ -29,7 +29,10 @@ class HttpCarrierTest : public ::testing::Test {
   bimip::testing::SilentHost host_;
   const HttpService service_{
       .page =
-          [](std::string_view path) {
+          [](std::string_view path, std::string_view token) {
+            if (path == "/mine")
+              return token == "secret" ? HttpPage{.body = "yours"}
+                                       : HttpPage{.status = 401, .body = ""};
             return path == "/there" ? HttpPage{.body = "found"}
                                     : HttpPage{.status = 404, .body = ""};
           },
@@ -46,6 +49,17 @@ TEST_F(HttpCarrierTest, AnswersAPageAndIsOver) {
   EXPECT_TRUE(answer.ends_with("\r\n\r\nfound"));
   EXPECT_TRUE(carrier_.is_over());
   EXPECT_EQ(carrier_.take_successor(), nullptr);
+}
+
+TEST_F(HttpCarrierTest, ShowsAPageToWhoHasItsToken) {
+  const std::string refusal = ask("GET /mine HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_THAT(refusal, StartsWith("HTTP/1.1 401 Unauthorized\r\n"));
+  EXPECT_THAT(refusal, HasSubstr("\r\nWWW-Authenticate: Bearer\r\n"));
+}
+
+TEST_F(HttpCarrierTest, HandsTheTokenToThePage) {
+  EXPECT_TRUE(ask("GET /mine HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer secret\r\n\r\n")
+                  .ends_with("\r\n\r\nyours"));
 }
 
 TEST_F(HttpCarrierTest, SendsNoBodyToHead) {
