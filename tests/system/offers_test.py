@@ -152,7 +152,10 @@ class Offers(case.SystemTest):
     def test_the_tool_proposes_waits_and_answers(self):
         def tool(*arguments):
             return self.bimipd.must("--as", "bob", "--device", "phone", "offer", *arguments)
-        self.refused(self.bimipd.bimip("--as", "ann", "offer", "propose", "bob", "--expires-in", "nan"), 2, "no number")
+        for span, code, why in (("nan", 2, "no duration"), ("30", 2, "no duration"), ("0s", 1, "expires_in_ms"),
+                                ("10ms", 1, "expires_in_ms"), ("2d", 1, "expires_in_ms"), ("99999d", 1, "expires_in_ms")):
+            done = self.bimipd.bimip("--as", "ann", "offer", "propose", "bob", "--expires-in", span)
+            self.refused(done, code, why)
         waiting = self.background(self.bimipd.start_bimip(
             "--as", "ann", "--device", "desk", "offer", "propose", "bob", "video", "--id", "call-7", "--wait"))
         self.assertEqual(tool("watch", "--count", "1").split("\t")[:5], ["ann", "call-7", "call", "bob", "proposed"])

@@ -1,5 +1,5 @@
 #include <CLI/CLI.hpp>
-#include <cmath>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -16,6 +16,7 @@
 #include "tools/bimip/offer_text.h"
 #include "tools/bimip/options.h"
 #include "tools/bimip/record_text.h"
+#include "tools/bimip/time_flags.h"
 #include "tools/client/connection.h"
 #include "tools/log/text.h"
 
@@ -31,7 +32,7 @@ struct OfferArguments {
   std::string id{};
   std::string text{};
   std::string kind = "call";
-  double expires_in = 60;  // seconds
+  std::string expires_in = "1m";
   std::uint64_t count = 0;
   bool wait = false;
   bool json = false;
@@ -87,7 +88,9 @@ int propose_on(client::Connection& connection, const OfferArguments& arguments) 
   propose.set_to(arguments.who);
   propose.set_kind(arguments.kind);
   propose.set_description(arguments.text);
-  propose.set_expires_in_ms(static_cast<std::uint32_t>(arguments.expires_in * 1000));
+  // The server says what is too short and too long.
+  propose.set_expires_in_ms(static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(parse_duration(arguments.expires_in)->count(), 1, UINT32_MAX)));
   if (arguments.wait) {
     bool is_lost = false;
     const int done = follow(
@@ -127,11 +130,6 @@ int watch_on(client::Connection& connection, const OfferArguments& arguments) {
   std::uint64_t shown = 0;
   return follow(connection, arguments, [&](const v1::Offer&) { return ++shown == arguments.count; },
                 {});
-}
-
-// No bound keeps it out.
-std::string no_nan(const std::string& text) {
-  return std::isnan(std::strtod(text.c_str(), nullptr)) ? "'" + text + "' is no number" : "";
 }
 
 struct Act {
@@ -178,16 +176,16 @@ void add_offer_commands(CLI::App& program, const Globals& globals, int& exit_cod
   };
 
   const auto [propose, proposal] = add("propose", "Propose something to an entity", propose_on);
-  propose->footer("Example:\n  bimip --as ann offer propose bob 'video' --expires-in 30 --wait");
+  propose->footer("Example:\n  bimip --as ann offer propose bob 'video' --expires-in 30s --wait");
   propose->add_option("EID", proposal->who, "To whom")->required();
   propose->add_option("DESCRIPTION", proposal->text, "What; the application's own words");
   propose->add_option("--id", proposal->id, "Its id; else a random one");
   propose->add_option("--kind", proposal->kind, "call, file, game: the application's own word")
       ->capture_default_str();
-  propose->add_option("--expires-in", proposal->expires_in, "Seconds it waits for an answer")
+  propose->add_option("--expires-in", proposal->expires_in, "How long it waits for an answer: 90s")
       ->capture_default_str()
-      ->check(CLI::Range(1.0, 86'400.0))
-      ->check(no_nan);
+      ->type_name("DURATION")
+      ->check(check_span);
   propose->add_flag("--wait", proposal->wait, "Show every change until it is accepted or over");
 
   const auto [watch, watching] =

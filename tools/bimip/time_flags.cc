@@ -8,16 +8,16 @@
 namespace bimip::tools {
 namespace {
 
-std::string check_span(const std::string& text) {
-  return parse_duration(text) ? "" : "'" + text + "' is no duration: 90s, 15m, 1h, 30d";
-}
-
 std::string check_moment(const std::string& text) {
   const engine::Result<engine::Timestamp> moment = log_tools::parse_time(text);
   return moment ? "" : moment.error().message;
 }
 
 }  // namespace
+
+std::string check_span(const std::string& text) {
+  return parse_duration(text) ? "" : "'" + text + "' is no duration: 90s, 15m, 1h, 30d";
+}
 
 void add_time_flags(CLI::App& command, TimeFlags& flags) {
   CLI::Option* expires_in =

@@ -18,6 +18,8 @@ struct TimeFlags {
   std::string deliver_at{};
 };
 
+// A check of a flag: what is wrong with it as a duration; empty: nothing.
+[[nodiscard]] std::string check_span(const std::string& text);
 // `flags` lives as long as the command.
 void add_time_flags(CLI::App& command, TimeFlags& flags);
 // What the flags' checks let pass.
