@@ -207,7 +207,7 @@ constexpr auto kSettings = std::to_array<Setting>({
     {.name = "awareness.relations_max",
      .kind = kCount,
      .place = [](Settings& s) -> Count& { return s.awareness_relations_max; },
-     .meaning = "Consents, requests and restrictions between two entities, each some 50 bytes of "
+     .meaning = "Consents, requests and restrictions between two entities, each some 70 bytes of "
                 "memory.",
      .least = 1,
      .most = 1'000'000'000},
