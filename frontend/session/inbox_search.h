@@ -3,11 +3,11 @@
 
 #include <cstddef>
 #include <functional>
-#include <string>
 #include <utility>
 
 #include "bimip/v1/stanza.pb.h"
 #include "engine/store/log.h"
+#include "frontend/services/inbox/inbox_hub.h"
 #include "frontend/session/host.h"
 #include "frontend/stanza/limits.h"
 
@@ -22,12 +22,11 @@ class InboxSearch final : public engine::EntityReadRequest {
   // Once, on any thread: whether it was there, or why nobody knows. Everything of this may be
   // destroyed inside.
   using Done = std::function<void(engine::Result<bool>)>;
-  InboxSearch(SessionHost& host, const engine::TopicInfo& of, std::string eid, IsIt is_it,
-              Done done)
-      : host_(host), eid_(std::move(eid)), is_it_(std::move(is_it)), done_(std::move(done)) {
-    topic = of.id;
-    key = engine::as_bytes(eid_);
-    partition = engine::partition_of_key(key, of.config.partitions);
+  InboxSearch(SessionHost& host, InboxKey inbox, engine::PartitionId in, IsIt is_it, Done done)
+      : host_(host), inbox_(std::move(inbox)), is_it_(std::move(is_it)), done_(std::move(done)) {
+    topic = inbox_.category;
+    partition = in;
+    key = engine::as_bytes(inbox_.eid);
     order = engine::EntityOrder::kNewestFirst;
     expired = engine::ExpiredRecords::kIncluded;
     records_max = limits::kInboxRecordsPerRead;
@@ -58,7 +57,7 @@ class InboxSearch final : public engine::EntityReadRequest {
 
  private:
   SessionHost& host_;
-  const std::string eid_;
+  const InboxKey inbox_;
   const IsIt is_it_;
   const Done done_;
   std::size_t looked_at_ = 0;

@@ -9,7 +9,6 @@
 namespace bimip::frontend {
 
 using engine::ErrorCode;
-using engine::IncrementId;
 using engine::Result;
 
 namespace {
@@ -28,33 +27,19 @@ bool fits(const v1::InboxMessage& message, const WantedMessage& wanted) {
 
 }  // namespace
 
-Inboxes::Explaining::Explaining(std::shared_ptr<Session> session, WantedMessage wanted,
-                                engine::Timestamp now)
-    : SessionRequest(std::move(session)), wanted_(std::move(wanted)), now_(now) {
-  order = engine::EntityOrder::kNewestFirst;
-  expired = engine::ExpiredRecords::kIncluded;
-  records_max = limits::kInboxRecordsPerRead;
-}
-
 void Inboxes::Explaining::begin() {
-  topic = wanted_.inbox.category;
-  partition = wanted_.partition;
-  key = engine::as_bytes(wanted_.inbox.eid);
-  session()->host().log().read_entity(*this);
-}
-
-void Inboxes::Explaining::on_entity_read(Result<engine::EntityBatch> result) {
-  if (!result && result.error().code != ErrorCode::kNotFound) return end(std::move(result.error()));
-  if (result) {
-    for (const engine::Record& record : result->records()) {
-      if (take(record)) return look_at_devices();
-    }
-    looked_at_ += result->records().size();
-    from = result->next();
-    if (from > IncrementId(0) && looked_at_ < limits::kExplainMessagesMax) return read();
-  }
-  if (in_copies_ || wanted_.copies_of.empty()) return end(not_found());
-  search_copies();
+  search_.emplace(
+      session()->host(), wanted_.inbox, wanted_.partition,
+      [this](const engine::Record& record, const v1::InboxMessage& message) {
+        return take(record, message);
+      },
+      [this](const Result<bool>& found) {
+        if (!found) return end(found.error());
+        if (*found) return look_at_devices();
+        if (wanted_.copies_of.empty()) return end(not_found());
+        search_copies();
+      });
+  search_->begin();
 }
 
 void Inboxes::Explaining::save(TapeWriter& to) const {
@@ -76,7 +61,7 @@ engine::Error Inboxes::Explaining::not_found() const {
   const std::string newest = std::to_string(limits::kExplainMessagesMax);
   std::string text = "no message '" + wanted_.message_id + "' among the newest " + newest +
                      " in '" + wanted_.category + "' of '" + wanted_.inbox.eid + "'";
-  if (in_copies_) {
+  if (copies_) {
     text += ", nor a copy of one that waits for its time among the newest " + newest +
             " in 'sent' of '" + wanted_.copies_of +
             "'; what waits and was sent without a copy is found once it is there";
@@ -86,24 +71,24 @@ engine::Error Inboxes::Explaining::not_found() const {
 
 // Its time has not come: only its author and who runs the server know of it.
 void Inboxes::Explaining::search_copies() {
-  in_copies_ = true;
-  looked_at_ = 0;
   const engine::TopicInfo& sent = *session()->host().inboxes().find(InboxService::kSent);
-  topic = sent.id;
-  key = engine::as_bytes(wanted_.copies_of);
-  partition = engine::partition_of_key(key, sent.config.partitions);
-  from.reset();
-  read();
+  copies_.emplace(
+      session()->host(), InboxKey{.category = sent.id, .eid = wanted_.copies_of},
+      engine::partition_of_key(engine::as_bytes(wanted_.copies_of), sent.config.partitions),
+      [this](const engine::Record& record, const v1::InboxMessage& copy) {
+        return take_copy(record, copy);
+      },
+      [this](const Result<bool>& found) {
+        if (!found) return end(found.error());
+        if (*found) return look_at_devices();
+        end(not_found());
+      });
+  copies_->begin_elsewhere();
 }
 
-bool Inboxes::Explaining::take(const engine::Record& record) {
-  v1::InboxMessage message;
-  if (!message.ParseFromArray(record.value.data(), static_cast<int>(record.value.size())) ||
-      !fits(message, wanted_))
-    return false;
-  if (in_copies_) return take_copy(record, message);
-  if (message.kind() != v1::INBOX_MESSAGE_KIND_MESSAGE &&
-      message.kind() != v1::INBOX_MESSAGE_KIND_MISSED_OFFER)
+bool Inboxes::Explaining::take(const engine::Record& record, const v1::InboxMessage& message) {
+  if (!fits(message, wanted_) || (message.kind() != v1::INBOX_MESSAGE_KIND_MESSAGE &&
+                                  message.kind() != v1::INBOX_MESSAGE_KIND_MISSED_OFFER))
     return false;
   describe(message);
   told_.set_fate(engine::has_expired(record, now_) ? v1::MESSAGE_FATE_EXPIRED
@@ -118,8 +103,8 @@ bool Inboxes::Explaining::take(const engine::Record& record) {
 
 bool Inboxes::Explaining::take_copy(const engine::Record& record, const v1::InboxMessage& copy) {
   const bool waits = copy.deliver_at_us() > micros(now_);
-  if (copy.kind() != v1::INBOX_MESSAGE_KIND_COPY || copy.to() != wanted_.inbox.eid ||
-      copy.category() != wanted_.category || !waits)
+  if (!fits(copy, wanted_) || copy.kind() != v1::INBOX_MESSAGE_KIND_COPY ||
+      copy.to() != wanted_.inbox.eid || copy.category() != wanted_.category || !waits)
     return false;
   describe(copy);
   told_.set_fate(v1::MESSAGE_FATE_HELD);

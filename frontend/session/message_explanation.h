@@ -7,10 +7,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bimip/v1/stanza.pb.h"
 #include "frontend/session/inbox_requests.h"
+#include "frontend/session/inbox_search.h"
 #include "frontend/session/inboxes.h"
 #include "frontend/session/session.h"
 
@@ -32,12 +34,12 @@ struct WantedMessage {
 
 // Looks for the message in the recipient's inbox, the newest first; then, when its author is known,
 // in the copies he has of what waits for its time; then for the names of the recipient's devices.
-class Inboxes::Explaining final : public engine::EntityReadRequest, public SessionRequest {
+class Inboxes::Explaining final : public SessionRequest {
  public:
-  Explaining(std::shared_ptr<Session> session, WantedMessage wanted, engine::Timestamp now);
+  Explaining(std::shared_ptr<Session> session, WantedMessage wanted, engine::Timestamp now)
+      : SessionRequest(std::move(session)), wanted_(std::move(wanted)), now_(now) {}
 
   void begin();
-  void on_entity_read(engine::Result<engine::EntityBatch> result) override;
   void save(TapeWriter& to) const override;
   void restore(TapeReader& told) override;
   void deliver(Moment) override { session()->inboxes().on_found(*this); }
@@ -47,12 +49,11 @@ class Inboxes::Explaining final : public engine::EntityReadRequest, public Sessi
   [[nodiscard]] const v1::MessageExplanation& told() const { return told_; }
 
  private:
-  void read() { session()->host().log_elsewhere().read_entity(*this); }
   void end(std::optional<engine::Error> error);
   [[nodiscard]] engine::Error not_found() const;
   void search_copies();
   // Whether it is the one.
-  [[nodiscard]] bool take(const engine::Record& record);
+  [[nodiscard]] bool take(const engine::Record& record, const v1::InboxMessage& message);
   [[nodiscard]] bool take_copy(const engine::Record& record, const v1::InboxMessage& copy);
   void describe(const v1::InboxMessage& message);
   void look_at_devices();
@@ -60,8 +61,8 @@ class Inboxes::Explaining final : public engine::EntityReadRequest, public Sessi
   const WantedMessage wanted_;
   const engine::Timestamp now_;
   v1::MessageExplanation told_;
-  std::size_t looked_at_ = 0;
-  bool in_copies_ = false;
+  std::optional<InboxSearch> search_{};
+  std::optional<InboxSearch> copies_{};
   std::optional<engine::Error> error_{};
 };
 

@@ -16,6 +16,8 @@ engine::PartitionId partition_of(const Letter& letter) {
   return engine::partition_of_key(engine::as_bytes(letter.eid), letter.topic.config.partitions);
 }
 
+InboxKey inbox_of(const Letter& letter) { return {.category = letter.topic.id, .eid = letter.eid}; }
+
 // What its sender means by it. Times may be said anew: a span begins when the server has it.
 bool says_the_same(const v1::InboxMessage& one, const v1::InboxMessage& other) {
   const auto meant = [](const v1::InboxMessage& message) {
@@ -42,7 +44,7 @@ class Mailer::Sending::Append final : public engine::AppendRequest {
   Append(Sending& sending, const Letter& letter, Done done)
       : sending_(sending),
         done_(done),
-        key_{.category = letter.topic.id, .eid = letter.eid},
+        key_(inbox_of(letter)),
         once_(letter.once),
         value_(letter.message.SerializeAsString()) {
     fields_.key = engine::as_bytes(key_.eid);
@@ -112,7 +114,7 @@ void Mailer::Sending::begin() {
 
 void Mailer::Sending::look_for_message() {
   message_search_.emplace(
-      session()->host(), what_.message.topic, what_.message.eid,
+      session()->host(), inbox_of(what_.message), partition(),
       [this](const engine::Record& record, const v1::InboxMessage& message) {
         return is_message(record, message);
       },
@@ -140,7 +142,7 @@ bool Mailer::Sending::is_message(const engine::Record& record, const v1::InboxMe
 // Who has a copy has sent it: the message waits for its time, or is gone, or lies too far back.
 void Mailer::Sending::look_for_copy() {
   copy_search_.emplace(
-      session()->host(), what_.copy->topic, what_.copy->eid,
+      session()->host(), inbox_of(*what_.copy), partition_of(*what_.copy),
       [this](const engine::Record&, const v1::InboxMessage& message) { return is_copy(message); },
       [this](const Result<bool>& found) {
         if (!found) return end(std::unexpected(found.error()));
