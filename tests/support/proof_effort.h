@@ -1,6 +1,8 @@
 // How much of what could be tried a proof tries: a part of it in the test command, more when asked.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -33,6 +35,20 @@ inline std::uint64_t proof_seeds() {
 inline std::string proof_only() {
   const char* asked = std::getenv("BIMIP_PROOF_ONLY");  // NOLINT(concurrency-mt-unsafe)
   return asked == nullptr ? "" : asked;
+}
+
+// Random lives by their seeds, from 1 to `seeds` or as many as are asked for, or the one that is,
+// until one fails. `tests`: the program and the filter that live one again.
+template <typename Live>
+void for_each_seed(std::uint64_t seeds, const std::string& tests, const Live& live) {
+  std::uint64_t first = 1;
+  std::uint64_t last = seeds * proof_seeds();
+  if (!proof_only().empty()) first = last = std::stoull(proof_only());
+  for (std::uint64_t seed = first; seed <= last; seed += proof_stride()) {
+    SCOPED_TRACE("reproduce: BIMIP_PROOF_ONLY=" + std::to_string(seed) + " " + tests);
+    live(seed);
+    if (::testing::Test::HasFailure()) return;
+  }
 }
 
 }  // namespace bimip::testing

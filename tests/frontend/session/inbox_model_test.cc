@@ -270,21 +270,17 @@ class Life {
 };
 
 TEST(InboxModel, EveryDeviceSeesTheModelsInboxesAndEveryAuthorHearsOnce) {
-  std::uint64_t first = 1;
-  std::uint64_t last = kSeeds * proof_seeds();
-  if (!proof_only().empty()) first = last = std::stoull(proof_only());
   Counts all;
-  for (std::uint64_t seed = first; seed <= last; seed += proof_stride()) {
-    SCOPED_TRACE("reproduce: BIMIP_PROOF_ONLY=" + std::to_string(seed) +
-                 " frontend_session_test --gtest_filter='InboxModel.*'");
-    Life life(seed);
-    life.run();
-    if (::testing::Test::HasFailure()) return;
-    all.sends += life.counts().sends;
-    all.crashes += life.counts().crashes;
-    all.lost_connections += life.counts().lost_connections;
-    all.clock_steps += life.counts().clock_steps;
-  }
+  for_each_seed(kSeeds, "frontend_session_test --gtest_filter='InboxModel.*'",
+                [&](std::uint64_t seed) {
+                  Life life(seed);
+                  life.run();
+                  all.sends += life.counts().sends;
+                  all.crashes += life.counts().crashes;
+                  all.lost_connections += life.counts().lost_connections;
+                  all.clock_steps += life.counts().clock_steps;
+                });
+  if (::testing::Test::HasFailure()) return;
   std::cout << all.sends << " sends, " << all.lost_connections << " lost connections, "
             << all.crashes << " crashes, " << all.clock_steps << " clock steps\n";
   if (proof_only().empty()) {

@@ -308,21 +308,17 @@ class Life {
 };
 
 TEST(OfferModel, EachHasOneWinnerOneEndAndTheNoteItShould) {
-  std::uint64_t first = 1;
-  std::uint64_t last = kSeeds * proof_seeds();
-  if (!proof_only().empty()) first = last = std::stoull(proof_only());
   Counts all;
-  for (std::uint64_t seed = first; seed <= last; seed += proof_stride()) {
-    SCOPED_TRACE("reproduce: BIMIP_PROOF_ONLY=" + std::to_string(seed) +
-                 " frontend_services_offers_test --gtest_filter='OfferModel.*'");
-    Life life(seed);
-    life.run();
-    if (::testing::Test::HasFailure()) return;
-    all.accepted += life.counts().accepted;
-    all.missed += life.counts().missed;
-    all.crashes += life.counts().crashes;
-    all.refusals += life.counts().refusals;
-  }
+  for_each_seed(kSeeds, "frontend_services_offers_test --gtest_filter='OfferModel.*'",
+                [&](std::uint64_t seed) {
+                  Life life(seed);
+                  life.run();
+                  all.accepted += life.counts().accepted;
+                  all.missed += life.counts().missed;
+                  all.crashes += life.counts().crashes;
+                  all.refusals += life.counts().refusals;
+                });
+  if (::testing::Test::HasFailure()) return;
   std::cout << all.accepted << " accepted, " << all.missed << " missed, " << all.crashes
             << " crashes, " << all.refusals << " refusals\n";
   if (proof_only().empty()) {
